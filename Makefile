@@ -1,0 +1,33 @@
+# `make demo` and `make test` need Python 3.11 or newer, git and make; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test test-all lint types clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# From nothing to a scored melody: shards, a small CREPE, its figures, a pianoroll and an f0 table.
+demo: install
+	$(BIN)/melisma demo
+
+test: install
+	$(BIN)/python -m pytest
+
+# With the slow tests, those that start a local SLURM where it is installed, and those for a GPU where there is one.
+test-all: install
+	$(BIN)/python -m pytest -m ''
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv runs data

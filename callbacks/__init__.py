@@ -1,0 +1,12 @@
+"""Side effects of a run: its folder, configuration, checkpoints, f0 tables and pictures.
+
+A callback reads only the documented outputs of the steps (`callbacks.tracks.Track`) and logged metrics.
+"""
+
+from callbacks.checkpoints import BestCheckpoint, ResumeCheckpoint
+from callbacks.pianorolls import Pianorolls
+from callbacks.predicted_f0 import PredictedF0
+from callbacks.run_config import RunConfig
+from callbacks.run_folder import RunFolder, run_folder
+
+__all__ = ["BestCheckpoint", "Pianorolls", "PredictedF0", "ResumeCheckpoint", "RunConfig", "RunFolder", "run_folder"]

@@ -1,0 +1,47 @@
+"""Salience over time: how strongly the network believes in each pitch."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage, PcolorImage
+from numpy.typing import ArrayLike, NDArray
+
+from callbacks.pictures.axes import name_notes
+
+
+def draw_salience(axes: Axes, times: ArrayLike, notes: ArrayLike, salience: ArrayLike) -> AxesImage | PcolorImage:
+    """Draw salience as an image, pitch upwards.
+
+    Args:
+        axes: where to draw.
+        times: `(frames,)`, s, increasing.
+        notes: `(bins,)`, MIDI notes, increasing.
+        salience: `(frames, bins)`, 0 to 1.
+
+    Returns:
+        The image, for a colour bar.
+    """
+    note_edges = _edges(np.asarray(notes, dtype=np.float64), alone=1.0)
+    time_edges = _edges(np.asarray(times, dtype=np.float64), alone=0.01)
+    # Half precision saves memory on the way here; matplotlib scales in single.
+    values = np.asarray(salience, dtype=np.float32).T
+    if not values.size:
+        values = np.zeros((len(note_edges) - 1, len(time_edges) - 1), dtype=np.float32)
+    # A softmax over hundreds of bins stays far below 1, so the scale ends at what occurs.
+    image = axes.pcolorfast(time_edges, note_edges, values, cmap="magma", vmin=0.0, vmax=values.max() or 1.0)
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("pitch")
+    name_notes(axes, note_edges[0], note_edges[-1])
+    assert isinstance(image, AxesImage | PcolorImage)
+    return image
+
+
+def _edges(centres: NDArray[Any], alone: float) -> NDArray[np.float64]:
+    """Borders of cells around their centres; a cell without neighbours is as wide as `alone`."""
+    if len(centres) < 2:
+        centre = centres[0] if len(centres) else 0.0
+        return np.array([centre - alone / 2, centre + alone / 2])
+    middles = (centres[1:] + centres[:-1]) / 2
+    first, last = 2 * centres[0] - middles[0], 2 * centres[-1] - middles[-1]
+    return np.concatenate([[first], middles, [last]])

@@ -1,0 +1,8 @@
+"""Where audio and truth come from: corpora, shards, the plans of an epoch, and the data modules."""
+
+from datamodules.corpora import AudioFolder, ContourResynthesis, SyntheticMelody
+from datamodules.errors import DataError
+from datamodules.melody import MelodyData
+from datamodules.recipe import ShardRecipe
+
+__all__ = ["AudioFolder", "ContourResynthesis", "DataError", "MelodyData", "ShardRecipe", "SyntheticMelody"]

@@ -1,0 +1,206 @@
+"""The two loaders: training batches from the global sequence, and whole tracks for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.batches import EvaluationSet, PitchBatch
+from datamodules.reader import Excerpts, Pool, PooledReader, WindowReader
+from datamodules.sampling import Chunk, Group, evaluation_plan
+
+# Sending a message between processes costs as much as gathering about a thousand windows.
+MESSAGE = 1024
+
+
+def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
+    """A batch of the excerpts."""
+    audio, f0, valid, track, frame = excerpts
+    return PitchBatch(audio, f0, valid, track, frame, last, evaluation)
+
+
+class Token(NamedTuple):
+    """The windows of one message: places `first, first + step, ...` of an epoch's sequence."""
+
+    epoch: int
+    first: int
+    step: int
+    windows: int
+
+
+class _Messages(Dataset[Excerpts]):
+    """Map-style: a token gives its message, in whatever process it is asked for."""
+
+    def __init__(self, reader: PooledReader) -> None:
+        self.reader = reader
+
+    def __getitem__(self, token: Token) -> Excerpts:
+        return self.reader.read(token.epoch, token.first + token.step * np.arange(token.windows))
+
+
+class TrainingLoader:
+    """Batches of one rank; the order of windows over all ranks depends on neither ranks nor workers.
+
+    A step takes the next `ranks * batch_size` places of the sequence; of these, rank r takes every place that is r
+    modulo the ranks, and of its own, worker w every one that is w modulo the workers. So a worker only meets the
+    streams that are its own, and nothing is decoded twice.
+
+    Args:
+        reader: serves places of the sequence.
+        batch_size: windows of one batch of one rank.
+        rank: which process.
+        ranks: of how many.
+        workers: processes that decode; 0 decodes here.
+        position: windows of this epoch that all ranks together have consumed; asked when iteration begins.
+    """
+
+    def __init__(
+        self,
+        reader: PooledReader,
+        batch_size: int,
+        rank: int,
+        ranks: int,
+        workers: int,
+        position: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.reader, self.batch_size, self.rank, self.ranks = reader, batch_size, rank, ranks
+        self.lanes, self.position, self.epoch = max(workers, 1), position, 0
+        self.message = -(-MESSAGE // batch_size) * batch_size
+        self._tokens: list[Token] = []
+        self._messages = DataLoader(
+            _Messages(reader),
+            batch_size=None,
+            sampler=self._tokens,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
+
+    @property
+    def total(self) -> int:
+        """Windows of an epoch, those that no whole step takes included."""
+        return self.reader.total
+
+    @property
+    def sampler(self) -> TrainingLoader:
+        """Lightning tells the epoch to whatever a loader calls its sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration delivers."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.total // (self.ranks * self.batch_size)
+
+    def __iter__(self) -> Iterator[PitchBatch]:
+        # A generator, so that the position is read at the first batch: Lightning asks for the iterator before it
+        # has restored its progress.
+        start = self.position()
+        batches = (self.total - start) // (self.ranks * self.batch_size)
+        self._tokens[:] = self._plan(start, batches * self.batch_size)
+        messages = iter(self._messages)
+        for _ in range(len(self._tokens) // self.lanes):
+            block = _interleave([next(messages) for _ in range(self.lanes)])
+            for row in range(0, len(block.audio), self.batch_size):
+                yield as_batch(Excerpts(*(field[row : row + self.batch_size] for field in block)))
+
+    def _plan(self, start: int, windows: int) -> list[Token]:
+        """Tokens in the order of delivery, lane by lane, so that worker w always meets lane w."""
+        block = self.message * self.lanes
+        tokens = []
+        for low in range(0, windows, block):
+            here = min(block, windows - low)
+            for lane in range(self.lanes):
+                first = start + self.rank + self.ranks * (low + lane)
+                tokens.append(Token(self.epoch, first, self.ranks * self.lanes, len(range(lane, here, self.lanes))))
+        return tokens
+
+
+def _interleave(messages: Sequence[Excerpts]) -> Excerpts:
+    """One window of each message in turn; copies, so that a worker's shared memory is given back at once."""
+    if len(messages) == 1:
+        return messages[0]
+    lanes, total = len(messages), sum(len(message.audio) for message in messages)
+    fields = []
+    for parts in zip(*messages, strict=True):
+        whole = parts[0].new_empty((total, *parts[0].shape[1:]))
+        for lane, part in enumerate(parts):
+            whole[lane::lanes] = part
+        fields.append(whole)
+    return Excerpts(*fields)
+
+
+class TrackReader:
+    """Reads runs of frames of whole tracks, keeping the record that it is in the middle of decoded."""
+
+    def __init__(self, reader: WindowReader) -> None:
+        self.reader = reader
+        index = reader.index
+        order = np.lexsort((index.start, index.track))
+        self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
+        self._held: tuple[int, Pool | None] = (-1, None)
+
+    def read(self, chunk: Chunk) -> Excerpts:
+        """The excerpts of a run of frames in time order; for filling, one excerpt that is not valid."""
+        reader, index = self.reader, self.reader.index
+        step = reader.windows.frames
+        if chunk.track < 0:
+            return Excerpts.empty(1, reader.window, step)
+        first = chunk.start + np.arange(0, chunk.frames, step)
+        out = Excerpts.empty(first.size, reader.window, step)
+        for record in self._of_track[chunk.track]:
+            low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
+            rows = np.flatnonzero((first >= low) & (first < high))
+            if rows.size:
+                reader.gather(self._pool(int(record)), first[rows] - low, out, rows)
+        return out
+
+    def _pool(self, record: int) -> Pool:
+        held, pool = self._held
+        if held != record or pool is None:
+            number = np.arange(int(self.reader.index.frames[record]))
+            pool = self.reader.pool(Group(0, np.array([record]), np.zeros_like(number), number), every_frame=True)
+            self._held = record, pool
+        return pool
+
+
+class _Chunks(Dataset[Excerpts]):
+    def __init__(self, reader: WindowReader, plan: Sequence[Chunk]) -> None:
+        self.reader, self.plan = TrackReader(reader), plan
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, number: int) -> Excerpts:
+        return self.reader.read(self.plan[number])
+
+
+class EvaluationLoader:
+    """Whole tracks of one rank in time order, one run of frames a batch; every rank gets as many batches.
+
+    Args:
+        reader: cuts the excerpts.
+        evaluation: name and tracks of the set.
+        chunk: label frames of one batch; a multiple of the frames of an excerpt.
+        rank: which process.
+        ranks: of how many.
+        workers: processes that decode; 0 decodes here.
+    """
+
+    def __init__(
+        self, reader: WindowReader, evaluation: EvaluationSet, chunk: int, rank: int, ranks: int, workers: int
+    ) -> None:
+        self.evaluation = evaluation
+        step = reader.windows.frames
+        self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
+        self._batches = DataLoader(_Chunks(reader, self.plan), batch_size=None, num_workers=workers)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __iter__(self) -> Iterator[PitchBatch]:
+        for chunk, excerpts in zip(self.plan, self._batches, strict=True):
+            yield as_batch(excerpts, chunk.last, self.evaluation)

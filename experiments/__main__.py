@@ -1,0 +1,5 @@
+"""`python -m experiments` is `melisma`."""
+
+from experiments.cli import main
+
+main()

@@ -1,0 +1,105 @@
+"""The command line: `melisma fit|validate|test|predict` by LightningCLI, every other word a file in commands/."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from jsonargparse import Namespace
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+import architectures  # noqa: F401 -- imported so that short class names resolve
+import callbacks
+import datamodules
+import lightning_modules
+from experiments import commands
+
+SUBCOMMANDS = ("fit", "validate", "test", "predict")
+BASE = Path(__file__).with_name("base.yaml")
+
+
+class MelismaCLI(LightningCLI):
+    """LightningCLI with our checkpoint groups and the links that keep network, grid and data in step."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the named callback groups and the links; a link whose ends a class lacks is skipped."""
+        parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
+        parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
+        parser.link_arguments("model.init_args.grid", "model.init_args.network.init_args.width", compute_fn=bins_of)
+        for size in ("window", "frames"):
+            parser.link_arguments(f"model.init_args.network.init_args.{size}", f"data.init_args.{size}")
+
+
+def bins_of(grid: Namespace) -> int:
+    """Width of the network that a pitch grid asks for."""
+    return lightning_modules.PitchGrid(**vars(grid)).bins
+
+
+def run(args: ArgsType = None) -> MelismaCLI:
+    """Parse and run a Lightning subcommand; `args` as on the command line, without the program's name."""
+    return MelismaCLI(
+        lightning_modules.AudioModule,
+        datamodules.ShardedData,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        save_config_callback=callbacks.RunConfig,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        # An abbreviated key would be taken silently for the key that it begins; a typo must fail.
+        parser_kwargs={
+            "allow_abbrev": False,
+            **{name: {"default_config_files": [str(BASE)]} for name in SUBCOMMANDS},
+        },
+        args=args,
+    )
+
+
+def main() -> None:
+    """The console script. Returns nothing, because a returned object would become the exit code."""
+    words = sys.argv[1:]
+    known = command_modules()
+    try:
+        if words and words[0] in known:
+            command: Callable[[list[str]], None] = importlib.import_module(known[words[0]]).main
+            command(words[1:])
+        elif not words or words[0] in ("-h", "--help"):
+            print(overview(known))
+        elif words[0] in SUBCOMMANDS:
+            run()
+        else:
+            names = ", ".join([*SUBCOMMANDS, *known])
+            print(f"melisma: no command {words[0]!r}; there are: {names}", file=sys.stderr)
+            sys.exit(2)
+    except (datamodules.DataError, lightning_modules.CheckpointMismatch) as error:
+        print(f"melisma: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def command_modules() -> dict[str, str]:
+    """Module of every command, by its word."""
+    return {found.name: f"{commands.__name__}.{found.name}" for found in pkgutil.iter_modules(commands.__path__)}
+
+
+def overview(known: dict[str, str]) -> str:
+    """What `melisma --help` prints."""
+    lines = ["usage: melisma COMMAND ...", "", "experiments (melisma COMMAND --help lists every key):"]
+    lines += [
+        "  fit        train:      melisma fit --config experiments/melody/crepe_demo.yaml",
+        "  validate   score:      melisma validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt",
+        "  test       likewise on the test sets",
+        "  predict    write f0 tables without scoring",
+        "",
+        "data and results:",
+    ]
+    for name, module in known.items():
+        first = (importlib.import_module(module).__doc__ or "").splitlines()[0]
+        lines.append(f"  {name:<10} {first}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""From the salience of a track to its f0: the highest bin, or the average around it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_modules.pitch_grid import PitchGrid
+
+
+class DecodedPitch(NamedTuple):
+    """The decoding of one track.
+
+    Attributes:
+        f0: `(frames,)` float32, Hz, the best guess; greater than 0 in every frame, voiced or not.
+        confidence: `(frames,)` float32, 0 ... 1; a frame is voiced where this is greater than a threshold.
+    """
+
+    f0: Tensor
+    confidence: Tensor
+
+
+class PitchDecoder(ABC):
+    """Decides on one pitch for every frame."""
+
+    @abstractmethod
+    def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
+        """Decode a track.
+
+        Args:
+            salience: `(frames, bins)`, 0 ... 1, one whole track in time order.
+            grid: what the bins stand for.
+
+        Raises:
+            ValueError: the salience does not fit the grid, or is not a number somewhere.
+        """
+
+
+class Argmax(PitchDecoder):
+    """The bin of the greatest salience (the lowest of equal ones), which is also the confidence."""
+
+    def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
+        """See PitchDecoder."""
+        confidence, peak = _peaks(salience, grid)
+        return DecodedPitch(_f0(peak.float(), grid), confidence)
+
+
+class LocalAverage(PitchDecoder):
+    """The mean of the bins near the greatest one, weighted by their salience; confidence is the greatest salience.
+
+    A frame in which all of these are 0 has no mean; it takes the bin of the greatest salience, as Argmax does.
+
+    Args:
+        radius: bins count that lie less than so many semitones from the greatest; with 0 this is Argmax.
+
+    Raises:
+        ValueError: the radius is negative.
+    """
+
+    def __init__(self, radius: float = 0.5) -> None:
+        if not radius >= 0:
+            raise ValueError(f"radius: {radius} is not a number of semitones of at least 0")
+        self.radius = radius
+
+    def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
+        """See PitchDecoder."""
+        confidence, peak = _peaks(salience, grid)
+        reach = max(sum(step / grid.bins_per_semitone < self.radius for step in range(grid.bins)) - 1, 0)
+        steps = torch.arange(-reach, reach + 1, device=salience.device)
+        near = peak[:, None] + steps
+        inside = (near >= 0) & (near < grid.bins)
+        weight = salience.gather(1, near.clamp(0, grid.bins - 1)).float() * inside
+        total = weight.sum(dim=1)
+        shift = (weight * steps).sum(dim=1) / total
+        return DecodedPitch(_f0(peak + torch.where(total > 0, shift, 0.0), grid), confidence)
+
+
+def _peaks(salience: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
+    """The greatest salience of each frame and its bin."""
+    if salience.ndim != 2 or salience.shape[1] != grid.bins:
+        raise ValueError(f"salience: {tuple(salience.shape)} is not (frames, {grid.bins})")
+    confidence, peak = salience.max(dim=1)
+    # The maximum of a frame with a NaN is NaN, so that one look at the maxima is enough.
+    if bool(confidence.isnan().any()):
+        frame = int(confidence.isnan().nonzero()[0, 0])
+        raise ValueError(f"salience: not a number (NaN), first in frame {frame}; has the training diverged?")
+    return confidence.float(), peak
+
+
+def _f0(position: Tensor, grid: PitchGrid) -> Tensor:
+    """Hz of positions in bins, with a fraction."""
+    return grid.hz_of(grid.lowest_note + position / grid.bins_per_semitone)

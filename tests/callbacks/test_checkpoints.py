@@ -1,0 +1,131 @@
+import os
+import shutil
+import signal
+
+import pytest
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from callbacks import BestCheckpoint, ResumeCheckpoint, run_folder
+
+
+def checkpoint(trainer, name):
+    return run_folder(trainer) / "checkpoints" / f"{name}.ckpt"
+
+
+def step_of(path):
+    return torch.load(path)["global_step"]
+
+
+def names(trainer):
+    return sorted(path.name for path in (run_folder(trainer) / "checkpoints").iterdir())
+
+
+def test_best_stays_one_file_and_the_best(made_trainer, toy_tracker):
+    trainer = made_trainer(max_epochs=4, num_sanity_val_steps=0)
+    trainer.fit(toy_tracker(scores=[0.2, 0.6, 0.9, 0.4]))
+    assert names(trainer) == ["best.ckpt", "last.ckpt"]
+    assert step_of(checkpoint(trainer, "best")) == 12
+    assert step_of(checkpoint(trainer, "last")) == 16
+    assert trainer.checkpoint_callback.best_model_path == str(checkpoint(trainer, "best"))
+
+
+def test_the_end_of_fit_is_saved_between_two_regular_saves(made_trainer, toy_tracker):
+    trainer = made_trainer(every=1000, max_steps=3, max_epochs=-1)
+    trainer.fit(toy_tracker())
+    assert step_of(checkpoint(trainer, "last")) == 3
+
+
+@pytest.mark.parametrize("every", [1000, 2])
+def test_an_exception_leaves_a_checkpoint_to_resume_from(made_trainer, toy_tracker, every):
+    trainer = made_trainer(every=every, max_epochs=2)
+    with pytest.raises(ArithmeticError):
+        trainer.fit(toy_tracker(fail_at_step=3))
+    last = checkpoint(trainer, "last")
+    assert step_of(last) == 3
+    assert names(trainer) == ["last.ckpt"]
+    resumed = made_trainer(max_epochs=2)
+    resumed.fit(toy_tracker(), ckpt_path=last)
+    assert resumed.global_step == 8
+    assert run_folder(resumed) == run_folder(trainer)
+
+
+def test_sigterm_leaves_a_checkpoint(made_trainer, toy_tracker):
+    class Killed(Callback):
+        def on_train_batch_start(self, trainer, *_):
+            if trainer.global_step == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    trainer = made_trainer(Killed(), every=1000)
+    with pytest.raises(SIGTERMException):
+        trainer.fit(toy_tracker())
+    assert step_of(checkpoint(trainer, "last")) == 2
+
+
+def test_a_failure_before_the_first_step_does_not_replace_a_good_checkpoint(made_trainer, toy_tracker):
+    class OtherOptimizer(toy_tracker):
+        def configure_optimizers(self):
+            groups = [{"params": [self.weight]}, {"params": [torch.nn.Parameter(torch.zeros(1))]}]
+            return torch.optim.SGD(groups, lr=0.1)
+
+    first = made_trainer()
+    first.fit(toy_tracker())
+    last = checkpoint(first, "last")
+    before = last.stat().st_mtime_ns
+    # The progress is restored by then, so there seems to be something new to save.
+    with pytest.raises(ValueError, match="parameter groups"):
+        made_trainer(max_epochs=2).fit(OtherOptimizer(), ckpt_path=last)
+    assert last.stat().st_mtime_ns == before
+
+
+def test_a_save_that_dies_half_way_leaves_the_old_checkpoint(made_trainer, toy_tracker, monkeypatch):
+    trainer = made_trainer(every=2, num_sanity_val_steps=0)
+    whole_save = torch.save
+
+    def dying_save(content, path):
+        if content["global_step"] == 4:
+            path.write_bytes(b"half")
+            raise KeyboardInterrupt
+        whole_save(content, path)
+
+    monkeypatch.setattr(torch, "save", dying_save)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        trainer.fit(toy_tracker())
+    assert step_of(checkpoint(trainer, "last")) == 2
+    assert names(trainer) == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_resuming_from_before_the_best_does_not_lose_it(made_trainer, toy_tracker, tmp_path, moved):
+    # last.ckpt of step 4 is written before the validation of step 4, so it knows of no best.
+    trainer = made_trainer(every=4, num_sanity_val_steps=0)
+    trainer.fit(toy_tracker(scores=[0.9]))
+    folder = run_folder(trainer)
+    if moved:
+        folder = shutil.move(folder, tmp_path / "moved")
+    resumed = made_trainer(max_epochs=2, num_sanity_val_steps=0)
+    resumed.fit(toy_tracker(scores=[0.5]), ckpt_path=folder / "checkpoints" / "last.ckpt")
+    assert run_folder(resumed) == folder
+    assert resumed.global_step == 8
+    assert step_of(checkpoint(resumed, "best")) == 4
+    assert resumed.checkpoint_callback.best_model_score == pytest.approx(0.9)
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones(made_trainer, toy_tracker):
+    trainer = made_trainer(monitor="val/toy/acuracy")
+    with pytest.raises(MisconfigurationException, match=r"'val/toy/acuracy'.*: val/toy/accuracy, val/toy/voicing_thr"):
+        trainer.fit(toy_tracker())
+
+
+def test_several_best_need_names_that_differ():
+    with pytest.raises(ValueError, match=r"best-\{step\}"):
+        BestCheckpoint("loss", save_top_k=3)
+    BestCheckpoint("loss", save_top_k=3, filename="best-{step}")
+
+
+def test_minutes_take_the_place_of_steps(made_trainer, toy_tracker):
+    assert ResumeCheckpoint(minutes=10)._every_n_train_steps == 0
+    assert ResumeCheckpoint(minutes=10)._train_time_interval.total_seconds() == 600
+    assert ResumeCheckpoint().state_key != ResumeCheckpoint(minutes=1).state_key

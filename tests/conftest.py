@@ -1,0 +1,32 @@
+"""Synthetic data for all tests: made once a session, in a temporary folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datamodules.corpora import SyntheticMelody
+from datamodules.recipe import ShardRecipe, prepare
+
+
+def melody_recipe(directory: Path, **changes: object) -> ShardRecipe:
+    """A tiny corpus at 8 kHz: 4 tracks to learn from, 3 to validate, 2 to test, of 3 s in records of 1 s."""
+    corpus = SyntheticMelody(
+        {"train": 4, "validation": 3, "test": 2}, seconds=3.0, rate=8000, lowest_note=60, highest_note=72
+    )
+    values = {"rate": 8000, "hop": 80, "segment": 1.0, "context": 0.1, "records_per_shard": 5, **changes}
+    return ShardRecipe(corpus, str(directory), **values)
+
+
+@pytest.fixture(scope="session")
+def make_recipe() -> Callable[..., ShardRecipe]:
+    """`melody_recipe`, for tests that prepare their own."""
+    return melody_recipe
+
+
+@pytest.fixture(scope="session")
+def melody_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of `melody_recipe`; read-only."""
+    directory = tmp_path_factory.mktemp("melody")
+    prepare(melody_recipe(directory), progress=False)
+    return directory
