@@ -78,7 +78,7 @@ class SalienceBCE(PitchLoss):
         """Weights that broadcast over `(batch, frames, bins)`, and how many of the bins have one that is not 0."""
         if self.miss_weight == 1:
             return frame_weight, torch.count_nonzero(frame_weight) * grid.bins
-        weight = frame_weight * grid.near(f0).float().clamp_(min=self.miss_weight)
+        weight = frame_weight * torch.where(grid.near(f0), 1.0, self.miss_weight)
         return weight, torch.count_nonzero(weight)
 
 

@@ -40,29 +40,38 @@ false alarm of one without unvoiced ones. Means leave such tracks out. mir_eval 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+_THRESHOLDS = tuple(k / 100 for k in range(100))
 # Cents. What is within one of these is within those before it.
 _TOLERANCES = (50.0, 25.0, 10.0)
-# Outcomes of a frame: unvoiced reference; wrong; chroma right within each tolerance; pitch right within each.
-_UNVOICED, _CHROMA, _PITCH, _OUTCOMES = 0, 2, 5, 8
-_THRESHOLDS = tuple(k / 100 for k in range(100))
+# What can become of a frame: the reference is unvoiced (0); it is voiced and the chroma is wrong (1), or right only for
+# the first 1, 2 or 3 tolerances in another octave (2, 3, 4), or in the same octave, thus the pitch is right (5, 6, 7).
+_OUTCOMES = 8
+_RIGHT = {
+    "raw_pitch_accuracy": (5, 6, 7),
+    "raw_pitch_accuracy_25": (6, 7),
+    "raw_pitch_accuracy_10": (7,),
+    "raw_chroma_accuracy": (2, 3, 4, 5, 6, 7),
+    "raw_chroma_accuracy_25": (3, 4, 6, 7),
+    "raw_chroma_accuracy_10": (4, 7),
+}
+# What mir_eval.melody.evaluate returns for an undefined metric, where that is not 0.
 _MIR_EVAL_UNDEFINED = {"voicing_recall": 1.0}
 
 
 class MelodyScores:
     """The metrics of every track and their means, for any of the thresholds 0, 0.01 ... 0.99.
 
-    A track without frames was not seen; it is left out of everything. Threshold arguments may carry the rounding of a
-    float32, but have to be one of these values: frames between two of them are no longer told apart.
+    A track without frames was not seen; it is left out of everything. A threshold has to be one of these (within what
+    float32 rounds): how many frames lie between two of them is known, but not where.
 
     Args:
-        histogram: float64 `(tracks, outcomes, thresholds + 1)` frames by how many thresholds the confidence exceeds.
-        plain_mean: put mir_eval's values for undefined metrics into the means instead of leaving the tracks out.
+        histogram: float64 `(tracks, outcomes, thresholds + 1)`, frames by how many thresholds their confidence exceeds.
+        plain_mean: the means take mir_eval's values for undefined metrics instead of leaving the tracks out.
     """
 
     def __init__(self, histogram: Tensor, plain_mean: bool = False) -> None:
@@ -70,7 +79,9 @@ class MelodyScores:
         self._frames = histogram.sum(dim=2)
         # [..., k]: frames estimated voiced at threshold k, those whose confidence exceeds more than k thresholds.
         self._voiced = histogram.flip(2).cumsum(dim=2).flip(2)[..., 1:]
-        self._seen = self._frames.sum(dim=1) > 0
+        self._total = self._frames.sum(dim=1)
+        self._silent = self._frames[:, :1] - self._voiced[:, 0]
+        self._voicing_accuracy = (self._voiced[:, 1:].sum(dim=1) + self._silent) / self._total[:, None]
 
     def best_threshold(self) -> float:
         """The threshold with the best mean voicing accuracy over the tracks, the smallest of equal ones.
@@ -78,10 +89,10 @@ class MelodyScores:
         Raises:
             ValueError: no track was seen.
         """
-        if not bool(self._seen.any()):
-            raise ValueError("no threshold is best: no frame was scored")
-        means = self._voicing_accuracy(slice(None))[self._seen].mean(dim=0)
-        return _THRESHOLDS[int(means.argmax())]
+        seen = self._total > 0
+        if not bool(seen.any()):
+            raise ValueError("voicing threshold: no frame was scored, so that none is best")
+        return _THRESHOLDS[int(self._voicing_accuracy[seen].mean(dim=0).argmax())]
 
     def per_track(self, threshold: float) -> dict[str, Tensor]:
         """Each metric, float64 `(tracks,)` on the CPU; NaN where it is undefined or the track was not seen.
@@ -89,15 +100,134 @@ class MelodyScores:
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
         """
-        k = _place(threshold)
-        total, unvoiced = self._frames.sum(dim=1), self._frames[:, _UNVOICED]
-        reference_voiced = total - unvoiced
-        voiced = self._voiced[:, :, k]
-        silent = unvoiced - voiced[:, _UNVOICED]
-        scores: dict[str, Tensor] = {}
-        for name, outcomes in _right("raw_pitch_accuracy", pitch_only=True) | _right("raw_chroma_accuracy"):
-            scores[name] = self._frames[:, outcomes].sum(dim=1) / reference_voiced
+        k = _threshold_number(threshold)
+        voiced, silent = self._voiced[:, :, k], self._silent[:, k]
+        unvoiced = self._frames[:, 0]
+        scores = {name: self._frames[:, right].sum(dim=1) / (self._total - unvoiced) for name, right in _RIGHT.items()}
+        for overall, raw in (
+            ("overall_accuracy", "raw_pitch_accuracy"),
+            ("overall_chroma_accuracy", "raw_chroma_accuracy"),
+        ):
+            scores[overall] = (voiced[:, _RIGHT[raw]].sum(dim=1) + silent) / self._total
+        scores["voicing_recall"] = voiced[:, 1:].sum(dim=1) / (self._total - unvoiced)
+        scores["voicing_false_alarm"] = voiced[:, 0] / unvoiced
+        scores["voicing_accuracy"] = self._voicing_accuracy[:, k]
         return scores
 
-    def _voicing_accuracy(self, k: int | slice) -> Tensor:
-        raise NotImplementedError
+    def means(self, threshold: float) -> dict[str, float]:
+        """Each metric's unweighted mean over the tracks where it is defined; NaN if there are none.
+
+        Raises:
+            ValueError: the threshold is not one of 0, 0.01 ... 0.99.
+        """
+        means = {}
+        for name, values in self.per_track(threshold).items():
+            values = values[self._total > 0]
+            if self._plain_mean:
+                values = values.nan_to_num(nan=_MIR_EVAL_UNDEFINED.get(name, 0.0))
+            means[name] = float(values[~values.isnan()].mean())
+        return means
+
+    def undefined(self, threshold: float) -> dict[str, int]:
+        """For each metric, how many of the tracks that were seen leave it undefined.
+
+        Raises:
+            ValueError: the threshold is not one of 0, 0.01 ... 0.99.
+        """
+        seen = self._total > 0
+        return {name: int(values[seen].isnan().sum()) for name, values in self.per_track(threshold).items()}
+
+
+class MelodyMetrics(Metric):
+    """Counts the frames of every track by outcome and confidence; MelodyScores makes the metrics of it.
+
+    The counts are whole numbers in float64, one row for each track, reduced by sum: they come out the same for any
+    number of processes and any order of updates. They keep their precision when the model around is cast to another.
+
+    Args:
+        tracks: size of the evaluation set, over all processes.
+        plain_mean: see MelodyScores.
+
+    Raises:
+        ValueError: there are no tracks.
+    """
+
+    full_state_update = False
+    histogram: Tensor
+
+    def __init__(self, tracks: int, plain_mean: bool = False) -> None:
+        super().__init__()
+        if tracks < 1:
+            raise ValueError(f"tracks: {tracks} is not at least 1")
+        self.tracks, self.plain_mean = tracks, plain_mean
+        counts = torch.zeros(tracks, _OUTCOMES, len(_THRESHOLDS) + 1, dtype=torch.float64)
+        self.add_state("histogram", counts, dist_reduce_fx="sum", persistent=False)
+
+    # A state that was reset while validating is an inference tensor, which can be written to in this mode only.
+    @torch.inference_mode()
+    def update(self, track: int, reference: Tensor, estimate: Tensor, confidence: Tensor) -> None:
+        """Add frames to a track.
+
+        Args:
+            track: which one, from 0.
+            reference: `(frames,)`, Hz, 0 or negative where unvoiced.
+            estimate: `(frames,)`, Hz, the best guess whatever the voicing; 0 is no guess, the sign does not matter.
+            confidence: `(frames,)`; voiced where greater than a threshold.
+
+        Raises:
+            ValueError: there is no such track, the lengths differ, or a value is not finite.
+        """
+        self._check(track, reference, estimate, confidence)
+        device = self.histogram.device
+        reference, estimate, confidence = (each.to(device).double() for each in (reference, estimate, confidence))
+        thresholds = torch.tensor(_THRESHOLDS, dtype=torch.float64, device=device)
+        exceeded = torch.bucketize(confidence, thresholds) * (estimate != 0)
+        cell = _outcomes(reference, estimate) * (len(_THRESHOLDS) + 1) + exceeded
+        row = self.histogram[track]
+        row += torch.bincount(cell, minlength=row.numel()).view_as(row)
+
+    def compute(self) -> MelodyScores:
+        """The scores of all frames so far, of all processes; a copy that later updates do not change."""
+        return MelodyScores(self.histogram.to("cpu", copy=True), self.plain_mean)
+
+    def _check(self, track: int, reference: Tensor, estimate: Tensor, confidence: Tensor) -> None:
+        if not 0 <= track < self.tracks:
+            raise ValueError(f"track: {track} is not one of 0 ... {self.tracks - 1}")
+        if reference.ndim != 1 or not reference.shape == estimate.shape == confidence.shape:
+            raise ValueError(
+                f"track {track}: reference {tuple(reference.shape)}, estimate {tuple(estimate.shape)} and confidence "
+                f"{tuple(confidence.shape)} are not series of the same number of frames"
+            )
+        for name, values in (("reference", reference), ("estimate", estimate), ("confidence", confidence)):
+            if not bool(values.isfinite().all()):
+                raise ValueError(f"track {track}: {name} has a value that is not finite")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: str | tuple[str, ...] = "") -> nn.Module:
+        """Follow the model to its device, but not to its precision: float32 counts frames wrongly above 2^24."""
+        return super()._apply(lambda state: state.to(fn(state.new_empty(0)).device), exclude_state)
+
+
+def _outcomes(reference: Tensor, estimate: Tensor) -> Tensor:
+    """What becomes of each frame, int64; see the comment at the top."""
+    reference_cents, estimate_cents = _cents(reference), _cents(estimate)
+    # As in mir_eval, 0 cents stands for no pitch, even if it is a pitch of 10 Hz.
+    known = (reference_cents != 0) & (estimate_cents != 0)
+    distance = (reference_cents - estimate_cents).abs()
+    folded = (distance - 1200 * (distance / 1200 + 0.5).floor()).abs()
+    tolerances_met = sum((folded < tolerance).long() for tolerance in _TOLERANCES)
+    same_octave = distance < _TOLERANCES[0]
+    return (reference > 0) * (1 + known * (tolerances_met + len(_TOLERANCES) * same_octave))
+
+
+def _cents(f0: Tensor) -> Tensor:
+    """Cents above 10 Hz; 0 where there is no pitch."""
+    return (1200 * torch.log2(f0.abs() / 10)).masked_fill(f0 == 0, 0)
+
+
+def _threshold_number(threshold: float) -> int:
+    """The place of a threshold among those that the histograms tell apart."""
+    threshold = float(threshold)
+    for k, candidate in enumerate(_THRESHOLDS):
+        if abs(threshold - candidate) < 1e-6:
+            return k
+    raise ValueError(f"voicing threshold: {threshold} is not one of 0, 0.01 ... 0.99")
