@@ -40,8 +40,8 @@ class Track(TypedDict):
 
 
 def signed_f0(pitch: NDArray[Any], confidence: NDArray[Any], threshold: float) -> NDArray[np.float64]:
-    """Pitch in Hz, negative where the frame is unvoiced."""
-    return np.where(confidence > threshold, pitch, -pitch).astype(np.float64)
+    """Pitch in Hz, negative where the frame is unvoiced; compared in float64, as the metrics do."""
+    return np.where(confidence.astype(np.float64) > threshold, pitch, -pitch).astype(np.float64)
 
 
 def stage_of(trainer: Trainer) -> str:

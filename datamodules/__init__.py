@@ -6,4 +6,12 @@ from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.recipe import ShardRecipe
 
-__all__ = ["AudioFolder", "ContourResynthesis", "DataError", "MelodyData", "ShardRecipe", "ShardedData", "SyntheticMelody"]
+__all__ = [
+    "AudioFolder",
+    "ContourResynthesis",
+    "DataError",
+    "MelodyData",
+    "ShardRecipe",
+    "ShardedData",
+    "SyntheticMelody",
+]

@@ -51,6 +51,7 @@ class ShardedData(lightning.LightningDataModule):
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self._training_index: SplitIndex | None = None
         self._resumed: dict[str, Any] | None = None
+        self._epoch, self._epoch_begun = 0, False
 
     def prepare_data(self) -> None:
         """Build the missing shards of the recipes; runs in one process only."""
@@ -95,13 +96,21 @@ class ShardedData(lightning.LightningDataModule):
         """Number of processes."""
         return self.trainer.world_size if self.trainer else 1
 
-    def windows_consumed(self) -> int:
-        """Items of the current epoch that all processes together have trained on, from Lightning's own count."""
-        if self.trainer is None:
-            return 0
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    def begin_epoch(self) -> tuple[int, int]:
+        """Which epoch an iteration delivers, and how many of its items are trained on already.
+
+        Epochs are counted here, because Lightning also counts one that `max_steps` cut short. The place within an
+        epoch is Lightning's own count of batches, which cannot disagree with the weights.
+        """
+        batches = self._batches_done()
+        if batches == 0 and self._epoch_begun:
+            self._epoch += 1
+        self._epoch_begun = True
         self._refuse_other_step(batches)
-        return batches * self.step_size
+        return self._epoch, batches * self.step_size
+
+    def _batches_done(self) -> int:
+        return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.trainer else 0
 
     @property
     def step_size(self) -> int:
@@ -128,7 +137,8 @@ class ShardedData(lightning.LightningDataModule):
         if self._training_index is None:
             return {}
         return {
-            "windows": self.windows_consumed(),
+            "epoch": self._epoch,
+            "items": self._batches_done() * self.step_size,
             "step_size": self.step_size,
             "seed": self.seed,
             "index": self._training_index.identity,
@@ -137,6 +147,8 @@ class ShardedData(lightning.LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Remember what the checkpoint was made with; compared once the index is read."""
         self._resumed = state_dict or None
+        if self._resumed:
+            self._epoch, self._epoch_begun = self._resumed["epoch"], self._resumed["items"] > 0
         if self._training_index is not None:
             self._compare_with_checkpoint(self._training_index)
 
@@ -155,7 +167,7 @@ class ShardedData(lightning.LightningDataModule):
             )
 
     def _refuse_other_step(self, batches: int) -> None:
-        if batches and self._resumed and self._resumed["windows"] and self._resumed["step_size"] != self.step_size:
+        if batches and self._resumed and self._resumed["items"] and self._resumed["step_size"] != self.step_size:
             raise DataError(
                 f"data.batch_size: a step takes {self.step_size} examples, the checkpoint's took "
                 f"{self._resumed['step_size']}; in the middle of an epoch processes x batch_size must stay the same"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
@@ -54,7 +54,8 @@ class TrainingLoader:
         rank: which process.
         ranks: of how many.
         workers: processes that decode; 0 decodes here.
-        position: windows of this epoch that all ranks together have consumed; asked when iteration begins.
+        begin: asked whenever iteration begins: which epoch, and how many of its windows all ranks together have
+            consumed already.
     """
 
     def __init__(
@@ -64,10 +65,10 @@ class TrainingLoader:
         rank: int,
         ranks: int,
         workers: int,
-        position: Callable[[], int] = lambda: 0,
+        begin: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         self.reader, self.batch_size, self.rank, self.ranks = reader, batch_size, rank, ranks
-        self.lanes, self.position, self.epoch = max(workers, 1), position, 0
+        self.lanes, self.begin = max(workers, 1), begin
         self.message = -(-MESSAGE // batch_size) * batch_size
         self._tokens: list[Token] = []
         self._messages = DataLoader(
@@ -83,31 +84,29 @@ class TrainingLoader:
         """Windows of an epoch, those that no whole step takes included."""
         return self.reader.total
 
-    @property
-    def sampler(self) -> TrainingLoader:
-        """Lightning tells the epoch to whatever a loader calls its sampler."""
-        return self
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: `begin` knows the position. That there is this method tells Lightning that the loader can resume."""
+        return {}
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration delivers."""
-        self.epoch = epoch
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing: see `state_dict`."""
 
     def __len__(self) -> int:
         return self.total // (self.ranks * self.batch_size)
 
     def __iter__(self) -> Iterator[PitchBatch]:
-        # A generator, so that the position is read at the first batch: Lightning asks for the iterator before it
+        # A generator, so that the position is asked for at the first batch: Lightning wants the iterator before it
         # has restored its progress.
-        start = self.position()
+        epoch, start = self.begin()
         batches = (self.total - start) // (self.ranks * self.batch_size)
-        self._tokens[:] = self._plan(start, batches * self.batch_size)
+        self._tokens[:] = self._plan(epoch, start, batches * self.batch_size)
         messages = iter(self._messages)
         for _ in range(len(self._tokens) // self.lanes):
             block = _interleave([next(messages) for _ in range(self.lanes)])
             for row in range(0, len(block.audio), self.batch_size):
                 yield as_batch(Excerpts(*(field[row : row + self.batch_size] for field in block)))
 
-    def _plan(self, start: int, windows: int) -> list[Token]:
+    def _plan(self, epoch: int, start: int, windows: int) -> list[Token]:
         """Tokens in the order of delivery, lane by lane, so that worker w always meets lane w."""
         block = self.message * self.lanes
         tokens = []
@@ -115,7 +114,7 @@ class TrainingLoader:
             here = min(block, windows - low)
             for lane in range(self.lanes):
                 first = start + self.rank + self.ranks * (low + lane)
-                tokens.append(Token(self.epoch, first, self.ranks * self.lanes, len(range(lane, here, self.lanes))))
+                tokens.append(Token(epoch, first, self.ranks * self.lanes, len(range(lane, here, self.lanes))))
         return tokens
 
 

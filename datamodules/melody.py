@@ -62,9 +62,7 @@ class MelodyData(ShardedData):
         reader = WindowReader(self.training_index, self.window, self.windows)
         pooled = PooledReader(reader, self.seed, self.streams, self.group)
         self.report_training(pooled.total)
-        return TrainingLoader(
-            pooled, self.batch_size, self.rank, self.ranks, self.workers, position=self.windows_consumed
-        )
+        return TrainingLoader(pooled, self.batch_size, self.rank, self.ranks, self.workers, self.begin_epoch)
 
     def val_dataloader(self) -> list[EvaluationLoader]:
         """Whole tracks of every validation set."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import architectures  # noqa: F401 -- imported so that short class names resolve
 import callbacks
@@ -32,6 +33,13 @@ class MelismaCLI(LightningCLI):
         parser.link_arguments("model.init_args.grid", "model.init_args.network.init_args.width", compute_fn=bins_of)
         for size in ("window", "frames"):
             parser.link_arguments(f"model.init_args.network.init_args.{size}", f"data.init_args.{size}")
+
+    def instantiate_classes(self) -> None:
+        """A value that a class refuses is a mistake in the configuration: say so as for any other, with exit code 2."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            self.parser.error(str(error))
 
 
 def bins_of(grid: Namespace) -> int:
@@ -74,7 +82,7 @@ def main() -> None:
             names = ", ".join([*SUBCOMMANDS, *known])
             print(f"melisma: no command {words[0]!r}; there are: {names}", file=sys.stderr)
             sys.exit(2)
-    except (datamodules.DataError, lightning_modules.CheckpointMismatch) as error:
+    except (datamodules.DataError, lightning_modules.CheckpointMismatch, MisconfigurationException) as error:
         print(f"melisma: {error}", file=sys.stderr)
         sys.exit(1)
 

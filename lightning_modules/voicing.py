@@ -29,10 +29,15 @@ class VoicingThresholds(nn.Module):
 
     Args:
         fixed: use this value for every set and never tune.
+
+    Raises:
+        ValueError: `fixed` is not one of 0, 0.01 ... 0.99, for which alone the metrics are counted.
     """
 
     def __init__(self, fixed: float | None = None) -> None:
         super().__init__()
+        if fixed is not None and (not 0 <= fixed < 1 or abs(fixed * 100 - round(fixed * 100)) > 1e-9):
+            raise ValueError(f"voicing_threshold: {fixed} is not one of 0, 0.01 ... 0.99")
         self.fixed = fixed
         self.tuned: dict[str, float] = {}
 

@@ -5,7 +5,8 @@ import math
 from matplotlib.axes import Axes
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-_NATURALS = (0, 2, 4, 5, 7, 9, 11)
+# Which notes are named, up to which range in semitones: neighbours a semitone apart need much room.
+_NAMED = ((16, (0, 2, 4, 5, 7, 9, 11)), (36, (0, 4, 7)), (60, (0, 7)), (math.inf, (0,)))
 
 
 def note_name(note: int) -> str:
@@ -14,9 +15,8 @@ def note_name(note: int) -> str:
 
 
 def name_notes(axes: Axes, lowest: float, highest: float) -> None:
-    """Limit the y axis to a range of MIDI notes and name as many as fit: all naturals, then C and G, then C only."""
+    """Limit the y axis to a range of MIDI notes and name as many as fit: all naturals, or C, E and G, or fewer."""
     axes.set_ylim(lowest, highest)
-    span = highest - lowest
-    pitch_classes = _NATURALS if span <= 30 else (0, 7) if span <= 60 else (0,)
+    pitch_classes = next(classes for span, classes in _NAMED if highest - lowest <= span)
     notes = [note for note in range(math.ceil(lowest), math.floor(highest) + 1) if note % 12 in pitch_classes]
     axes.set_yticks(notes, [note_name(note) for note in notes])

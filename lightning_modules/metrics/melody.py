@@ -39,8 +39,9 @@ false alarm of one without unvoiced ones. Means leave such tracks out. mir_eval 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -178,13 +179,13 @@ class MelodyMetrics(Metric):
             ValueError: there is no such track, the lengths differ, or a value is not finite.
         """
         self._check(track, reference, estimate, confidence)
-        device = self.histogram.device
-        reference, estimate, confidence = (each.to(device).double() for each in (reference, estimate, confidence))
-        thresholds = torch.tensor(_THRESHOLDS, dtype=torch.float64, device=device)
+        # On the CPU, so that a difference right at a tolerance falls to the same side on every device.
+        reference, estimate, confidence = (each.double().cpu() for each in (reference, estimate, confidence))
+        thresholds = torch.tensor(_THRESHOLDS, dtype=torch.float64)
         exceeded = torch.bucketize(confidence, thresholds) * (estimate != 0)
         cell = _outcomes(reference, estimate) * (len(_THRESHOLDS) + 1) + exceeded
         row = self.histogram[track]
-        row += torch.bincount(cell, minlength=row.numel()).view_as(row)
+        row += torch.bincount(cell, minlength=row.numel()).view_as(row).to(row.device)
 
     def compute(self) -> MelodyScores:
         """The scores of all frames so far, of all processes; a copy that later updates do not change."""
@@ -202,7 +203,7 @@ class MelodyMetrics(Metric):
             if not bool(values.isfinite().all()):
                 raise ValueError(f"track {track}: {name} has a value that is not finite")
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: str | tuple[str, ...] = "") -> nn.Module:
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
         """Follow the model to its device, but not to its precision: float32 counts frames wrongly above 2^24."""
         return super()._apply(lambda state: state.to(fn(state.new_empty(0)).device), exclude_state)
 
@@ -220,8 +221,8 @@ def _outcomes(reference: Tensor, estimate: Tensor) -> Tensor:
 
 
 def _cents(f0: Tensor) -> Tensor:
-    """Cents above 10 Hz; 0 where there is no pitch."""
-    return (1200 * torch.log2(f0.abs() / 10)).masked_fill(f0 == 0, 0)
+    """Cents above 10 Hz; 0 where there is no pitch. With numpy's logarithm, to the last bit what mir_eval gets."""
+    return torch.from_numpy(1200 * np.log2(f0.abs().masked_fill(f0 == 0, 10).numpy() / 10))
 
 
 def _threshold_number(threshold: float) -> int:

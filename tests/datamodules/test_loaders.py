@@ -17,17 +17,16 @@ from datamodules.sampling import Windows
 HOP, RATE = 80, 8000
 
 
-def training(shards, rank=0, ranks=1, workers=0, batch_size=4, window=256, windows=None, start=0):
+def training(shards, rank=0, ranks=1, workers=0, batch_size=4, window=256, windows=None, start=0, epoch=0):
     reader = WindowReader(SplitIndex([shards], "train"), window, windows or Windows())
-    return TrainingLoader(PooledReader(reader, 0, 4, 2), batch_size, rank, ranks, workers, lambda: start)
+    return TrainingLoader(PooledReader(reader, 0, 4, 2), batch_size, rank, ranks, workers, lambda: (epoch, start))
 
 
 def steps(shards, ranks, workers, epoch=0, **options):
     """For each step the set of (track, frame) over all ranks, and all batches in order of rank."""
     per_rank = []
     for rank in range(ranks):
-        loader = training(shards, rank, ranks, workers, **options)
-        loader.set_epoch(epoch)
+        loader = training(shards, rank, ranks, workers, epoch=epoch, **options)
         per_rank.append([list(zip(b.track.tolist(), b.frame.tolist(), strict=True)) for b in loader])
         assert len(per_rank[-1]) == len(loader) - options.get("start", 0) // (ranks * loader.batch_size)
     assert len({len(batches) for batches in per_rank}) == 1

@@ -1,0 +1,157 @@
+"""The command line: what it refuses, what it links, and that a run repeats from what it left."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.cli import run
+
+
+@pytest.fixture(scope="module")
+def fitted(small_recipe, tmp_path_factory):
+    """A finished run: the CLI object and its folder."""
+    root = tmp_path_factory.mktemp("fitted")
+    cli = run(["fit", "--config", str(small_recipe), "--trainer.default_root_dir", str(root)])
+    (folder,) = (root / "runs").iterdir()
+    return cli, folder
+
+
+def figures(cli):
+    return {key: float(value) for key, value in cli.trainer.callback_metrics.items() if key.startswith("val/")}
+
+
+def test_fit_leaves_everything_needed_to_repeat_it(fitted):
+    _, folder = fitted
+    written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {"config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt"} <= written
+    assert len([name for name in written if re.fullmatch(r"validation/mine/f0/validation_0000\d\.csv", name)]) == 3
+
+
+def test_validate_gives_the_figures_of_the_best_checkpoint_threshold_included(fitted):
+    cli, folder = fitted
+    best = folder / "checkpoints" / "best.ckpt"
+    again = run(["validate", "--config", str(folder / "config.yaml"), "--ckpt_path", str(best)])
+    saved = torch.load(best, weights_only=True)
+    score = next(s for key, s in saved["callbacks"].items() if "BestCheckpoint" in key)["best_model_score"]
+    assert figures(again)["val/mine/raw_pitch_accuracy"] == pytest.approx(float(score), abs=1e-6)
+    tuned = saved["state_dict"]["thresholds._extra_state"]["mine"]
+    assert figures(again)["val/mine/voicing_threshold"] == pytest.approx(tuned)
+    if saved["global_step"] == cli.trainer.global_step:
+        assert figures(again) == pytest.approx(figures(cli), abs=1e-6)
+
+
+def test_validate_of_the_last_checkpoint_gives_the_last_figures_of_fit(fitted):
+    cli, folder = fitted
+    last = folder / "checkpoints" / "last.ckpt"
+    again = run(["validate", "--config", str(folder / "config.yaml"), "--ckpt_path", str(last)])
+    assert figures(again) == pytest.approx(figures(cli), abs=1e-6)
+
+
+def test_test_and_predict_write_one_table_per_track(fitted, melody_shards):
+    _, folder = fitted
+    common = ["--config", str(folder / "config.yaml"), "--ckpt_path", str(folder / "checkpoints" / "best.ckpt")]
+    scores = run(["test", *common]).trainer.callback_metrics
+    assert {"test/mine/overall_accuracy", "test/mine/voicing_threshold"} <= set(scores)
+    assert len(list(folder.glob("test/mine/f0/*.csv"))) == 2
+
+
+def test_an_override_reaches_the_decoder_of_a_trained_checkpoint(fitted):
+    _, folder = fitted
+    common = ["--config", str(folder / "config.yaml"), "--ckpt_path", str(folder / "checkpoints" / "best.ckpt")]
+    tables = []
+    for words in (["--model.decoder.radius=2.0"], ["--model.decoder=lightning_modules.Argmax"]):
+        run(["validate", *common, *words])
+        tables.append(np.loadtxt(folder / "validate" / "mine" / "f0" / "validation_00000.csv", delimiter=","))
+    notes = [12 * np.log2(np.abs(table[:, 1]) / 440) for table in tables]  # from A4
+    assert not np.allclose(notes[0], notes[1])
+    np.testing.assert_allclose(notes[1] * 2, np.rint(notes[1] * 2), atol=1e-3, err_msg="the argmax lies on the grid")
+
+
+def test_grid_network_and_data_are_linked(small_recipe):
+    args = ["fit", "--config", str(small_recipe), "--model.grid.bins_per_semitone=3", "--model.network.window=512"]
+    cli = run([*args, "--trainer.max_steps=1", "--trainer.limit_val_batches=0", "--trainer.fast_dev_run=true"])
+    assert cli.model.network.width == 48
+    assert cli.datamodule.window == 512
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--trainer.max_step=3"], "max_step"),
+        (["--model.network.windwo=512"], "windwo"),
+        (["--model.network.window=100"], "window: 100"),
+        (["--model.loss.sigma=-1"], "sigma: -1"),
+        (["--data.batch_size=eight"], "batch_size"),
+        (["--model.network=architectures.CREPEE"], "CREPEE"),
+        (["--model.grid.semitones=0"], "semitones: 0"),
+    ],
+)
+def test_mistakes_in_keys_and_values_end_in_exit_code_2_and_name_the_key(melisma, small_recipe, words, message):
+    outcome = melisma("fit", "--config", small_recipe, *words)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_a_misspelt_key_in_a_file_is_named(melisma, small_recipe, tmp_path):
+    path = tmp_path / "typo.yaml"
+    path.write_text(small_recipe.read_text().replace("batch_size", "batchsize"))
+    outcome = melisma("fit", "--config", path)
+    assert outcome.code == 2
+    assert "batchsize" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data.train=[/nowhere]"], "/nowhere: no dataset.json"),
+        (["--data.batch_size=100000"], "lower data.batch_size"),
+        (["--model.network.window=2048"], "context: 0.128"),
+        (["--checkpoint.monitor=val/mine/raw_pitch"], "val/mine/raw_pitch_accuracy"),
+        (["--data.train=[]"], "data.train"),
+    ],
+)
+def test_data_that_cannot_be_used_ends_in_exit_code_1_and_one_line(melisma, small_recipe, tmp_path, words, message):
+    outcome = melisma("fit", "--config", small_recipe, "--trainer.default_root_dir", tmp_path, *words)
+    assert outcome.code == 1
+    lines = [line for line in outcome.err.splitlines() if line.startswith("melisma:")]
+    assert len(lines) == 1 and message in lines[0]
+    assert "Traceback" not in outcome.err
+
+
+def test_a_checkpoint_of_another_width_is_refused_by_parameter_and_shapes(melisma, fitted):
+    _, folder = fitted
+    outcome = melisma(
+        "validate",
+        *("--config", folder / "config.yaml"),
+        *("--ckpt_path", folder / "checkpoints" / "best.ckpt"),
+        "--model.network.capacity=2",
+    )
+    assert outcome.code == 1
+    assert re.search(r"network\.blocks\.0\.0\.weight is \(32, 1, 512\) in it but \(64, 1, 512\)", outcome.err)
+
+
+def test_help_lists_every_command(melisma):
+    outcome = melisma("--help")
+    assert outcome.code == 0
+    for word in ("fit", "validate", "test", "predict", "prepare", "demo"):
+        assert re.search(rf"^  {word} ", outcome.out, re.MULTILINE)
+    assert melisma("frobnicate").code == 2
+
+
+def test_prepare_reads_a_recipe_and_overrides(melisma, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(
+        "corpus:\n  class_path: datamodules.SyntheticMelody\n"
+        "  init_args: {recordings: {train: 2}, seconds: 1.0, rate: 8000}\n"
+        f"directory: {tmp_path}/first\nrate: 8000\nhop: 80\n"
+    )
+    assert melisma("prepare", path).code == 0
+    outcome = melisma("prepare", path, "--directory", tmp_path / "second", "--corpus.seconds=2.0")
+    assert outcome.code == 0 and "2 tracks" in outcome.out
+    assert (tmp_path / "first" / "dataset.json").exists() and (tmp_path / "second" / "dataset.json").exists()
+    assert "already" in melisma("prepare", path).out
+    wrong = melisma("prepare", path, "--directory", tmp_path / "third", "--corpus.second=2.0")
+    assert wrong.code == 2 and "second" in wrong.err
+    assert not (tmp_path / "third").exists()

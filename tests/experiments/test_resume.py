@@ -1,0 +1,49 @@
+"""A run that is stopped in the middle of an epoch and resumed is the run that was not stopped."""
+
+import pytest
+import torch
+
+from experiments.cli import run
+
+
+def weights(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def fit(recipe, root, *words):
+    run(["fit", "--config", str(recipe), "--trainer.default_root_dir", str(root), *words])
+    (folder,) = (root / "runs").iterdir()
+    return folder
+
+
+@pytest.mark.parametrize("stop", [5, 6])
+def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, tmp_path, stop):
+    schedule = [
+        "--model.scheduler=torch.optim.lr_scheduler.OneCycleLR",
+        "--model.scheduler.max_lr=0.003",
+        "--model.scheduler.total_steps=200",
+        "--model.network.dropout=0.0",
+    ]
+    whole = fit(small_recipe, tmp_path / "whole", *schedule)
+    part = fit(small_recipe, tmp_path / "part", *schedule, f"--trainer.max_steps={stop}")
+    fit(small_recipe, tmp_path / "part", *schedule, "--ckpt_path", str(part / "checkpoints" / "last.ckpt"))
+    one, other = weights(whole), weights(part)
+    for name, value in one.items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, other[name]), name
+
+
+def test_other_training_data_or_seed_is_refused(small_recipe, make_recipe, tmp_path, melisma):
+    from datamodules.recipe import prepare
+
+    part = fit(small_recipe, tmp_path / "part", "--trainer.max_steps=5")
+    prepare(make_recipe(tmp_path / "other", seed=7), progress=False)
+    last = part / "checkpoints" / "last.ckpt"
+    for words, message in (
+        ([f"--data.train=[{tmp_path / 'other'}]"], "not the training data of the checkpoint"),
+        (["--data.seed=3"], "data.seed: 3"),
+        (["--data.batch_size=4"], "data.batch_size"),
+    ):
+        outcome = melisma("fit", "--config", small_recipe, "--ckpt_path", last, *words)
+        assert outcome.code == 1
+        assert message in outcome.err
