@@ -180,7 +180,7 @@ class MelodyMetrics(Metric):
         """
         self._check(track, reference, estimate, confidence)
         # On the CPU, so that a difference right at a tolerance falls to the same side on every device.
-        reference, estimate, confidence = (each.double().cpu() for each in (reference, estimate, confidence))
+        reference, estimate, confidence = (each.cpu().double() for each in (reference, estimate, confidence))
         thresholds = torch.tensor(_THRESHOLDS, dtype=torch.float64)
         exceeded = torch.bucketize(confidence, thresholds) * (estimate != 0)
         cell = _outcomes(reference, estimate) * (len(_THRESHOLDS) + 1) + exceeded
@@ -189,7 +189,7 @@ class MelodyMetrics(Metric):
 
     def compute(self) -> MelodyScores:
         """The scores of all frames so far, of all processes; a copy that later updates do not change."""
-        return MelodyScores(self.histogram.to("cpu", copy=True), self.plain_mean)
+        return MelodyScores(self.histogram.cpu(), self.plain_mean)
 
     def _check(self, track: int, reference: Tensor, estimate: Tensor, confidence: Tensor) -> None:
         if not 0 <= track < self.tracks:

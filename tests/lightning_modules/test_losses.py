@@ -131,6 +131,12 @@ def test_miss_weight_spares_the_bins_half_a_semitone_away_and_more():
     assert ratio[~near].tolist() == pytest.approx([0.1] * (GRID.bins - 3), rel=1e-4)
 
 
+def test_bins_that_weigh_nothing_are_not_counted():
+    logits = torch.zeros(1, 2, GRID.bins)
+    value, _ = loss_and_gradient(SalienceBCE(miss_weight=0.0), [VOICED, 0.0], logits)
+    assert value == pytest.approx(math.log(2))  # of each of the three bins near the note, whatever the target
+
+
 def test_extreme_logits_stay_finite():
     for logit in (1e4, -1e4):
         value, gradient = loss_and_gradient(
@@ -150,7 +156,8 @@ def test_reduced_precision_is_computed_in_float32(dtype):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = loss(logits, f0, valid, GRID)
     assert value.dtype == torch.float32
-    assert value.item() == loss(logits.float(), f0, valid, GRID).item()
+    expected = loss(logits.float(), f0, valid, GRID).item()
+    assert value.item() == loss(logits, f0, valid, GRID).item() == expected
     assert loss.salience(logits).dtype == torch.float32
 
 

@@ -162,6 +162,17 @@ def test_25_and_10_cents_are_pitch_in_pitch_and_chroma_in_chroma():
     assert [scores[f"{name}_10"] for name in names] == pytest.approx([0.2, 0.4])
 
 
+@pytest.mark.parametrize("tolerance", [50, 25, 10])
+def test_a_difference_right_at_the_tolerance_falls_as_in_mir_eval(tolerance):
+    reference = np.linspace(50, 1000, 997)
+    estimate = reference * 2.0 ** (tolerance / 1200)
+    cents = mir_eval.melody.hz2cents(estimate) - mir_eval.melody.hz2cents(reference)
+    assert (cents == tolerance).any() and (cents < tolerance).any()
+    track = (reference, estimate, np.ones(997))
+    ours, expected = scored(track).per_track(0.5), by_mir_eval(*track, 0.5)
+    assert {name: with_mir_eval_values(name, value.item()) for name, value in ours.items()} == pytest.approx(expected)
+
+
 def test_overall_chroma_accuracy_keeps_to_its_tolerance():
     scores = one_track(hz([3000] * 4), hz([3000 + 60, 4200 + 60, 4200 - 45, 3000 + 49]))
     assert scores["overall_chroma_accuracy"] == pytest.approx(0.5)
