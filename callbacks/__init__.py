@@ -8,5 +8,15 @@ from callbacks.pianorolls import Pianorolls
 from callbacks.predicted_f0 import PredictedF0
 from callbacks.run_config import RunConfig
 from callbacks.run_folder import RunFolder, run_folder
+from callbacks.score_table import ScoreTable
 
-__all__ = ["BestCheckpoint", "Pianorolls", "PredictedF0", "ResumeCheckpoint", "RunConfig", "RunFolder", "run_folder"]
+__all__ = [
+    "BestCheckpoint",
+    "Pianorolls",
+    "PredictedF0",
+    "ResumeCheckpoint",
+    "RunConfig",
+    "RunFolder",
+    "ScoreTable",
+    "run_folder",
+]

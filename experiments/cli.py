@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import architectures  # noqa: F401 -- imported so that short class names resolve
 import callbacks
@@ -28,6 +29,7 @@ class MelismaCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the named callback groups and the links; a link whose ends a class lacks is skipped."""
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
+        parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
         parser.link_arguments("model.init_args.grid", "model.init_args.network.init_args.width", compute_fn=bins_of)
@@ -40,6 +42,18 @@ class MelismaCLI(LightningCLI):
             super().instantiate_classes()
         except ValueError as error:
             self.parser.error(str(error))
+
+    def before_validate(self) -> None:
+        """ScoreTable prints the figures."""
+        self.config_init["validate"]["verbose"] = False
+
+    def before_test(self) -> None:
+        """ScoreTable prints the figures."""
+        self.config_init["test"]["verbose"] = False
+
+    def before_predict(self) -> None:
+        """Callbacks write the predictions; keeping the salience of every track in memory as well would not scale."""
+        self.config_init["predict"]["return_predictions"] = False
 
 
 def bins_of(grid: Namespace) -> int:
@@ -69,10 +83,12 @@ def run(args: ArgsType = None) -> MelismaCLI:
 def main() -> None:
     """The console script. Returns nothing, because a returned object would become the exit code."""
     words = sys.argv[1:]
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 under torch 2.11
     known = command_modules()
     try:
         if words and words[0] in known:
             command: Callable[[list[str]], None] = importlib.import_module(known[words[0]]).main
+            sys.argv[1:] = []  # a command that calls `run` with words of its own is not confused with this one
             command(words[1:])
         elif not words or words[0] in ("-h", "--help"):
             print(overview(known))

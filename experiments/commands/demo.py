@@ -39,10 +39,10 @@ def main(arguments: list[str]) -> None:
     print("\nValidating the best checkpoint from its own configuration:", flush=True)
     validated = run(["validate", "--config", str(config), "--ckpt_path", str(best), "--trainer.logger=false"])
     metrics = {key.split("/", 2)[2]: float(value) for key, value in validated.trainer.callback_metrics.items()}
-    print(f"\n{len(validated.trainer.val_dataloaders[0].evaluation.tracks)} synthetic validation melodies, new to it:")
+    written = folder / "validate" / "demo"
+    print(f"\n{len(list(written.glob('f0/*.csv')))} synthetic validation melodies, new to it:")
     for name, words in SHOWN.items():
         print(f"  {words:<30} {metrics[name]:.3f}")
-    written = folder / "validate" / "demo"
     print("\nWritten:")
     for words, path in {
         "pianoroll": min(written.glob("pictures/*.png")),

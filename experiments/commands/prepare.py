@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from jsonargparse import ActionConfigFile, ArgumentParser
+from jsonargparse import ArgumentParser
 
 from datamodules.index import describe
 from datamodules.recipe import ShardRecipe, prepare
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> None:
     parser = ArgumentParser(
         prog="melisma prepare", usage="melisma prepare CONFIG [options]", description=__doc__, allow_abbrev=False
     )
-    parser.add_argument("--config", action=ActionConfigFile, help="the same as CONFIG: YAML of a recipe")
+    parser.add_argument("--config", action="config", help="the same as CONFIG: YAML of a recipe")
     parser.add_class_arguments(ShardRecipe)
     parser.add_argument("--jobs", "-j", type=int, default=1, help="processes that read, resample and write")
     if arguments and not arguments[0].startswith("-"):  # jsonargparse reads configuration files from options only

@@ -4,8 +4,11 @@ import re
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from datamodules.corpora import AudioFolder
+from datamodules.recipe import ShardRecipe, prepare
 from experiments.cli import run
 
 
@@ -55,6 +58,33 @@ def test_test_and_predict_write_one_table_per_track(fitted, melody_shards):
     scores = run(["test", *common]).trainer.callback_metrics
     assert {"test/mine/overall_accuracy", "test/mine/voicing_threshold"} <= set(scores)
     assert len(list(folder.glob("test/mine/f0/*.csv"))) == 2
+
+
+def test_recordings_without_annotation_are_predicted_and_never_scored(fitted, tmp_path, melisma):
+    _, folder = fitted
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "tone.wav", 0.3 * np.sin(2 * np.pi * 330 * np.arange(8000) / 8000), 8000)
+    recipe = ShardRecipe(
+        AudioFolder(str(tmp_path / "in"), table_suffix=None), str(tmp_path / "out"), 8000, 80,
+        splits={"predict": ["tone"]},
+    )  # fmt: skip
+    prepare(recipe, progress=False)
+    common = ["--config", folder / "config.yaml", "--ckpt_path", folder / "checkpoints" / "best.ckpt"]
+    assert melisma("predict", *common, f"--data.predict={{new: {tmp_path / 'out'}}}").code == 0
+    assert len(np.loadtxt(folder / "predict" / "new" / "f0" / "tone.csv", delimiter=",")) == 100
+    refused = melisma("validate", *common, f"--data.validation={{new: {tmp_path / 'out'}}}")
+    assert refused.code == 1 and "no split 'validation'" in refused.err
+
+
+def test_validate_prints_every_figure_under_the_name_of_its_set(fitted, melisma, melody_shards):
+    _, folder = fitted
+    outcome = melisma(
+        *("validate", "--config", folder / "config.yaml", "--ckpt_path", folder / "checkpoints" / "best.ckpt"),
+        f"--data.validation={{mine: {melody_shards}, again: {melody_shards}}}",
+    )
+    assert re.search(r"^ +mine +again$", outcome.out, re.MULTILINE)
+    row = re.search(r"^raw_pitch_accuracy +(\d\.\d{6}) +(\d\.\d{6})$", outcome.out, re.MULTILINE)
+    assert row and row[1] == row[2]
 
 
 def test_an_override_reaches_the_decoder_of_a_trained_checkpoint(fitted):

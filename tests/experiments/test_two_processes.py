@@ -21,7 +21,7 @@ def melisma(folder, *words, processes=1):
         [*start, *map(str, words), *options], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return {key: float(value) for key, value in re.findall(r"(val/\S+)\s+([-\d.e]+)", done.stdout)}
+    return {key: float(value) for key, value in re.findall(r"^(\w+) +(-?\d+\.\d{6})$", done.stdout, re.MULTILINE)}
 
 
 @pytest.mark.slow
