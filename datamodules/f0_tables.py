@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from datamodules.errors import DataError
+from datamodules.files import write_atomically
 
 SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
 TIME_DECIMALS = 10
@@ -132,7 +132,11 @@ def write_f0(path: str | os.PathLike[str], series: F0Series) -> None:
         raise DataError(f"{path}: not written: times must be increasing and not negative")
     # Adding zero turns -0.0 into 0.0.
     rows = (f"{time:.12g},{frequency:.9g}\n" for time, frequency in zip(times, f0 + 0.0, strict=True))
-    _replace_file(Path(path), "".join(rows))
+    try:
+        with write_atomically(Path(path)) as file:
+            file.write("".join(rows).encode())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
@@ -223,15 +227,3 @@ def _with_gaps(series: F0Series, gap: float) -> F0Series:
     before_silence = np.flatnonzero(np.append(steps > gap, True) & (series.f0 > 0))
     times = np.insert(series.times, before_silence + 1, series.times[before_silence] + usual_step)
     return F0Series(times, np.insert(series.f0, before_silence + 1, 0.0))
-
-
-def _replace_file(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
