@@ -106,7 +106,8 @@ class ResumeCheckpoint(ModelCheckpoint):
         self._last_global_step_saved = trainer.global_step
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end of the training."""
+        """Save the end of the training, again if need be: a validation since the last save has tuned thresholds."""
+        self._last_global_step_saved = 0
         if not self._should_skip_saving_checkpoint(trainer):
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
         self._training = False

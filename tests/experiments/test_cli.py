@@ -16,7 +16,8 @@ from experiments.cli import run
 def fitted(small_recipe, tmp_path_factory):
     """A finished run: the CLI object and its folder."""
     root = tmp_path_factory.mktemp("fitted")
-    cli = run(["fit", "--config", str(small_recipe), "--trainer.default_root_dir", str(root)])
+    words = ["--trainer.default_root_dir", str(root), "--resume.every_n_train_steps=4"]
+    cli = run(["fit", "--config", str(small_recipe), *words])
     (folder,) = (root / "runs").iterdir()
     return cli, folder
 
@@ -50,6 +51,8 @@ def test_validate_of_the_last_checkpoint_gives_the_last_figures_of_fit(fitted):
     last = folder / "checkpoints" / "last.ckpt"
     again = run(["validate", "--config", str(folder / "config.yaml"), "--ckpt_path", str(last)])
     assert figures(again) == pytest.approx(figures(cli), abs=1e-6)
+    saved = torch.load(last, weights_only=True)["state_dict"]["thresholds._extra_state"]
+    assert saved == cli.model.thresholds.tuned, "saved after the validation at its last step, not only before"
 
 
 def test_test_and_predict_write_one_table_per_track(fitted, melody_shards):
