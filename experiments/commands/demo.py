@@ -6,6 +6,8 @@ import json
 import time
 from pathlib import Path
 
+import wandb
+
 from callbacks import run_folder
 from experiments import commands
 from experiments.cli import run
@@ -35,6 +37,7 @@ def main(arguments: list[str]) -> None:
     print("Preparing shards (unless they stand already) and training:", flush=True)
     fit = run(["fit", "--config", str(RECIPE), *arguments])
     folder = run_folder(fit.trainer)
+    wandb.finish()  # its closing words belong here, not behind the result
     config, best = folder / "config.yaml", folder / "checkpoints" / "best.ckpt"
     print("\nValidating the best checkpoint from its own configuration:", flush=True)
     validated = run(["validate", "--config", str(config), "--ckpt_path", str(best), "--trainer.logger=false"])
