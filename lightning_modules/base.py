@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -37,6 +38,19 @@ class AudioModule(lightning.LightningModule):
         super().__init__()
         self.network = network
         self.optimizer, self.scheduler = optimizer, scheduler
+
+    def on_fit_start(self) -> None:
+        """Note the seed of the run, which `seed_everything` gave to torch."""
+        self._seed = torch.initial_seed()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 -- every family has its own
+        """Give dropout and the like a stream of its own for each step and process.
+
+        So a resumed run draws what the uninterrupted one would have drawn, and no two processes drop the same units.
+        """
+        batches = self.trainer.fit_loop.epoch_loop.total_batch_idx
+        sequence = np.random.SeedSequence([self._seed, batches, self.global_rank])
+        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The injected optimiser over all parameters, with its schedule."""

@@ -22,7 +22,7 @@ def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, tmp_pa
         "--model.scheduler=torch.optim.lr_scheduler.OneCycleLR",
         "--model.scheduler.max_lr=0.003",
         "--model.scheduler.total_steps=200",
-        "--model.network.dropout=0.0",
+        "--model.network.dropout=0.25",
     ]
     whole = fit(small_recipe, tmp_path / "whole", *schedule)
     part = fit(small_recipe, tmp_path / "part", *schedule, f"--trainer.max_steps={stop}")
