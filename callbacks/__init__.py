@@ -9,6 +9,7 @@ from callbacks.predicted_f0 import PredictedF0
 from callbacks.run_config import RunConfig
 from callbacks.run_folder import RunFolder, run_folder
 from callbacks.score_table import ScoreTable
+from callbacks.stop_on_signal import StopOnSignal
 
 __all__ = [
     "BestCheckpoint",
@@ -18,5 +19,6 @@ __all__ = [
     "RunConfig",
     "RunFolder",
     "ScoreTable",
+    "StopOnSignal",
     "run_folder",
 ]

@@ -30,6 +30,7 @@ class MelismaCLI(LightningCLI):
         """Add the named callback groups and the links; a link whose ends a class lacks is skipped."""
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
+        parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
         parser.link_arguments("model.init_args.grid", "model.init_args.network.init_args.width", compute_fn=bins_of)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "srun", "sinfo", "scontrol", "munged")
@@ -99,28 +100,57 @@ def state_of(job, environment):
     return shown.split("JobState=")[1].split()[0] if "JobState=" in shown else "UNKNOWN"
 
 
-def test_two_nodes_train_one_run(slurm, small_recipe, tmp_path):
-    (tmp_path / "runs").mkdir()
+def submit(slurm, recipe, folder, *words):
+    """Submit the batch script for two nodes with one task each; the job's number."""
+    (folder / "runs").mkdir(exist_ok=True)
     environment = {
-        **slurm, "MELISMA": f"{Path(sys.executable).parent}/melisma", "OMP_NUM_THREADS": "1",
+        **slurm,
+        "MELISMA": f"{Path(sys.executable).parent}/melisma",
+        "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": "lo",
         "MASTER_ADDR": "127.0.0.1",
-    }  # fmt: skip
+    }
     submitted = subprocess.run(
         ["sbatch", "--parsable", "--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=1",
          ROOT / "experiments" / "cluster" / "train.sbatch",
-         "--config", small_recipe, "--data.batch_size=4", f"--trainer.default_root_dir={tmp_path}"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
+         "--config", recipe, "--data.batch_size=4", f"--trainer.default_root_dir={folder}", *words],
+        cwd=folder, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert submitted.returncode == 0, submitted.stderr
-    job = submitted.stdout.strip()
-    finished = wait_for(lambda: state_of(job, slurm) in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"), 240)
-    log = "".join(path.read_text() for path in (tmp_path / "runs").glob("slurm-*.out"))
-    assert finished and state_of(job, slurm) == "COMPLETED", log[-4000:]
-    assert "GLOBAL_RANK: 1, MEMBER: 2/2" in log
+    return submitted.stdout.strip()
+
+
+def log_of(folder):
+    return "".join(path.read_text() for path in sorted((folder / "runs").glob("slurm-*.out")))
+
+
+def finish(job, slurm, folder, *expected):
+    ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
+    assert wait_for(lambda: state_of(job, slurm) in ended, 240), log_of(folder)[-4000:]
+    assert state_of(job, slurm) in expected, log_of(folder)[-4000:]
+
+
+def test_two_nodes_train_one_run(slurm, small_recipe, tmp_path):
+    job = submit(slurm, small_recipe, tmp_path)
+    finish(job, slurm, tmp_path, "COMPLETED")
+    assert "GLOBAL_RANK: 1, MEMBER: 2/2" in log_of(tmp_path)
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
     assert (folder / "checkpoints" / "best.ckpt").exists()
     assert len(list(folder.glob("validation/mine/f0/*.csv"))) == 3
+
+
+def test_the_signal_before_the_time_limit_leaves_a_checkpoint_that_is_resumed(slurm, small_recipe, tmp_path):
+    endless = ["--trainer.max_steps=1000000", "--trainer.val_check_interval=5", "--trainer.max_epochs=-1"]
+    job = submit(slurm, small_recipe, tmp_path, *endless)
+    assert wait_for(lambda: list((tmp_path / "runs").glob("*/checkpoints/best.ckpt")), 120), log_of(tmp_path)[-4000:]
+    subprocess.run(["scancel", "--signal=TERM", job], env=slurm, check=True)
+    finish(job, slurm, tmp_path, "COMPLETED", "FAILED", "CANCELLED")
+    (last,) = (tmp_path / "runs").glob("*/checkpoints/last.ckpt")
+    steps = torch.load(last, weights_only=True)["global_step"]
+    assert steps > 0
+    job = submit(slurm, small_recipe, tmp_path, "--ckpt_path", last, f"--trainer.max_steps={steps + 3}")
+    finish(job, slurm, tmp_path, "COMPLETED")
+    assert torch.load(last, weights_only=True)["global_step"] == steps + 3
 
 
 def test_the_script_refuses_to_run_outside_a_job():

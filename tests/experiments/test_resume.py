@@ -33,6 +33,17 @@ def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, tmp_pa
             assert torch.equal(value, other[name]), name
 
 
+@pytest.mark.parametrize("stop", [10, 12, 20])
+def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, tmp_path, stop):
+    """1200 windows in steps of 120 are ten steps an epoch: stopped at the end of one, within one, and at the second."""
+    epochs = ["--data.batch_size=120", "--trainer.max_steps=24", "--trainer.limit_val_batches=0"]
+    whole = fit(small_recipe, tmp_path / "whole", *epochs)
+    part = fit(small_recipe, tmp_path / "part", *epochs, f"--trainer.max_steps={stop}")
+    fit(small_recipe, tmp_path / "part", *epochs, "--ckpt_path", str(part / "checkpoints" / "last.ckpt"))
+    one, other = weights(whole), weights(part)
+    assert all(torch.equal(value, other[name]) for name, value in one.items() if isinstance(value, torch.Tensor))
+
+
 def test_other_training_data_or_seed_is_refused(small_recipe, make_recipe, tmp_path, melisma):
     from datamodules.recipe import prepare
 

@@ -1,0 +1,25 @@
+"""Check shards against their indexes, size and sha256, as in `melisma verify data/demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from tqdm import tqdm
+
+from datamodules.verify import verify
+
+
+def main(arguments: list[str]) -> None:
+    """Read every shard; exit with code 1 and a line for each that is damaged, missing or foreign."""
+    parser = ArgumentParser(prog="melisma verify", description=__doc__, allow_abbrev=False)
+    parser.add_argument("directory", type=Path, help="a prepared directory")
+    directory = parser.parse_args(arguments).directory
+    findings = list(tqdm(verify(directory), desc="verifying", unit="shard"))
+    problems = [finding.problem for finding in findings if finding.problem]
+    print(f"{directory}: {len(findings)} shards, {len(problems)} with a problem")
+    for problem in problems:
+        print(f"melisma: {problem}", file=sys.stderr)
+    if problems:
+        sys.exit(1)
