@@ -4,9 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from datamodules.corpora import SyntheticMelody
 from datamodules.recipe import ShardRecipe, prepare
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a CUDA device where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
 
 
 def melody_recipe(directory: Path, **changes: object) -> ShardRecipe:
