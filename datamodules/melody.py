@@ -49,8 +49,8 @@ class MelodyData(ShardedData):
         seed: int = 0,
         stride: int | None = None,
         voiced_only: bool = False,
-        streams: int = 32,
-        group: int = 16,
+        streams: int = 64,
+        group: int = 8,
     ) -> None:
         super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
         self.window, self.evaluation_frames = window, evaluation_frames

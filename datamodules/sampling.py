@@ -72,7 +72,7 @@ class TrainingPlan:
         group: records whose windows are permuted together. `streams * group` records are held in memory in all.
     """
 
-    def __init__(self, counts: Ints, seed: int, epoch: int, streams: int = 32, group: int = 16) -> None:
+    def __init__(self, counts: Ints, seed: int, epoch: int, streams: int = 64, group: int = 8) -> None:
         self.seed, self.epoch, self.streams, self.group_size = seed, epoch, streams, group
         order = np.random.default_rng([seed, epoch]).permutation(len(counts))
         self.order = order[counts[order] > 0]
