@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_labels_go_on_behind_the_owned_frames_as_far_as_the_context():
     f0 = np.frombuffer(members["f0"].data, "<f4")
     assert entry["frames"] == 100
     assert np.array_equal(f0, track().f0[100:210])
-    voiced = np.unpackbits(np.frombuffer(__import__("base64").b64decode(entry["voiced"]), np.uint8), count=100)
+    voiced = np.unpackbits(np.frombuffer(b64decode(entry["voiced"]), np.uint8), count=100)
     assert np.array_equal(voiced, f0[:100] > 0)
 
 
