@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mir_eval.melody
+import mir_eval.multipitch
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -68,6 +69,36 @@ class F0Series(NamedTuple):
                 self.times.copy(), voiced_f0, (voiced_f0 > 0).astype(np.float64), np.append(asked, after_the_end)
             )
         return np.asarray(resampled[:-1], dtype=np.float64)
+
+
+class MultiF0Series(NamedTuple):
+    """The f0 of several voices, frame by frame.
+
+    Attributes:
+        times: float64 `(frames,)`, s, increasing.
+        f0: float64 `(frames, pitches)`, Hz; what is sounding stands first in its row, in any order, then zeros.
+    """
+
+    times: NDArray[np.float64]
+    f0: NDArray[np.float64]
+
+    def at(self, times: ArrayLike) -> NDArray[np.float64]:
+        """The f0 at other times, by the rule with which mir_eval compares two multi-f0 series: that of the nearest frame.
+
+        Before the first and after the last frame nothing is known, and nothing sounds.
+
+        Args:
+            times: s, `(frames,)`, in any order.
+
+        Returns:
+            float64 `(frames, pitches)`, Hz, 0 where fewer pitches sound.
+        """
+        asked = np.round(np.asarray(times, dtype=np.float64), TIME_DECIMALS)
+        f0 = np.zeros((asked.size, self.f0.shape[1]))
+        known = np.round(self.times, TIME_DECIMALS)
+        for row, pitches in enumerate(mir_eval.multipitch.resample_multipitch(known, list(self.f0), asked)):
+            f0[row, : len(pitches)] = pitches
+        return f0
 
 
 def read_f0(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series
+from datamodules.f0_tables import F0Series, MultiF0Series
 
 RECORDING_ID = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 
@@ -47,14 +47,14 @@ class AudioSource(Protocol):
 
 
 class PitchSource(Protocol):
-    """An f0 contour that is read or computed on demand; picklable, because workers read it."""
+    """The f0 of one or several voices, read or computed on demand; picklable, because workers read it."""
 
     def fingerprint(self) -> str:
-        """A string that changes whenever the contour would."""
+        """A string that changes whenever the f0 would."""
         ...
 
-    def read(self) -> F0Series:
-        """Read or compute the contour.
+    def read(self) -> F0Series | MultiF0Series:
+        """Read or compute the f0.
 
         Raises:
             DataError: the source cannot be read; the message names it and, for a table, the line.
@@ -62,31 +62,55 @@ class PitchSource(Protocol):
         ...
 
 
+class FeatureSource(Protocol):
+    """Features of a recording whose audio is not at hand, read on demand; picklable, because workers read it."""
+
+    def fingerprint(self) -> str:
+        """A string that changes whenever the features would."""
+        ...
+
+    def read(self) -> NDArray[np.float32]:
+        """Read the features, `(frames, dimensions)`, at the corpus' own frame rate.
+
+        Raises:
+            DataError: the source cannot be read; the message names it.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Recording:
-    """One recording of a corpus; cheap to hold, nothing is decoded until `audio.read()` or `truth.read()`.
+    """One recording of a corpus; cheap to hold, no signal is decoded until a source's `read()`.
 
     Attributes:
         id: unique within the corpus, of letters, digits, `_`, `-` and inner dots: it names output files.
-        audio: where the samples come from.
-        truth: where the f0 contour comes from; None where there is no annotation.
+        audio: where the samples come from; None for a corpus of features.
+        truth: where the f0 comes from; None where there is no such annotation.
         group: recordings of one group (a song, an artist, a speaker) never stand in two splits.
         split: the split that the corpus itself puts the recording in, or None if it has no opinion.
         metadata: JSON values that travel with every record of the recording.
+        label: class of the recording (a word, a language); None where it has none.
+        transcript: what is said, symbols (phones or words) separated by single blanks; None where that is not known.
+        features: where the features come from that stand in for audio; None where there is audio.
     """
 
     id: str
-    audio: AudioSource
+    audio: AudioSource | None
     truth: PitchSource | None
     group: str
     split: str | None = None
     metadata: Mapping[str, str | int | float] = field(default_factory=dict)
+    label: str | None = None
+    transcript: str | None = None
+    features: FeatureSource | None = None
 
     def __post_init__(self) -> None:
         if not RECORDING_ID.fullmatch(self.id):
             raise DataError(
                 f"recording id {self.id!r}: use letters, digits, '_', '-' and inner dots only, because it names files"
             )
+        if (self.audio is None) == (self.features is None):
+            raise DataError(f"recording {self.id!r}: it needs either audio or features, and not both")
 
 
 class Corpus(ABC):

@@ -1,15 +1,20 @@
 """Splits are fixed, disjoint by group, and loud about leaks."""
 
+from pathlib import Path
+
 import pytest
 
+from datamodules.corpora.audio_files import AudioFile
 from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
 from datamodules.splits import assign_splits
 
+NO_AUDIO = AudioFile(Path("never-read.wav"))
+
 
 def corpus(groups="aabbccdd", splits=None):
     return [
-        Recording(f"r{number}", None, None, group, split=splits[number] if splits else None)
+        Recording(f"r{number}", NO_AUDIO, None, group, split=splits[number] if splits else None)
         for number, group in enumerate(groups)
     ]
 
