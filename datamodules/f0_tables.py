@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
+from datamodules.jams import Contour, pitch_contours
 
 SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
 TIME_DECIMALS = 10
@@ -82,8 +84,21 @@ class MultiF0Series(NamedTuple):
     times: NDArray[np.float64]
     f0: NDArray[np.float64]
 
+    @classmethod
+    def from_rows(cls, times: NDArray[np.float64], rows: Sequence[Sequence[float]]) -> MultiF0Series:
+        """The series of frames in which one pitch, several or none sound.
+
+        Args:
+            times: `(frames,)`, s, increasing.
+            rows: for every frame the f0 of what sounds, Hz.
+        """
+        f0 = np.zeros((len(rows), max(map(len, rows), default=0)))
+        for frame, pitches in zip(f0, rows, strict=True):
+            frame[: len(pitches)] = pitches
+        return cls(times, f0)
+
     def at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """The f0 at other times, by the rule with which mir_eval compares two multi-f0 series: that of the nearest frame.
+        """The f0 at other times, as mir_eval compares two multi-f0 series: that of the nearest frame.
 
         Before the first and after the last frame nothing is known, and nothing sounds.
 
@@ -104,13 +119,14 @@ class MultiF0Series(NamedTuple):
 def read_f0(
     path: str | os.PathLike[str], *, step: float | None = None, offset: float = 0.0, gap: float | None = None
 ) -> F0Series:
-    """Read an f0 table: time in s and f0 in Hz, separated by commas, tabs or blanks.
+    """Read an f0 table, time in s and f0 in Hz split by commas, tabs or blanks, or the pitch contour of a JAMS file.
 
     Further columns, blank lines, what follows a `#`, and one header line are passed over. Rows with equal times are
-    merged into the first of them, with a warning.
+    merged into the first of them, with a warning. In a JAMS file there may be several contours, one after the other,
+    with silence between them.
 
     Args:
-        path: the table.
+        path: the table; a JAMS file if its name ends in `.jams`.
         step: s between rows of a table that has one column, f0, and no times; its first row is at time 0.
         offset: s added to every time.
         gap: where consecutive times are more than this many seconds apart, the voice is silent in between; for
@@ -120,18 +136,30 @@ def read_f0(
         DataError: the table cannot be read; the message names the file and the line.
     """
     check_options(step, offset, gap)
-    lines: list[int] = []
-    times: list[float] = []
-    f0: list[float] = []
-    for line, time, frequency in _rows(Path(path), step):
-        lines.append(line)
-        times.append(time)
-        f0.append(frequency)
-    if not times:
-        raise DataError(f"{path}: the table is empty (line 1): it has no row of numbers")
-    series = _merge_equal_times(F0Series(np.array(times), np.array(f0)), lines, path)
+    series = _read_contours(Path(path), step) if _is_jams(path) else _read_table(Path(path), step)
     series = F0Series(series.times + offset, series.f0)
     return series if gap is None else _with_gaps(series, gap)
+
+
+def read_multi_f0(path: str | os.PathLike[str], *, offset: float = 0.0, gap: float | None = None) -> MultiF0Series:
+    """Read a multi-f0 table, time in s and then the f0 of all that sounds, Hz, or the pitch contours of a JAMS file.
+
+    Rows have as many columns as pitches sound; fields that are empty, 0 or negative say that nothing does. The rest is
+    as in `read_f0`.
+
+    Args:
+        path: the table; a JAMS file if its name ends in `.jams`.
+        offset: s added to every time.
+        gap: where consecutive times are more than this many seconds apart, nothing sounds in between; for tables that
+            leave silent frames out. None: a row holds until half-way to the next.
+
+    Raises:
+        DataError: the table cannot be read; the message names the file and the line.
+    """
+    check_options(None, offset, gap)
+    series = _mixed_contours(Path(path)) if _is_jams(path) else _read_multi_table(Path(path))
+    series = MultiF0Series(series.times + offset, series.f0)
+    return series if gap is None else _with_silence(series, gap)
 
 
 def check_options(step: float | None, offset: float, gap: float | None) -> None:
@@ -170,17 +198,73 @@ def write_f0(path: str | os.PathLike[str], series: F0Series) -> None:
         raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+def _is_jams(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == ".jams"
+
+
+def _read_table(path: Path, step: float | None) -> F0Series:
+    lines: list[int] = []
+    times: list[float] = []
+    f0: list[float] = []
+    for line, time, frequency in _rows(path, step):
+        lines.append(line)
+        times.append(time)
+        f0.append(frequency)
+    kept = _first_of_equal_times(np.array(times), lines, path)
+    return F0Series(np.array(times)[kept], np.array(f0)[kept])
+
+
+def _read_multi_table(path: Path) -> MultiF0Series:
+    lines: list[int] = []
+    times: list[float] = []
+    f0: list[list[float]] = []
+    for line, time, frequencies in _multi_rows(path):
+        lines.append(line)
+        times.append(time)
+        f0.append(frequencies)
+    kept = _first_of_equal_times(np.array(times), lines, path)
+    return MultiF0Series.from_rows(np.array(times)[kept], [f0[row] for row in kept])
+
+
+def _read_contours(path: Path, step: float | None) -> F0Series:
+    """The contours of a JAMS file one after the other, each ended by an unvoiced frame."""
+    if step is not None:
+        raise DataError(f"{path}: `step` is only for tables of one column without times; a JAMS file has times")
+    contours = sorted(pitch_contours(path), key=lambda contour: float(contour.times[0]))
+    for one, other in pairwise(contours):
+        if other.times[0] <= one.times[-1] + SAME_TIME:
+            raise DataError(
+                f"{path}: one voice is expected, but at {other.times[0]:g} s two pitch contours sound at once; "
+                "read it as several voices"
+            )
+    ends = [contour.times[0] for contour in contours[1:]] + [math.inf]
+    parts = [_ended(contour, next_time) for contour, next_time in zip(contours, ends, strict=True)]
+    return F0Series(np.concatenate([part.times for part in parts]), np.concatenate([part.f0 for part in parts]))
+
+
+def _ended(contour: Contour, next_time: float = math.inf) -> F0Series:
+    """A contour and an unvoiced frame a step behind it, unless the next begins before that."""
+    end = contour.times[-1] + contour.step
+    if end > next_time - SAME_TIME:
+        return F0Series(contour.times, contour.f0)
+    return F0Series(np.append(contour.times, end), np.append(contour.f0, 0.0))
+
+
+def _mixed_contours(path: Path) -> MultiF0Series:
+    """The contours of a JAMS file on the times of all of them, with silent frames a step before and behind each."""
+    contours = pitch_contours(path)
+    voices = [_ended(contour) for contour in contours]
+    before = np.array([contour.times[0] - contour.step for contour in contours])
+    every = np.sort(np.concatenate([before[before >= 0], *(voice.times for voice in voices)]))
+    times = every[np.diff(every, prepend=-1.0) > SAME_TIME]
+    f0 = np.stack([voice.at(times) for voice in voices], axis=1)
+    return MultiF0Series.from_rows(times, [list(row[row > 0]) for row in f0])
+
+
 def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
     """Line number, time and f0 of every row."""
     columns = 2 if step is None else 1
-    row = 0
-    may_be_header = True
-    for line, fields in _lines(path):
-        numbers = [_number(field) for field in fields[:columns]]
-        is_header = may_be_header and all(number is None for number in numbers)
-        may_be_header = False
-        if is_header:
-            continue
+    for row, (line, fields, numbers) in enumerate(_numbers(path, columns)):
         origin = f"{path}, line {line}"
         if len(fields) < columns:
             raise DataError(f"{origin}: one column where time and f0 are expected; a table without times needs `step`")
@@ -188,10 +272,28 @@ def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
             raise DataError(f"{origin}: {len(fields)} columns; `step` is only for tables of one column without times")
         values = [_finite(field, number, origin) for field, number in zip(fields, numbers, strict=False)]
         time = values[0] if step is None else row * step
-        if time < 0:
-            raise DataError(f"{origin}: negative time {time:g} s")
-        yield line, time, values[-1]
-        row += 1
+        yield line, _not_negative(time, origin), values[-1]
+
+
+def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
+    """Line number, time and what sounds in every row."""
+    for line, fields, numbers in _numbers(path, None):
+        origin = f"{path}, line {line}"
+        time = _not_negative(_finite(fields[0], numbers[0], origin), origin)
+        pitches = zip(fields[1:], numbers[1:], strict=True)
+        values = [_finite(field, number, origin) for field, number in pitches if field.strip()]
+        yield line, time, [value for value in values if value > 0]
+
+
+def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], list[float | None]]]:
+    """Line number, fields and the numbers in the first columns of every line, without the header."""
+    may_be_header = True
+    for line, fields in _lines(path):
+        numbers = [_number(field) for field in fields[:columns]]
+        is_header = may_be_header and all(number is None for number in numbers)
+        may_be_header = False
+        if not is_header:
+            yield line, fields, numbers
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -233,22 +335,30 @@ def _finite(field: str, number: float | None, origin: str) -> float:
     return number
 
 
-def _merge_equal_times(series: F0Series, lines: list[int], path: str | os.PathLike[str]) -> F0Series:
-    steps = np.diff(series.times)
+def _not_negative(time: float, origin: str) -> float:
+    if time < 0:
+        raise DataError(f"{origin}: negative time {time:g} s")
+    return time
+
+
+def _first_of_equal_times(times: NDArray[np.float64], lines: list[int], path: Path) -> NDArray[np.intp]:
+    """The rows to keep of a table whose rows have these times."""
+    if not len(times):
+        raise DataError(f"{path}: the table is empty (line 1): it has no row of numbers")
+    steps = np.diff(times)
     if (steps < -SAME_TIME).any():
         row = int(np.argmax(steps < -SAME_TIME)) + 1
-        before, after = series.times[row - 1 : row + 1]
+        before, after = times[row - 1 : row + 1]
         raise DataError(f"{path}, line {lines[row]}: time {after:g} s comes after {before:g} s; times must increase")
     repeated = np.flatnonzero(steps <= SAME_TIME) + 1
-    if not len(repeated):
-        return series
-    more = f" (and {len(repeated) - 1} more such rows)" if len(repeated) > 1 else ""
-    warnings.warn(
-        f"{path}, line {lines[repeated[0]]}: time {series.times[repeated[0]]:g} s is there twice{more}; "
-        "the first row is kept",
-        stacklevel=3,
-    )
-    return F0Series(np.delete(series.times, repeated), np.delete(series.f0, repeated))
+    if len(repeated):
+        more = f" (and {len(repeated) - 1} more such rows)" if len(repeated) > 1 else ""
+        warnings.warn(
+            f"{path}, line {lines[repeated[0]]}: time {times[repeated[0]]:g} s is there twice{more}; "
+            "the first row is kept",
+            stacklevel=4,
+        )
+    return np.delete(np.arange(len(times)), repeated)
 
 
 def _with_gaps(series: F0Series, gap: float) -> F0Series:
@@ -258,3 +368,16 @@ def _with_gaps(series: F0Series, gap: float) -> F0Series:
     before_silence = np.flatnonzero(np.append(steps > gap, True) & (series.f0 > 0))
     times = np.insert(series.times, before_silence + 1, series.times[before_silence] + usual_step)
     return F0Series(times, np.insert(series.f0, before_silence + 1, 0.0))
+
+
+def _with_silence(series: MultiF0Series, gap: float) -> MultiF0Series:
+    """Put a silent frame behind every frame that is followed by a gap, and the last, and one before what comes next."""
+    steps = np.diff(series.times)
+    usual_step = min(float(np.median(steps)), gap) if len(steps) else gap
+    before_silence = np.flatnonzero(steps > gap)
+    margins = np.minimum(usual_step, steps[before_silence] / 3)  # the two silent frames must not cross
+    behind = np.append(series.times[before_silence] + margins, series.times[-1] + usual_step)
+    ahead = series.times[before_silence + 1] - margins
+    rows = np.concatenate([before_silence + 1, [len(series.times)], before_silence + 1])
+    times = np.insert(series.times, rows, np.concatenate([behind, ahead]))
+    return MultiF0Series(times, np.insert(series.f0, rows, 0.0, axis=0))

@@ -16,23 +16,45 @@ import soundfile
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
-from datamodules.shards import Grid, decode_flac, read_sidecar
+from datamodules.shards import Grid, decode_audio, read_sidecar
 
 OPEN_FILES = 64
-MEMBERS = ("flac", "f0")
+MEMBERS = ("flac", "i16", "f0", "feat", "cqt", "txt")
+_LACKING = {
+    "flac": "the recording was prepared without audio",
+    "f0": "the recording was prepared without annotation",
+    "feat": "the recording was prepared from audio and has no features",
+    "cqt": "there is no spectrogram; give the recipe a `spectrogram` and run `melisma prepare` again",
+    "txt": "the recording was prepared without transcript",
+}
 
 
 class MemberTable:
     """Where one kind of member lies, for every record; size -1 where a record lacks it.
 
     Arrays, not dictionaries: workers share them by fork, and reading a Python object would copy its page.
+
+    Attributes:
+        offset: `(records,)` of the first byte in the shard.
+        size: `(records,)` bytes.
+        rows: `(records,)` length of the first axis.
+        tails: `(records, axes - 1)` lengths of the other axes, 0 where a record lacks the member or has fewer axes.
+        sha256: `(records, 32)`.
     """
 
     def __init__(self, entries: list[dict[str, Any] | None]) -> None:
         self.offset = np.array([entry["offset"] if entry else 0 for entry in entries], np.int64)
         self.size = np.array([entry["size"] if entry else -1 for entry in entries], np.int64)
+        self.rows = np.array([entry["shape"][0] if entry else 0 for entry in entries], np.int64)
+        tails = [entry["shape"][1:] if entry else [] for entry in entries]
+        axes = max(map(len, tails))
+        self.tails = np.array([[*tail, *[0] * (axes - len(tail))] for tail in tails], np.int64).reshape(-1, axes) if axes else np.zeros((len(entries), 0), np.int64)
         digests = b"".join(bytes.fromhex(entry["sha256"]) if entry else bytes(32) for entry in entries)
         self.sha256 = np.frombuffer(digests, np.uint8).reshape(-1, 32)
+
+    def shape(self, record: int) -> tuple[int, ...]:
+        """Shape of a record's member."""
+        return int(self.rows[record]), *(int(length) for length in self.tails[record] if length)
 
 
 def describe(directory: Path) -> dict[str, Any]:
@@ -77,7 +99,13 @@ class SplitIndex:
         track: `(records,)` place of each record's track in `tracks`.
         start: `(records,)` first owned label frame.
         frames: `(records,)` owned label frames.
-        has_f0: whether all records carry annotations.
+        samples: `(records,)` stored samples of audio, context included; 0 where there is no audio.
+        label: `(records,)` place of each record's class in `labels`, -1 where it has none.
+        labels: the classes that occur, sorted.
+        symbols: `(records,)` symbols of the transcript, -1 where there is none.
+        has_audio: whether all records carry audio.
+        has_f0: whether all records carry f0 annotations.
+        pitches: 0 if the annotations are of one voice, else the largest number of pitches at a time.
 
     Args:
         directories: each holds dataset.json and shards; all of the same grid.
@@ -111,7 +139,7 @@ class SplitIndex:
         self._fill(records)
 
     def _fill(self, records: list[dict[str, Any]]) -> None:
-        self.keys = [record["key"] for record in records]
+        self.keys = np.array([record["key"] for record in records])
         self.tracks = tuple(sorted({record["track"] for record in records}))
         place = {name: number for number, name in enumerate(self.tracks)}
         self.shard = np.array([record["shard"] for record in records], np.int32)
@@ -120,9 +148,24 @@ class SplitIndex:
         self.frames = np.array([record["frames"] for record in records], np.int64)
         self.track_frames = np.zeros(len(self.tracks), np.int64)
         np.maximum.at(self.track_frames, self.track, self.start + self.frames)
+        self.labels = tuple(sorted({record["label"] for record in records if "label" in record}))
+        code = {name: number for number, name in enumerate(self.labels)}
+        self.label = np.array([code.get(record.get("label", ""), -1) for record in records], np.int32)
+        self.symbols = np.array([record.get("symbols", -1) for record in records], np.int64)
+        voiced = [b64decode(record.get("voiced", "")) for record in records]
+        self._voiced = np.frombuffer(b"".join(voiced), np.uint8)
+        self._voiced_at = np.cumsum([0, *map(len, voiced)])
+        self._members = {
+            name: MemberTable([record["members"].get(name) for record in records])
+            for name in MEMBERS
+            if any(name in record["members"] for record in records)
+        }
+        self.samples = sum(
+            (self._members[name].rows for name in ("flac", "i16") if name in self._members), np.zeros(len(records), int)
+        )
+        self.has_audio = bool((self.samples > 0).all())
         self.has_f0 = all("f0" in record["members"] for record in records)
-        self.voiced = [b64decode(record.get("voiced", "")) for record in records]
-        self._members = {name: MemberTable([record["members"].get(name) for record in records]) for name in MEMBERS}
+        self.pitches = int(self._members["f0"].tails.max(initial=0)) if "f0" in self._members else 0
         self._files: OrderedDict[int, int] = OrderedDict()
 
     def __len__(self) -> int:
@@ -133,8 +176,23 @@ class SplitIndex:
 
     def voiced_frames(self, record: int) -> NDArray[np.bool_]:
         """`(frames,)` which owned label frames are voiced."""
-        bits = np.unpackbits(np.frombuffer(self.voiced[record], np.uint8), count=int(self.frames[record]))
-        return bits.astype(np.bool_)
+        packed = self._voiced[self._voiced_at[record] : self._voiced_at[record + 1]]
+        return np.unpackbits(packed, count=int(self.frames[record])).astype(np.bool_)
+
+    def holds(self, member: str) -> bool:
+        """Whether every record has the member of this name."""
+        return member in self._members and bool((self._members[member].size >= 0).all())
+
+    def width(self, member: str) -> tuple[int, ...]:
+        """Shape of one row of a member that has the same in all records, such as `feat` and `cqt`.
+
+        Raises:
+            DataError: no record has it, or they differ.
+        """
+        table = self._members.get(member)
+        if table is None or len(np.unique(table.tails[table.size >= 0], axis=0)) != 1:
+            raise DataError(f"{self.directory}: its records have no {member!r} member of one shape")
+        return table.shape(int(np.argmax(table.size >= 0)))[1:]
 
     def read_audio(self, record: int) -> NDArray[np.int16]:
         """Samples of a record, context included; the first owned frame is centred on sample `context`.
@@ -142,27 +200,65 @@ class SplitIndex:
         Raises:
             DataError: the bytes are not those that were written; names shard and record.
         """
-        data = self._read(record, "flac")
+        member = "i16" if "i16" in self._members and self._members["i16"].size[record] >= 0 else "flac"
+        data = self._read(record, member)
         try:
-            return decode_flac(data)
+            return decode_audio(data, member)
         except soundfile.LibsndfileError as error:
-            raise DataError(f"{self._name(record, 'flac')}: not decodable ({error})") from error
+            raise DataError(f"{self._name(record, member)}: not decodable ({error})") from error
 
     def read_f0(self, record: int) -> NDArray[np.float32]:
         """f0 of the owned frames and of those behind them within the context, Hz, 0 where unvoiced.
 
+        Returns:
+            `(frames,)` or, of several voices, `(frames, pitches)` with the pitches of this record.
+
         Raises:
             DataError: there is no annotation, or the bytes are not those that were written.
         """
-        if self._members["f0"].size[record] < 0:
-            raise DataError(f"{self._name(record, 'f0')}: the recording was prepared without annotation")
-        return np.frombuffer(self._read(record, "f0"), "<f4")
+        return self._array(record, "f0", "<f4")
+
+    def read_features(self, record: int) -> NDArray[np.float32]:
+        """Features of the owned frames, with as many frames on both sides as the context holds.
+
+        Returns:
+            `(frames, dimensions)`.
+
+        Raises:
+            DataError: there are none, or the bytes are not those that were written.
+        """
+        return self._array(record, "feat", "<f4")
+
+    def read_spectrum(self, record: int) -> NDArray[np.uint16]:
+        """Spectrogram of the owned frames, with as many frames on both sides as the context holds.
+
+        Returns:
+            `(frames, channels, bins)`, full scale at 65535.
+
+        Raises:
+            DataError: there is none, or the bytes are not those that were written.
+        """
+        return self._array(record, "cqt", "<u2")
+
+    def read_transcript(self, record: int) -> str:
+        """Symbols separated by blanks.
+
+        Raises:
+            DataError: there is no transcript, or the bytes are not those that were written.
+        """
+        return self._read(record, "txt").decode()
+
+    def _array(self, record: int, member: str, dtype: str) -> NDArray[Any]:
+        data = self._read(record, member)
+        return np.frombuffer(data, dtype).reshape(self._members[member].shape(record))
 
     def _name(self, record: int, member: str) -> str:
         return f"{self.paths[self.shard[record]]}: {self.keys[record]}.{member}"
 
     def _read(self, record: int, member: str) -> bytes:
-        table = self._members[member]
+        table = self._members.get(member)
+        if table is None or table.size[record] < 0:
+            raise DataError(f"{self._name(record, member)}: {_LACKING[member]}")
         data = os.pread(self._open(int(self.shard[record])), int(table.size[record]), int(table.offset[record]))
         # A tar has no checksum of its data; hashing costs a few per cent of decoding and catches every flipped bit.
         if hashlib.sha256(data).digest() != table.sha256[record].tobytes():

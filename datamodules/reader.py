@@ -24,7 +24,7 @@ class Excerpts(NamedTuple):
 
     Attributes:
         audio: `(windows, window)` int16.
-        f0: `(windows, frames)` float32, Hz, 0 where unvoiced.
+        f0: `(windows, frames)` or, of several voices, `(windows, frames, pitches)` float32, Hz, 0 where unvoiced.
         valid: `(windows, frames)` bool, False beyond the track's end.
         track: `(windows,)` int64.
         frame: `(windows,)` int64, first label frame.
@@ -37,15 +37,19 @@ class Excerpts(NamedTuple):
     frame: Tensor
 
     @staticmethod
-    def empty(windows: int, window: int, frames: int) -> Excerpts:
-        """Room for that many windows, invalid until filled."""
+    def empty(windows: int, window: int, frames: int, pitches: int = 0) -> Excerpts:
+        """Room for that many windows, invalid until filled; `pitches` is 0 for one voice."""
         return Excerpts(
             torch.zeros(windows, window, dtype=torch.int16),
-            torch.zeros(windows, frames),
+            torch.zeros(windows, frames, *_axis(pitches)),
             torch.zeros(windows, frames, dtype=torch.bool),
             torch.full((windows,), -1, dtype=torch.int64),
             torch.zeros(windows, dtype=torch.int64),
         )
+
+
+def _axis(pitches: int) -> tuple[int, ...]:
+    return (pitches,) if pitches else ()
 
 
 class Pool(NamedTuple):
@@ -85,6 +89,10 @@ class WindowReader:
                 f"prepare them with context: {seconds:.3f} or more, or use a shorter window"
             )
 
+    def room(self, windows: int) -> Excerpts:
+        """Room for that many excerpts, invalid until filled."""
+        return Excerpts.empty(windows, self.window, self.windows.frames, self.index.pitches)
+
     def counts(self) -> NDArray[np.int64]:
         """`(records,)` excerpts of each record."""
         if self.windows == Windows():
@@ -94,9 +102,13 @@ class WindowReader:
     def labels(self, record: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """f0 and validity of a record's owned frames and of those behind, for as many as any excerpt reaches."""
         length = int(self.index.frames[record]) + self.windows.frames - 1
-        stored = self.index.read_f0(record)[:length] if self.index.has_f0 else np.zeros(0, np.float32)
-        f0 = np.zeros(length, np.float32)
-        f0[: stored.size] = stored
+        f0 = np.zeros((length, *_axis(self.index.pitches)), np.float32)
+        if self.index.has_f0:
+            stored = self.index.read_f0(record)[:length]
+            if self.index.pitches:
+                f0[: len(stored), : stored[0].size] = stored.reshape(len(stored), -1)
+            else:
+                f0[: len(stored)] = stored
         left = int(self.index.track_frames[self.index.track[record]] - self.index.start[record])
         return f0, np.arange(length) < left
 
@@ -109,9 +121,10 @@ class WindowReader:
         """
         index, size = self.index, len(group.records)
         longest = int(index.frames[group.records].max())
-        audio = np.zeros((size, (longest - 1) * index.grid.hop + 2 * index.grid.context), np.int16)
-        f0 = np.zeros((size, longest + self.windows.frames - 1), np.float32)
-        valid = np.zeros(f0.shape, np.bool_)
+        length = max((longest - 1) * index.grid.hop + 2 * index.grid.context, int(index.samples[group.records].max()))
+        audio = np.zeros((size, length), np.int16)
+        f0 = np.zeros((size, longest + self.windows.frames - 1, *_axis(index.pitches)), np.float32)
+        valid = np.zeros(f0.shape[:2], np.bool_)
         starts = np.zeros(group.slot.size, np.int64)
         # In the order of the disk: records of one shard are neighbours.
         for slot in np.lexsort((group.records, index.shard[group.records])):
@@ -119,7 +132,7 @@ class WindowReader:
             samples = index.read_audio(record)
             audio[slot, : samples.size] = samples
             labels, exists = self.labels(record)
-            f0[slot, : labels.size], valid[slot, : labels.size] = labels, exists
+            f0[slot, : len(labels)], valid[slot, : len(labels)] = labels, exists
             mine = group.slot == slot
             numbers = group.number[mine]
             starts[mine] = numbers if every_frame else self.windows.starts(index, record)[numbers]
@@ -127,7 +140,7 @@ class WindowReader:
         return Pool(
             group,
             sliding_window_view(audio, self.window, axis=1)[:, begin :: index.grid.hop],
-            sliding_window_view(f0, self.windows.frames, axis=1),
+            np.moveaxis(sliding_window_view(f0, self.windows.frames, axis=1), -1, 2),
             sliding_window_view(valid, self.windows.frames, axis=1),
             starts,
         )
@@ -183,7 +196,7 @@ class PooledReader:
     def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
         """The windows at some places of the epoch's sequence, in the order asked for."""
         plan = self.plan(epoch)
-        out = Excerpts.empty(places.size, self.reader.window, self.reader.windows.frames)
+        out = self.reader.room(places.size)
         stream_of, place_in_stream = places % self.streams, places // self.streams
         for stream in np.unique(stream_of):
             rows = np.flatnonzero(stream_of == stream)

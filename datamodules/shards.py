@@ -1,13 +1,23 @@
 """The shard format: plain WebDataset tars, each with a sidecar index that marks it done.
 
-A record is a set of members `<key>.<extension>`: `flac` (int16 mono), `f0` (raw little-endian float32, Hz, 0 where
-unvoiced) and `json` (metadata). The sidecar `<shard>.json`, written last, gives size and sha256 of the tar, and for
-each member its offset, size, dtype, shape and sha256; for each record the track, the first label frame, the number of
-frames that the record owns and a bitmap of the voiced ones. Windows are never stored, and nothing about a network is.
+A record is a set of members `<key>.<extension>`, of which any but the last may be lacking:
+
+- `flac` or `i16`: audio, int16 mono, as FLAC or as raw little-endian values;
+- `f0`: raw little-endian float32 `(label frames,)` or, of several voices, `(label frames, pitches)`; Hz, 0 unvoiced;
+- `feat`: features that stand in for audio, raw little-endian float32 `(frames, dimensions)`;
+- `cqt`: cut from a spectrogram of the whole recording, raw little-endian uint16 `(frames, channels, bins)`;
+- `txt`: the transcript, UTF-8, symbols separated by blanks;
+- `json`: metadata, the class of the recording among them.
+
+The sidecar `<shard>.json`, written last, gives size and sha256 of the tar, and for each member its offset, size,
+dtype, shape and sha256; for each record the track, the first label frame, the number of frames that the record owns, a
+bitmap of the voiced ones, its class and the number of symbols of its transcript. Windows are never stored, and
+nothing about a network is.
 
 A record of a track owns the label frames `start ... start + frames - 1`. Its audio reaches `context` samples to
-both sides of their centres, zeros only beyond the track's ends; its f0 goes on behind the owned frames for as long as
-the context lasts and the track has frames, so that an excerpt of several frames may begin at any owned one.
+both sides of their centres, zeros only beyond the track's ends, and its features and spectrogram as many frames as fit
+into that; its f0 goes on behind the owned frames for as long as the context lasts and the track has frames, so that
+an excerpt of several frames may begin at any owned one. Where a track is one record, its audio is the whole recording.
 """
 
 from __future__ import annotations
@@ -19,7 +29,7 @@ import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import soundfile
@@ -28,9 +38,10 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
-from datamodules.preprocess import Track, frame_count
+from datamodules.preprocess import Staged, Track
 
 FORMAT = 1
+AudioMember = Literal["flac", "i16"]
 
 
 class Grid(NamedTuple):
@@ -39,7 +50,7 @@ class Grid(NamedTuple):
     Attributes:
         rate: samples per second.
         hop: samples between label frames; frame t is centred on sample t * hop.
-        segment: label frames that a record owns (the last of a track may own fewer).
+        segment: label frames that a record owns (the last of a track may own fewer); 0: a track is one record.
         context: samples of audio on each side of the first and last frame's centre.
     """
 
@@ -60,16 +71,20 @@ class Segment(NamedTuple):
     Attributes:
         key: the record's name in the tar, without dots.
         recording: id of the recording.
-        staged: key of the preprocessed track.
+        staged: the preprocessed track.
         start: first owned label frame.
         metadata: JSON values of the recording.
+        label: class of the recording, if it has one.
+        transcript: what is said in the recording, if it is known.
     """
 
     key: str
     recording: str
-    staged: str
+    staged: Staged
     start: int
     metadata: Mapping[str, Any]
+    label: str | None = None
+    transcript: str | None = None
 
 
 class Member(NamedTuple):
@@ -80,54 +95,109 @@ class Member(NamedTuple):
     shape: tuple[int, ...]
 
 
-def encode_record(track: Track, segment: Segment, grid: Grid) -> tuple[dict[str, Member], dict[str, Any]]:
+def encode_record(
+    track: Track, segment: Segment, grid: Grid, audio: AudioMember = "flac"
+) -> tuple[dict[str, Member], dict[str, Any]]:
     """Cut and encode a record.
 
     Args:
         track: the whole preprocessed recording.
         segment: which part of it.
         grid: rate, hop, segment length and context.
+        audio: how the samples are stored.
 
     Returns:
         The members by extension, and what the index says of the record apart from its members.
     """
-    total = frame_count(track.samples.size, grid.hop)
-    frames = min(grid.segment, total - segment.start)
-    begin = segment.start * grid.hop - grid.context
-    end = (segment.start + frames - 1) * grid.hop + grid.context
-    audio = np.zeros(end - begin, np.int16)
-    inside = track.samples[max(begin, 0) : min(end, track.samples.size)]
-    audio[max(-begin, 0) : max(-begin, 0) + inside.size] = inside
-    members = {"flac": Member(_flac(audio, grid.rate), "int16", audio.shape)}
+    frames = min(grid.segment or track.frames, track.frames - segment.start)
+    around = grid.context // grid.hop
+    members: dict[str, Member] = {}
     entry: dict[str, Any] = {
         "key": segment.key,
         "track": segment.recording,
         "start": segment.start,
         "frames": frames,
     }
+    if track.samples is not None:
+        if grid.segment:
+            begin = segment.start * grid.hop - grid.context
+            end = (segment.start + frames - 1) * grid.hop + grid.context
+            samples = _cut(track.samples, begin, end)
+        else:  # a whole recording ends where its audio ends, in the middle of a hop
+            samples = _cut(track.samples, -grid.context, track.samples.size + grid.context)
+        members[audio] = Member(_ENCODERS[audio](samples, grid.rate), "int16", samples.shape)
+    for name, rows in (("feat", track.features), ("cqt", track.spectrum)):
+        if rows is not None:
+            members[name] = _raw(_cut(rows, segment.start - around, segment.start + frames + around))
     if track.f0 is not None:
-        f0 = np.asarray(track.f0[segment.start : segment.start + frames + grid.lookahead], "<f4")
-        members["f0"] = Member(f0.tobytes(), "float32", f0.shape)
-        entry["voiced"] = base64.b64encode(np.packbits(f0[:frames] > 0).tobytes()).decode()
+        f0 = track.f0[segment.start : segment.start + frames + grid.lookahead]
+        members["f0"] = _raw(f0)
+        voiced = (f0[:frames] > 0).reshape(frames, -1).any(axis=1)
+        entry["voiced"] = base64.b64encode(np.packbits(voiced).tobytes()).decode()
+    if segment.transcript is not None:
+        text = segment.transcript.encode()
+        members["txt"] = Member(text, "utf-8", (len(text),))
+        entry["symbols"] = len(segment.transcript.split())
+    if segment.label is not None:
+        entry["label"] = segment.label
+    members["json"] = _metadata(track, segment, grid, frames)
+    return members, entry
+
+
+def _metadata(track: Track, segment: Segment, grid: Grid, frames: int) -> Member:
     metadata = {
         **segment.metadata,
+        **({} if segment.label is None else {"label": segment.label}),
         "id": segment.recording,
         "start": segment.start,
         "frames": frames,
-        "track_frames": total,
+        "track_frames": track.frames,
         "rate": grid.rate,
         "hop": grid.hop,
         "context": grid.context,
     }
     text = json.dumps(metadata, sort_keys=True).encode()
-    members["json"] = Member(text, "utf-8", (len(text),))
-    return members, entry
+    return Member(text, "utf-8", (len(text),))
+
+
+def _cut(rows: NDArray[Any], begin: int, end: int) -> NDArray[Any]:
+    """Rows `begin ... end - 1`, zeros where there are none."""
+    cut = np.zeros((end - begin, *rows.shape[1:]), rows.dtype)
+    inside = rows[max(begin, 0) : max(min(end, len(rows)), 0)]
+    cut[max(-begin, 0) : max(-begin, 0) + len(inside)] = inside
+    return cut
+
+
+def _raw(array: NDArray[Any]) -> Member:
+    """The array's values in little-endian order."""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return Member(little.tobytes(), array.dtype.name, array.shape)
 
 
 def _flac(samples: NDArray[np.int16], rate: int) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
+
+
+def _int16(samples: NDArray[np.int16], rate: int) -> bytes:
+    return samples.astype("<i2").tobytes()
+
+
+_ENCODERS = {"flac": _flac, "i16": _int16}
+
+
+def decode_audio(data: bytes, member: str) -> NDArray[np.int16]:
+    """The samples of an audio member.
+
+    Args:
+        data: its bytes.
+        member: `flac` or `i16`.
+
+    Raises:
+        soundfile.LibsndfileError: it is no FLAC.
+    """
+    return np.frombuffer(data, "<i2") if member == "i16" else decode_flac(data)
 
 
 def decode_flac(data: bytes) -> NDArray[np.int16]:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
 
+# Fractions of the groups; or for each split the groups, what the corpus puts there, or everything else.
+Splits = dict[str, float | list[str] | Literal["stated", "rest"]]
 
-def assign_splits(
-    recordings: Sequence[Recording], splits: Mapping[str, float | list[str]] | None, seed: int
-) -> dict[str, list[Recording]]:
+
+def assign_splits(recordings: Sequence[Recording], splits: Splits | None, seed: int) -> dict[str, list[Recording]]:
     """Recordings of each split, in the corpus' order.
 
     Args:
         recordings: of the whole corpus.
-        splits: fractions of the groups, or lists of groups, or None for the corpus' own splits.
+        splits: fractions of the groups; or for each split a list of groups, `stated` for those that the corpus puts
+            there, or `rest` for what no other split takes; or None for the corpus' own splits. Recordings that no
+            split takes are left out.
         seed: of the dealing by fractions.
 
     Raises:
@@ -28,10 +32,10 @@ def assign_splits(
         chosen = _stated_by_corpus(recordings)
     elif all(isinstance(value, (int, float)) for value in splits.values()):
         chosen = _by_fraction(recordings, {name: float(value) for name, value in splits.items()}, seed)  # type: ignore[arg-type]
-    elif all(isinstance(value, list) for value in splits.values()):
-        chosen = _by_group(recordings, {name: list(value) for name, value in splits.items()})  # type: ignore[arg-type]
+    elif any(isinstance(value, (int, float)) for value in splits.values()):
+        raise DataError("splits: give either fractions for all splits or for none of them")
     else:
-        raise DataError("splits: give either a fraction or a list of groups for every split, not both")
+        chosen = _by_group(recordings, splits)
     _refuse_leaks(chosen)
     for name, members in chosen.items():
         if not members:
@@ -67,13 +71,28 @@ def _by_fraction(
     return {name: [each for each in recordings if home[each.group] == name] for name in fractions}
 
 
-def _by_group(recordings: Sequence[Recording], lists: Mapping[str, list[str]]) -> dict[str, list[Recording]]:
+def _by_group(recordings: Sequence[Recording], splits: Splits) -> dict[str, list[Recording]]:
     known = {recording.group for recording in recordings}
-    for name, groups in lists.items():
-        for group in groups:
+    home: dict[str, str] = {}
+    chosen: dict[str, list[Recording]] = {name: [] for name in splits}
+    for name, groups in splits.items():
+        for group in groups if isinstance(groups, list) else ():
             if group not in known:
                 raise DataError(f"splits.{name}: no recording has the group {group!r}")
-    return {name: [each for each in recordings if each.group in set(groups)] for name, groups in lists.items()}
+            if home.setdefault(group, name) != name:
+                raise DataError(f"splits: the group {group!r} stands in both {home[group]!r} and {name!r}")
+    rest = [name for name, value in splits.items() if value == "rest"]
+    if len(rest) > 1:
+        raise DataError(f"splits: only one split can be the rest, not {' and '.join(rest)}")
+    for recording in recordings:
+        split = home.get(recording.group)
+        if split is None and recording.split is not None and splits.get(recording.split) == "stated":
+            split = recording.split
+        if split is None and rest:
+            split = rest[0]
+        if split is not None:
+            chosen[split].append(recording)
+    return chosen
 
 
 def _refuse_leaks(splits: Mapping[str, Sequence[Recording]]) -> None:

@@ -2,29 +2,86 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser
 
+from datamodules.engines import Engine
+from datamodules.errors import DataError
 from datamodules.index import describe
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.recipe import Prepared, ShardRecipe, Share, prepare
 
 
 def main(arguments: list[str]) -> None:
-    """Build the shards that a recipe describes; what is finished already is kept."""
+    """Build the shards that a recipe describes; what is finished already is kept.
+
+    Recordings that cannot be used are left out and listed at the end; the exit code is then 1.
+    """
+    options = _parser().parse_args(_with_config_option(arguments))
+    options = _parser().instantiate(options)
+    recipe = ShardRecipe(**{field.name: options[field.name] for field in fields(ShardRecipe)})
+    engine = Engine(options.jobs, options.backend, options.scheduler)
+    result = prepare(recipe, engine, cache=options.cache, share=share(options.share), again=True)
+    report(Path(recipe.directory), result)
+
+
+def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="melisma prepare", usage="melisma prepare CONFIG [options]", description=__doc__, allow_abbrev=False
     )
     parser.add_argument("--config", action="config", help="the same as CONFIG: YAML of a recipe")
     parser.add_class_arguments(ShardRecipe)
-    parser.add_argument("--jobs", "-j", type=int, default=1, help="processes that read, resample and write")
-    if arguments and not arguments[0].startswith("-"):  # jsonargparse reads configuration files from options only
-        arguments = ["--config", *arguments]
-    options = parser.instantiate(parser.parse_args(arguments))
-    recipe = ShardRecipe(**{field.name: options[field.name] for field in fields(ShardRecipe)})
-    built = prepare(recipe, jobs=options.jobs)
-    description = describe(Path(recipe.directory))
-    print(f"{recipe.directory}: {'prepared' if built else 'already prepared'}, id {description['id'][:12]}")
+    parser.add_argument("--jobs", "-j", type=int, default=1, help="recordings or shards that are worked on at once")
+    parser.add_argument(
+        "--backend", type=Literal["loky", "threading", "dask"], default="loky", help="what runs them (joblib)"
+    )
+    parser.add_argument("--scheduler", type=str | None, default=None, help="address of a running dask scheduler")
+    parser.add_argument(
+        "--cache", type=Path | None, default=None, help="folder of resampled audio and spectrograms that is kept"
+    )
+    parser.add_argument(
+        "--share",
+        type=str | None,
+        default=None,
+        help="I/N: begin with part I (from 0) of N; for arrays of jobs, see experiments/cluster/prepare.sbatch",
+    )
+    return parser
+
+
+def _with_config_option(arguments: list[str]) -> list[str]:
+    """A leading CONFIG as --config: jsonargparse reads configuration files from options only."""
+    return ["--config", *arguments] if arguments and not arguments[0].startswith("-") else arguments
+
+
+def share(text: str | None) -> Share | None:
+    """The value of --share.
+
+    Raises:
+        DataError: it is not I/N with 0 <= I < N.
+    """
+    if text is None:
+        return None
+    task, _, tasks = text.partition("/")
+    if not (task.isdecimal() and tasks.isdecimal() and int(task) < int(tasks)):
+        raise DataError(f"--share {text}: expected I/N with I from 0 to N - 1, as in 2/8")
+    return Share(int(task), int(tasks))
+
+
+def report(directory: Path, result: Prepared) -> None:
+    """Print what stands in the directory now; exit with code 1 after naming what had to be left out."""
+    description = describe(directory)
+    print(f"{directory}: {'prepared' if result.built else 'already prepared'}, id {description['id'][:12]}")
     for split, counts in description["splits"].items():
         print(f"  {split:<12}{counts['tracks']:>7} tracks {counts['records']:>8} records {counts['hours']:>9.2f} h")
+    for reason in result.left_out.values():
+        print(f"melisma: left out: {reason}", file=sys.stderr)
+    if result.left_out:
+        print(
+            f"melisma: {len(result.left_out)} recordings could not be used; repair them and run the command again to "
+            "have them in",
+            file=sys.stderr,
+        )
+        sys.exit(1)

@@ -1,12 +1,16 @@
 """Audio and labels on one grid."""
 
+import mir_eval
 import numpy as np
 import pytest
+import soundfile
 
+from datamodules.cache import ArrayCache
+from datamodules.corpora.audio_files import AudioFile
 from datamodules.corpora.base import Audio, Recording
-from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series
-from datamodules.preprocess import Staging, frame_count, preprocess, to_mono_int16
+from datamodules.f0_tables import F0Series, MultiF0Series
+from datamodules.preprocess import Preprocessor, Rejected, frame_count, to_mono_int16
+from datamodules.spectrograms import ConstantQ, HarmonicConstantQ
 
 
 class Given:
@@ -59,35 +63,87 @@ def test_a_frame_exists_if_the_sample_it_is_centred_on_does(samples, frames):
     assert frame_count(samples, 160) == frames
 
 
-def test_labels_stand_at_the_centre_samples():
-    track = preprocess(Recording("a", Given(tone()), Given(contour()), "a"), 16000, 160)
+def preprocessor(folder, rate=16000, hop=160, spectrogram=None):
+    return Preprocessor(ArrayCache(folder / "arrays"), folder / "notes", rate, hop, spectrogram)
+
+
+def preprocess(folder, recording, **options):
+    maker = preprocessor(folder, **options)
+    return maker.get(maker.put(recording))
+
+
+def test_labels_stand_at_the_centre_samples(tmp_path):
+    track = preprocess(tmp_path, Recording("a", Given(tone()), Given(contour()), "a"))
     assert track.f0.size == 100 and track.f0.dtype == np.float32
     np.testing.assert_allclose(track.f0, contour().at(np.arange(100) * 0.01), rtol=1e-6)
 
 
-def test_an_annotation_that_outlasts_its_audio_is_suspected():
+def test_several_voices_are_resampled_as_mir_eval_does(tmp_path):
+    times = np.arange(0, 1, 0.023)
+    f0 = np.random.default_rng(0).uniform(100, 400, (times.size, 3)) * (np.arange(3) < 2)
+    track = preprocess(tmp_path, Recording("a", Given(tone()), Given(MultiF0Series(times, f0)), "a"))
+    expected = mir_eval.multipitch.resample_multipitch(times, list(f0), np.arange(100) * 0.01)
+    for row, pitches in zip(track.f0, expected, strict=True):
+        np.testing.assert_allclose(row[: len(pitches)], pitches, rtol=1e-6)
+        assert not row[len(pitches) :].any()
+
+
+def test_an_annotation_that_outlasts_its_audio_is_suspected(tmp_path):
     with pytest.warns(UserWarning, match="'a': the annotation goes on"):
-        preprocess(Recording("a", Given(tone()), Given(contour(3.0)), "a"), 16000, 160)
+        preprocess(tmp_path, Recording("a", Given(tone()), Given(contour(3.0)), "a"))
 
 
-def test_empty_audio_is_refused():
-    with pytest.raises(DataError, match="'a'"):
-        preprocess(Recording("a", Given(Audio(np.zeros(0, np.float32), 16000)), None, "a"), 16000, 160)
+def test_empty_audio_is_rejected_with_the_reason(tmp_path):
+    silent = Recording("a", Given(Audio(np.zeros(0, np.float32), 16000)), None, "a")
+    assert preprocessor(tmp_path).put(silent) == Rejected("recording 'a': its audio is empty")
 
 
-def test_staged_tracks_are_found_again_until_anything_changes(tmp_path):
+def test_arrays_are_found_again_until_anything_they_are_made_from_changes(tmp_path):
     audio, truth = Given(tone()), Given(contour())
-    staging = Staging(tmp_path, 16000, 160)
-    key, samples = staging.put(Recording("a", audio, truth, "a"))
-    assert staging.put(Recording("a", audio, truth, "a")) == (key, samples) == (key, 16000)
-    assert audio.reads == 1
-    assert np.array_equal(staging.get(key).samples, to_mono_int16(tone(), 16000))
-    other_audio = Recording("a", Given(tone(), "2"), truth, "a")
-    keys = {key, staging.key(other_audio), Staging(tmp_path, 16000, 93).key(Recording("a", audio, truth, "a"))}
-    keys |= {
-        Staging(tmp_path, 8000, 160).key(Recording("a", audio, truth, "a")),
-        staging.key(Recording("a", audio, None, "a")),
-    }
-    assert len(keys) == 5
-    staging.remove()
-    assert not tmp_path.exists()
+    first = preprocessor(tmp_path).put(Recording("a", audio, truth, "a"))
+    assert preprocessor(tmp_path).put(Recording("a", audio, truth, "a")) == first
+    assert audio.reads == truth.reads == 1
+    other_audio = preprocessor(tmp_path).put(Recording("a", Given(tone(), "2"), truth, "a"))
+    other_truth = preprocessor(tmp_path).put(Recording("a", audio, Given(contour(), "2"), "a"))
+    other_hop = preprocessor(tmp_path, hop=93).put(Recording("a", audio, truth, "a"))
+    other_rate = preprocessor(tmp_path, rate=8000).put(Recording("a", audio, truth, "a"))
+    assert len({each.arrays["samples"] for each in (first, other_audio, other_truth, other_hop, other_rate)}) == 3
+    assert len({each.arrays["f0"] for each in (first, other_truth, other_hop, other_rate)}) == 4
+    assert audio.reads == 2, "audio is resampled again only for another rate"
+
+
+def test_spectrograms_are_keyed_by_every_parameter(tmp_path):
+    recording = Recording("a", Given(tone()), None, "a")
+    kinds = [
+        ConstantQ(octaves=5),
+        ConstantQ(octaves=6),
+        ConstantQ(octaves=5, top_dbs=[60.0]),
+        ConstantQ(octaves=5, filter_scales=[0.5]),
+        ConstantQ(octaves=5, minimum=55.0),
+        HarmonicConstantQ(octaves=5, harmonics=[1.0]),
+    ]
+    keys = [preprocessor(tmp_path, spectrogram=kind).put(recording).arrays["spectrum"] for kind in kinds]
+    keys.append(preprocessor(tmp_path, spectrogram=kinds[0], hop=80).put(recording).arrays["spectrum"])
+    assert len(set(keys)) == len(keys)
+    assert preprocessor(tmp_path, spectrogram=ConstantQ(octaves=5)).put(recording).arrays["spectrum"] == keys[0]
+
+
+def test_a_file_that_was_changed_is_read_again(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(1600), 16000)
+    recording = Recording("a", AudioFile(path), None, "a")
+    assert preprocessor(tmp_path).put(recording).frames == 10
+    assert preprocessor(tmp_path).note(recording).frames == 10
+    soundfile.write(path, np.zeros(3200), 16000)
+    assert preprocessor(tmp_path).note(recording) is None
+    assert preprocessor(tmp_path).put(recording).frames == 20
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path):
+    path = tmp_path / "a.flac"
+    recording = Recording("a", AudioFile(path), None, "a")
+    rejected = preprocessor(tmp_path).put(recording)
+    assert str(path) in rejected.reason
+    assert preprocessor(tmp_path).note(recording) == rejected
+    soundfile.write(path, np.zeros(1600), 16000)
+    assert preprocessor(tmp_path).put(recording).frames == 10

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
-from datamodules.preprocess import Track
+from datamodules.preprocess import Staged, Track
 from datamodules.shards import Grid, Segment, decode_flac, encode_record, is_done, read_sidecar, sidecar, write_shard
 
 GRID = Grid(rate=8000, hop=80, segment=100, context=800)
@@ -21,17 +21,18 @@ GRID = Grid(rate=8000, hop=80, segment=100, context=800)
 def track(seconds=2.5):
     samples = np.random.default_rng(0).integers(-3000, 3000, int(seconds * 8000)).astype(np.int16)
     f0 = np.where(np.arange(int(seconds * 100)) % 7 == 0, 0, 220.0).astype(np.float32)
-    return Track(samples, f0)
+    return Track(f0.size, samples, f0)
 
 
 def segment(start, key="t000000_0000000"):
-    return Segment(key, "song", "staged", start, {"artist": "nobody"})
+    return Segment(key, "song", Staged(250, 0, {}), start, {"artist": "nobody"})
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2), st.integers(1, 21_000))
 def test_a_record_is_the_track_around_its_frames_and_silence_beyond_the_ends(number, samples):
-    whole = Track(np.arange(1, samples + 1).astype(np.int16), np.full(-(-samples // 80), 100.0, np.float32))
+    frames = -(-samples // 80)
+    whole = Track(frames, np.arange(1, samples + 1).astype(np.int16), np.full(frames, 100.0, np.float32))
     start = number * GRID.segment
     if start >= whole.f0.size:
         return

@@ -40,6 +40,15 @@ def test_the_corpus_may_decide():
     assert [recording.id for recording in chosen["test"]] == ["r1"]
 
 
+def test_one_split_may_be_listed_one_stated_by_the_corpus_and_one_the_rest():
+    recordings = corpus("aabbccdd", ["train"] * 4 + [None] * 2 + ["test"] * 2)
+    chosen = assign_splits(recordings, {"validation": ["b"], "test": "stated", "train": "rest"}, seed=0)
+    groups = {name: {recording.group for recording in members} for name, members in chosen.items()}
+    assert groups == {"validation": {"b"}, "test": {"d"}, "train": {"a", "c"}}
+    without_rest = assign_splits(recordings, {"validation": ["b"], "test": "stated"}, seed=0)
+    assert list(without_rest) == ["validation", "test"] and len(without_rest["test"]) == 2
+
+
 @pytest.mark.parametrize(
     ("recordings", "splits", "message"),
     [
@@ -49,7 +58,10 @@ def test_the_corpus_may_decide():
         (corpus(), {"train": 1.5, "test": -0.5}, "positive"),
         (corpus(), {"train": ["x"]}, "splits.train: no recording has the group 'x'"),
         (corpus("ab"), {"train": 0.99, "test": 0.01}, "splits.test: no recording"),
-        (corpus(), {"train": 0.5, "test": ["a"]}, "not both"),
+        (corpus(), {"train": 0.5, "test": ["a"]}, "fractions for all splits or for none"),
+        (corpus(), {"train": "rest", "test": "rest"}, "only one split can be the rest"),
+        (corpus("aab", ["train", "test", None]), {"train": "rest", "test": "stated"}, "group 'a' stands in both"),
+        (corpus(), {"train": "rest", "test": "stated"}, "splits.test: no recording"),
         (corpus(), None, "'r0'"),
     ],
 )
