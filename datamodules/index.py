@@ -48,7 +48,11 @@ class MemberTable:
         self.rows = np.array([entry["shape"][0] if entry else 0 for entry in entries], np.int64)
         tails = [entry["shape"][1:] if entry else [] for entry in entries]
         axes = max(map(len, tails))
-        self.tails = np.array([[*tail, *[0] * (axes - len(tail))] for tail in tails], np.int64).reshape(-1, axes) if axes else np.zeros((len(entries), 0), np.int64)
+        self.tails = (
+            np.array([[*tail, *[0] * (axes - len(tail))] for tail in tails], np.int64).reshape(-1, axes)
+            if axes
+            else np.zeros((len(entries), 0), np.int64)
+        )
         digests = b"".join(bytes.fromhex(entry["sha256"]) if entry else bytes(32) for entry in entries)
         self.sha256 = np.frombuffer(digests, np.uint8).reshape(-1, 32)
 
@@ -81,11 +85,23 @@ def _common_grid(folders: Sequence[Path], descriptions: Sequence[dict[str, Any]]
     return grids[0]
 
 
-def _shards(folder: Path, description: dict[str, Any], split: str) -> list[Path]:
+def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tuple[Path, str | None]]:
+    """Path of every shard of a split and the sha256 of its index, None where dataset.json does not say.
+
+    Args:
+        folder: a prepared directory.
+        description: its dataset.json.
+        split: name of the split.
+
+    Raises:
+        DataError: there is no such split.
+    """
     if split not in description["splits"]:
         known = ", ".join(description["splits"])
         raise DataError(f"{folder}: no split {split!r}; it has {known}")
-    return [folder / name for name in description["splits"][split]["shards"]]
+    names = description["splits"][split]["shards"]
+    digests = description["splits"][split].get("indexes", [None] * len(names))
+    return [(folder / name, digest) for name, digest in zip(names, digests, strict=True)]
 
 
 class SplitIndex:
@@ -126,8 +142,8 @@ class SplitIndex:
         digests: list[str] = []
         for folder, description in zip(folders, descriptions, strict=True):
             lead = f"{folder.name}/" if len(folders) > 1 else ""
-            for path in _shards(folder, description, split):
-                shard = read_sidecar(path)
+            for path, digest in shards_of(folder, description, split):
+                shard = read_sidecar(path, digest)
                 digests.append(shard["sha256"])
                 records += [
                     {**record, "track": lead + record["track"], "shard": len(self.paths)} for record in shard["records"]

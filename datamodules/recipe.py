@@ -18,6 +18,7 @@ from datamodules.corpora.base import Corpus, Recording
 from datamodules.engines import Engine
 from datamodules.errors import DataError
 from datamodules.files import remove_leftovers, write_atomically
+from datamodules.index import shards_of
 from datamodules.preprocess import Preprocessor, Staged
 from datamodules.shards import (
     FORMAT,
@@ -27,6 +28,7 @@ from datamodules.shards import (
     encode_record,
     is_done,
     read_sidecar,
+    sha256_of,
     sidecar,
     write_shard,
 )
@@ -151,12 +153,12 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
                 f"{path}: the shards were made with {key}: {stored.get(key)}, the recipe now says {wanted.get(key)}; "
                 "give the recipe another directory or delete this one"
             )
-    for split in description["splits"].values():
-        for name in split["shards"]:
-            try:
-                read_sidecar(path.parent / name)
-            except DataError:
-                return None
+    try:
+        for split in description["splits"]:
+            for shard, digest in shards_of(path.parent, description, split):
+                read_sidecar(shard, digest)
+    except DataError:
+        return None
     return Prepared(False, description.get("left_out", {}))
 
 
@@ -208,8 +210,8 @@ def prepare(
     try:
         return Prepared(True, _Build(recipe, engine or Engine(), progress, cache, share).run())
     except FileNotFoundError:
-        # Another process that shares the work has finished it and removed what both worked from.
-        finished = prepared(recipe) if share is not None else None
+        # Another process has finished the same work and removed what both worked from.
+        finished = prepared(recipe)
         if finished is None:
             raise
         return finished
@@ -424,6 +426,7 @@ def _finish(
         digests += [index["sha256"] for index in indexes]
         splits[split] = {
             "shards": list(names),
+            "indexes": [sha256_of(sidecar(directory / name)) for name in names],
             "records": len(records),
             "tracks": len({record["track"] for record in records}),
             "frames": frames,
@@ -448,3 +451,5 @@ def _finish(
         if path.name not in wanted:  # of an interrupted run over a corpus that has changed since
             sidecar(path).unlink(missing_ok=True)
             path.unlink()
+    for path in directory.glob(".*.tmp"):  # of processes that were killed, or are late with what is finished
+        path.unlink(missing_ok=True)

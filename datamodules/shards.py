@@ -41,6 +41,7 @@ from datamodules.files import write_atomically
 from datamodules.preprocess import Staged, Track
 
 FORMAT = 1
+CHECK = b', "sha256_of_the_rest": "'
 AudioMember = Literal["flac", "i16"]
 
 
@@ -252,7 +253,14 @@ def write_shard(path: Path, records: Sequence[tuple[dict[str, Member], dict[str,
         ],
     }
     with write_atomically(sidecar(path)) as file:
-        file.write(json.dumps(index).encode())
+        content = json.dumps(index).encode()
+        file.write(content[:-1] + CHECK + hashlib.sha256(content).hexdigest().encode() + b'"}')
+
+
+def _undamaged(content: bytes) -> bool:
+    """Whether an index is what was written, by the hash of itself that it ends with."""
+    body, found, check = content.rpartition(CHECK)
+    return not found or hashlib.sha256(body + b"}").hexdigest().encode() == check[:64]
 
 
 def sidecar(shard: Path) -> Path:
@@ -269,21 +277,28 @@ def sha256_of(path: Path) -> str:
 def is_done(path: Path, plan: str) -> bool:
     """Whether a shard stands complete on disk and holds what `plan` asks for."""
     try:
-        index = json.loads(sidecar(path).read_bytes())
-        return bool(index["plan"] == plan and index["bytes"] == path.stat().st_size)
+        content = sidecar(path).read_bytes()
+        index = json.loads(content)
+        return bool(_undamaged(content) and index["plan"] == plan and index["bytes"] == path.stat().st_size)
     except (OSError, ValueError, KeyError):
         return False
 
 
-def read_sidecar(shard: Path) -> dict[str, Any]:
+def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
     """The index of a shard, after checking that the tar beside it has the size that the index states.
 
+    Args:
+        shard: the tar.
+        sha256: what the index' own bytes must hash to, if that is known.
+
     Raises:
-        DataError: tar or sidecar is missing, unreadable, of another format, or of another size; names the shard.
+        DataError: tar or sidecar is missing, unreadable, of another format, of another size or not the one that was
+            written; names the shard.
     """
     again = "run `melisma prepare` again to rebuild it"
     try:
-        index: dict[str, Any] = json.loads(sidecar(shard).read_bytes())
+        content = sidecar(shard).read_bytes()
+        index: dict[str, Any] = json.loads(content)
         size = shard.stat().st_size
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: missing; {again}") from error
@@ -293,4 +308,6 @@ def read_sidecar(shard: Path) -> dict[str, Any]:
         raise DataError(f"{sidecar(shard)}: format {index.get('format')!r}, expected {FORMAT}; {again}")
     if size != index["bytes"]:
         raise DataError(f"{shard}: {size} bytes, but its index says {index['bytes']} (truncated or replaced); {again}")
+    if not _undamaged(content) or (sha256 is not None and hashlib.sha256(content).hexdigest() != sha256):
+        raise DataError(f"{sidecar(shard)}: not the index that belongs here (damaged, or of other shards); {again}")
     return index

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.index import describe
+from datamodules.index import describe, shards_of
 from datamodules.shards import read_sidecar, sha256_of
 
 
@@ -35,16 +35,17 @@ def verify(directory: Path) -> Iterator[Finding]:
     Raises:
         DataError: there is no readable dataset.json.
     """
-    named = [directory / name for split in describe(directory)["splits"].values() for name in split["shards"]]
-    for path in named:
-        yield Finding(path, _problem(path))
-    for path in sorted(set(directory.glob("*.tar")) - set(named)):
+    description = describe(directory)
+    named = dict(shard for split in description["splits"] for shard in shards_of(directory, description, split))
+    for path, digest in named.items():
+        yield Finding(path, _problem(path, digest))
+    for path in sorted(set(directory.glob("*.tar")) - named.keys()):
         yield Finding(path, f"{path}: not one of the shards that dataset.json names; move or delete it")
 
 
-def _problem(path: Path) -> str | None:
+def _problem(path: Path, digest: str | None) -> str | None:
     try:
-        index = read_sidecar(path)
+        index = read_sidecar(path, digest)
     except DataError as error:
         return str(error)
     if sha256_of(path) != index["sha256"]:

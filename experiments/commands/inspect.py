@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jsonargparse import ArgumentParser
@@ -11,43 +13,63 @@ from datamodules.index import SplitIndex, describe
 
 
 def main(arguments: list[str]) -> None:
-    """Print recipe, grid, splits and the first records of each split."""
+    """Print recipe, grid, what was left out, splits with their labels, and the first records of each split."""
     parser = ArgumentParser(prog="melisma inspect", description=__doc__, allow_abbrev=False)
     parser.add_argument("directory", type=Path, help="a prepared directory")
     parser.add_argument("--rows", type=int, default=3, help="records to show of each split")
     options = parser.parse_args(arguments)
     description = describe(options.directory)
-    corpus = description["recipe"]["corpus"]
-    print(f"{options.directory}: {corpus['class']}, id {description['id'][:12]}")
-    hop, rate = description["hop"], description["rate"]
-    print(
-        f"  {rate} Hz, a label frame every {hop} samples ({1000 * hop / rate:g} ms), records of "
-        f"{description['segment']} frames with {description['context'] / rate:g} s of context"
-    )
+    for line in _overview(options.directory, description):
+        print(line)
     for split in description["splits"]:
         index = SplitIndex([options.directory], split)
-        hours = index.frames.sum() * hop / rate / 3600
-        print(f"{split}: {len(index.tracks)} tracks, {len(index)} records, {hours:.2f} h{_voicing(index)}")
+        print(f"{split}: {', '.join(_counts(index))}")
+        for label, count in description["splits"][split].get("labels", {}).items():
+            print(f"  {count:>8}  {label}")
         for record in range(min(options.rows, len(index))):
-            print(f"  {_row(index, record)}")
+            print(f"  {', '.join(_row(index, record))}")
 
 
-def _voicing(index: SplitIndex) -> str:
-    if not index.has_f0:
-        return ", not all annotated"
-    voiced = sum(int(index.voiced_frames(record).sum()) for record in range(len(index)))
-    return f", {voiced / index.frames.sum():.1%} voiced"
-
-
-def _row(index: SplitIndex, record: int) -> str:
-    seconds = index.start[record] * index.grid.hop / index.grid.rate
-    row = (
-        f"{index.keys[record]}  {index.tracks[index.track[record]]} from {seconds:.2f} s, {index.frames[record]} frames"
+def _overview(directory: Path, description: dict[str, Any]) -> Iterator[str]:
+    yield f"{directory}: {description['recipe']['corpus']['class']}, id {description['id'][:12]}"
+    hop, rate, segment = description["hop"], description["rate"], description["segment"]
+    records = f"records of {segment} frames" if segment else "a record for each recording"
+    yield (
+        f"  {rate} Hz, a label frame every {hop} samples ({1000 * hop / rate:g} ms), {records} with "
+        f"{description['context'] / rate:g} s of context"
     )
+    for key in ("classes", "phones"):
+        if description.get(key) is not None:
+            yield f"  {key}: {' '.join(description[key])}"
+    for reason in description.get("left_out", {}).values():
+        yield f"  left out: {reason}"
+
+
+def _counts(index: SplitIndex) -> Iterator[str]:
+    yield f"{len(index.tracks)} tracks"
+    yield f"{len(index)} records"
+    yield f"{index.frames.sum() * index.grid.hop / index.grid.rate / 3600:.2f} h"
+    if index.has_f0:
+        voiced = sum(int(index.voiced_frames(record).sum()) for record in range(len(index)))
+        yield f"{voiced / index.frames.sum():.1%} voiced" + (f", up to {index.pitches} voices" if index.pitches else "")
+    if index.holds("txt"):
+        yield f"{index.symbols.sum()} symbols"
+    for member, kind in (("feat", "feature"), ("cqt", "spectrogram")):
+        if index.holds(member):
+            yield f"{kind} frames of {' x '.join(map(str, index.width(member)))}"
+    if not (index.has_f0 or index.holds("txt") or index.labels):
+        yield "not all annotated"
+
+
+def _row(index: SplitIndex, record: int) -> Iterator[str]:
+    seconds = index.start[record] * index.grid.hop / index.grid.rate
+    track = index.tracks[index.track[record]]
+    yield f"{index.keys[record]}  {track} from {seconds:.2f} s, {index.frames[record]} frames"
     if index.has_f0:
         f0 = index.read_f0(record)[: index.frames[record]]
         sung = f0[f0 > 0]
-        row += (
-            f", f0 {sung.min():.1f} to {sung.max():.1f} Hz, median {np.median(sung):.1f}" if sung.size else ", unvoiced"
-        )
-    return row
+        yield f"f0 {sung.min():.1f} to {sung.max():.1f} Hz, median {np.median(sung):.1f}" if sung.size else "unvoiced"
+    if index.label[record] >= 0:
+        yield f"label {index.labels[index.label[record]]}"
+    if index.symbols[record] >= 0:
+        yield f"transcript {index.read_transcript(record)!r}"

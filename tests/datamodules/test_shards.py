@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.preprocess import Staged, Track
+from datamodules.recipe import prepare
 from datamodules.shards import Grid, Segment, decode_flac, encode_record, is_done, read_sidecar, sidecar, write_shard
+from datamodules.verify import verify
 
 GRID = Grid(rate=8000, hop=80, segment=100, context=800)
 
@@ -102,7 +104,7 @@ def test_done_means_whole_and_of_the_same_plan(shard):
     assert not is_done(shard, "plan")
 
 
-def damaged(directory, how):
+def damaged(directory, how, make_recipe):
     path = sorted(directory.glob("train-*.tar"))[0]
     data = bytearray(path.read_bytes())
     if how == "truncated":
@@ -116,23 +118,47 @@ def damaged(directory, how):
         path.write_bytes(data)
     elif how == "index":
         sidecar(path).write_text("{")
-    elif how == "foreign":
+    elif how == "format":
         sidecar(path).write_text(json.dumps({"format": 99}))
+    elif how == "changed index":
+        sidecar(path).write_text(sidecar(path).read_text().replace('"start": 100', '"start": 200'))
+    elif how == "foreign":
+        other = directory.with_name("other")
+        prepare(make_recipe(other, seed=7), progress=False)
+        path.write_bytes((other / path.name).read_bytes())
+        sidecar(path).write_bytes(sidecar(other / path.name).read_bytes())
     return path
 
 
-@pytest.mark.parametrize("how", ["truncated", "empty", "missing", "flipped", "index", "foreign"])
-def test_every_damage_is_one_message_that_names_the_shard(how, make_recipe, tmp_path):
-    from datamodules.recipe import prepare
+DAMAGES = ["truncated", "empty", "missing", "flipped", "index", "format", "changed index", "foreign"]
 
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_every_damage_is_one_message_that_names_the_shard(how, make_recipe, tmp_path):
     prepare(make_recipe(tmp_path / "data"), progress=False)
-    path = damaged(tmp_path / "data", how)
+    path = damaged(tmp_path / "data", how, make_recipe)
     with pytest.raises(DataError, match=path.stem) as caught:
         index = SplitIndex([tmp_path / "data"], "train")
         for record in range(len(index)):
             index.read_audio(record)
     assert "melisma prepare" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_verify_finds_every_damage_and_says_it_once(how, make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path / "data"), progress=False)
+    assert not any(finding.problem for finding in verify(tmp_path / "data"))
+    path = damaged(tmp_path / "data", how, make_recipe)
+    (problem,) = (finding.problem for finding in verify(tmp_path / "data") if finding.problem)
+    assert path.stem in problem and "melisma prepare" in problem
+    before = path.exists() and path.read_bytes()
+    assert prepare(make_recipe(tmp_path / "data"), progress=False).built == (how != "flipped")
+    if how == "flipped":  # what has the right size is rebuilt once it is gone
+        path.unlink()
+        assert prepare(make_recipe(tmp_path / "data"), progress=False).built
+        assert path.read_bytes() != before
+    assert not any(finding.problem for finding in verify(tmp_path / "data"))
 
 
 def test_a_missing_split_names_those_there_are(melody_shards):

@@ -153,6 +153,42 @@ def test_the_signal_before_the_time_limit_leaves_a_checkpoint_that_is_resumed(sl
     assert torch.load(last, weights_only=True)["global_step"] == steps + 3
 
 
+CORPUS = """
+corpus:
+  class_path: datamodules.SyntheticMelody
+  init_args: {recordings: {train: 40, validation: 5}, seconds: 4.0, rate: 8000, lowest_note: 48, highest_note: 72}
+directory: DIRECTORY
+rate: 8000
+hop: 80
+segment: 1.0
+context: 0.1
+records_per_shard: 4
+"""
+
+
+def test_an_array_of_jobs_of_which_one_is_killed_prepares_the_same_bytes(slurm, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for name in ("array", "alone"):
+        (tmp_path / f"{name}.yaml").write_text(CORPUS.replace("DIRECTORY", str(tmp_path / name)))
+    environment = {**slurm, "MELISMA": f"{Path(sys.executable).parent}/melisma"}
+    submitted = subprocess.run(
+        ["sbatch", "--parsable", "--array=3-7:2", "--cpus-per-task=1",
+         ROOT / "experiments" / "cluster" / "prepare.sbatch", tmp_path / "array.yaml"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert submitted.returncode == 0, submitted.stderr
+    array = submitted.stdout.strip()
+    assert wait_for(lambda: list((tmp_path / "array").glob("*.json")), 120)
+    subprocess.run(["scancel", "--signal=KILL", f"{array}_5"], env=slurm, check=True)
+    assert wait_for(lambda: (tmp_path / "array" / "dataset.json").exists(), 120)
+    subprocess.run([environment["MELISMA"], "prepare", tmp_path / "alone.yaml"], check=True, capture_output=True)
+
+    def content(name):
+        return {path.name: path.read_bytes() for path in (tmp_path / name).glob("[!.]*")}
+
+    assert content("array") == content("alone")
+
+
 def test_the_script_refuses_to_run_outside_a_job():
     done = subprocess.run(["bash", ROOT / "experiments" / "cluster" / "train.sbatch"], capture_output=True, text=True)
     assert done.returncode != 0

@@ -2,7 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
+import yaml
+
+from datamodules import AudioFolder, DataError, ShardedData, ShardRecipe
 
 
 @pytest.fixture
@@ -50,3 +55,66 @@ def test_a_directory_that_was_never_prepared_is_named(melisma, tmp_path):
         outcome = melisma(command, tmp_path)
         assert outcome.code == 1
         assert f"{tmp_path}: no dataset.json" in outcome.err
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """A recipe over three clips in two folders named after their words, of which one cannot be decoded."""
+    for name, level in (("yes/a", 0.1), ("no/b", 0.2), ("no/c", None)):
+        path = tmp_path / "clips" / f"{name}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if level is None:
+            path.write_bytes(b"no audio")
+        else:
+            soundfile.write(path, np.full(4000, level), 8000)
+    recipe = tmp_path / "clips.yaml"
+    recipe.write_text(f"""
+corpus:
+  class_path: datamodules.AudioFolder
+  init_args: {{folder: {tmp_path / "clips"}, label_pattern: "^([a-z]+)/"}}
+directory: {tmp_path / "shards"}
+rate: 8000
+hop: 80
+segment: null
+context: 0.0
+splits: {{train: 1.0}}
+classes: ["yes", "no"]
+""")
+    return recipe
+
+
+def test_prepare_reports_bad_items_at_the_end_and_by_its_exit_code(melisma, clips, tmp_path):
+    outcome = melisma("prepare", clips)
+    assert outcome.code == 1
+    assert "train             2 tracks        2 records" in outcome.out
+    assert f"left out: {tmp_path}/clips/no/c.flac: cannot be decoded" in outcome.err
+    assert "1 recordings could not be used" in outcome.err
+    outcome = melisma("inspect", tmp_path / "shards")
+    assert "left out: " in outcome.out and "classes: yes no" in outcome.out
+    assert "       1  yes" in outcome.out and "label no" in outcome.out and "a record for each recording" in outcome.out
+    soundfile.write(tmp_path / "clips" / "no" / "c.flac", np.zeros(4000), 8000)
+    assert melisma("prepare", clips).code == 0
+    assert "       2  no" in melisma("inspect", tmp_path / "shards").out
+
+
+def test_fit_does_not_train_on_what_it_had_to_leave_out_unasked(melisma, clips, tmp_path):
+    with pytest.raises(DataError, match=r"1 recordings could not be used: .*c\.flac"):
+        ShardedData(recipes=[recipe_of(clips)]).prepare_data()
+    with pytest.warns(UserWarning, match="1 recordings could not be used"):
+        ShardedData(recipes=[recipe_of(clips)]).prepare_data()
+
+
+def recipe_of(path):
+    values = yaml.safe_load(path.read_text())
+    return ShardRecipe(AudioFolder(**values.pop("corpus")["init_args"]), **values)
+
+
+@pytest.mark.parametrize("share", ["3/3", "1", "a/2", "-1/2"])
+def test_an_impossible_share_is_named(melisma, clips, share):
+    outcome = melisma("prepare", clips, f"--share={share}")
+    assert outcome.code == 1 and f"--share {share}: expected I/N" in outcome.err
+
+
+def test_a_share_of_the_work_is_enough_to_finish(melisma, clips, tmp_path):
+    assert melisma("prepare", clips, "--share=1/2", "--backend=threading").code == 1
+    assert (tmp_path / "shards" / "dataset.json").exists()
