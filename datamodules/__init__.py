@@ -1,17 +1,37 @@
 """Where audio and truth come from: corpora, shards, the plans of an epoch, and the data modules."""
 
 from datamodules.base import ShardedData
-from datamodules.corpora import AudioFolder, ContourResynthesis, SyntheticMelody
+from datamodules.corpora import (
+    AN4,
+    AudioFolder,
+    ContourResynthesis,
+    Excerpts,
+    LibriSpeech,
+    MirdataCorpus,
+    MirdataFiles,
+    Phonemes11785,
+    SpeechCommands,
+    SyntheticMelody,
+    Timit,
+)
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.recipe import ShardRecipe
 
 __all__ = [
+    "AN4",
     "AudioFolder",
     "ContourResynthesis",
     "DataError",
+    "Excerpts",
+    "LibriSpeech",
     "MelodyData",
+    "MirdataCorpus",
+    "MirdataFiles",
+    "Phonemes11785",
     "ShardRecipe",
     "ShardedData",
+    "SpeechCommands",
     "SyntheticMelody",
+    "Timit",
 ]

@@ -1,46 +1,58 @@
-"""A folder of audio files with f0 tables beside them or listed in a manifest."""
+"""A folder of audio files, with f0 tables, labels or transcripts beside them, in their names or in a manifest."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
 from datamodules.corpora.audio_files import EXTENSIONS, AudioFile
-from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
+from datamodules.corpora.base import Corpus, PitchSource, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.f0_files import F0File, TableOptions
+from datamodules.corpora.f0_files import F0File, MultiF0File, TableOptions
 from datamodules.corpora.files import by_identifier, group_of, group_pattern, visible_files
+from datamodules.corpora.manifests import Row, read_manifest
+from datamodules.corpora.pairs import is_pairable, partner
+from datamodules.corpora.patterns import compiled, first_group
+from datamodules.corpora.pronunciations import Pronunciations
 from datamodules.errors import DataError
 from datamodules.f0_tables import check_options
 
 
-class _Entry(NamedTuple):
+@dataclass(frozen=True)
+class _Entry:
     audio: str  # below the folder
-    table: str | None
-    group: str | None
-    split: str | None
     origin: str  # of the entry, for messages
+    table: str | None = None
+    group: str | None = None
+    split: str | None = None
+    label: str | None = None
+    transcript: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+COLUMNS = ("table_column", "group_column", "split_column", "label_column", "transcript_column")
 
 
 class AudioFolder(Corpus):
-    """Audio files in a folder, each with its f0 table, or without truth.
+    """Audio files in a folder: each with an f0 table, a label, a transcript, several of these, or nothing.
 
-    Either every audio file's table has the same name but for `table_suffix` in the place of the extension, or a
-    manifest (tab-separated columns, names in the first line) lists audio and tables by their paths below the folder.
-    The id of a recording is its path below the folder, without extension, with `_` for every other character than
-    letters, digits, `-` and inner dots.
+    Every audio file is a recording, or those that a manifest lists (tab-separated columns, names in the first line;
+    audio and tables by their paths below the folder). The id of a recording is its path below the folder, without
+    extension, with `_` for every other character than letters, digits, `-` and inner dots.
 
     Args:
         folder: where the files are.
         audio: pattern of the audio files below the folder; only files with the extension of an audio format count.
-        table_suffix: what follows the audio file's stem in its table's name: `.csv`, `.f0ref`, `_f0.csv`; null: there
-            are no tables, and the recordings have no truth.
+        table_suffix: what follows the audio file's stem in its f0 table's name: `.csv`, `.f0ref`, `_f0.csv`; null:
+            there are no tables with such names.
+        table: where the audio file's f0 table is that has another name: pattern of its path below the folder, with
+            `{}` for what the one `*` in the name in `audio` stands for, as in `audio: wav/*_MIX.wav` and
+            `table: f0/{}_STEM_*.csv`; null: see `table_suffix`.
         manifest: the list, below the folder; null: every file that matches `audio` is a recording.
         audio_column: of the manifest.
-        table_column: of the manifest; null: there are no tables, and the recordings have no truth.
+        table_column: of the manifest: the f0 tables; null: there are none, and the recordings have no truth.
         group_column: of the manifest: recordings with the same value never stand in two splits; null: see
             `group_pattern`.
         split_column: of the manifest: the split each recording belongs to; null: the corpus has no opinion.
@@ -49,26 +61,42 @@ class AudioFolder(Corpus):
         step: s between rows of tables that have one column and no times.
         offset: s added to the tables' times.
         gap: rows of a table that are more than this many seconds apart have silence between them.
+        voices: `one`, or `several` for multi-f0 tables.
+        label_column: of the manifest: the class of each recording; null: see `label_pattern`.
+        label_pattern: regular expression that is searched in a recording's path below the folder, without extension;
+            its first group is the label: `([^/]+)/[^/]+$` is the name of the folder that the file is in. Null:
+            recordings have no labels.
+        transcript_column: of the manifest: what is said, words or phones between blanks; null: that is not known.
+        dictionary: makes phones of the transcripts' words; null: the transcripts stay as they are.
+        metadata_columns: of the manifest, to be kept with every record; a value may be empty.
     """
 
     def __init__(
         self,
         folder: str,
         audio: str = "**/*",
-        table_suffix: str | None = ".csv",
+        table_suffix: str | None = None,
+        table: str | None = None,
         manifest: str | None = None,
         audio_column: str = "audio",
-        table_column: str | None = "f0",
+        table_column: str | None = None,
         group_column: str | None = None,
         split_column: str | None = None,
         group_pattern: str | None = None,
         step: float | None = None,
         offset: float = 0.0,
         gap: float | None = None,
+        voices: Literal["one", "several"] = "one",
+        label_column: str | None = None,
+        label_pattern: str | None = None,
+        transcript_column: str | None = None,
+        dictionary: Pronunciations | None = None,
+        metadata_columns: list[str] | None = None,
     ) -> None:
         self.folder = folder
         self.audio = audio
         self.table_suffix = table_suffix
+        self.table = table
         self.manifest = manifest
         self.audio_column = audio_column
         self.table_column = table_column
@@ -78,18 +106,27 @@ class AudioFolder(Corpus):
         self.step = step
         self.offset = offset
         self.gap = gap
+        self.voices = voices
+        self.label_column = label_column
+        self.label_pattern = label_pattern
+        self.transcript_column = transcript_column
+        self.dictionary = dictionary
+        self.metadata_columns = list(metadata_columns or ())
         self._check()
 
     def recordings(self) -> Sequence[Recording]:
         """All recordings, sorted by id.
 
         Raises:
-            DataError: folder, manifest, audio or table is missing, or two files give the same id.
+            DataError: folder, manifest, audio, table or dictionary is missing, a file's group or label is not found,
+                the dictionary lacks a word, or two files give the same id.
         """
         root = Path(self.folder)
         entries = self._found() if self.manifest is None else self._listed(self.manifest)
         names = by_identifier((entry.audio for entry in entries), root)
-        made = (self._recording(name, entry) for name, entry in zip(names, entries, strict=True))
+        named = dict(zip(names, entries, strict=True))
+        transcripts = self._transcripts(named)
+        made = (self._recording(name, named[name], transcript) for name, transcript in transcripts.items())
         return unique_and_sorted(made, self.folder)
 
     def _found(self) -> list[_Entry]:
@@ -100,68 +137,79 @@ class AudioFolder(Corpus):
         return [self._beside(path.relative_to(root)) for path in paths]
 
     def _beside(self, audio: Path) -> _Entry:
-        table = None if self.table_suffix is None else audio.with_name(audio.stem + self.table_suffix).as_posix()
-        return _Entry(audio.as_posix(), table, None, None, str(Path(self.folder) / audio))
+        root, table = Path(self.folder), None
+        if self.table is not None:
+            table = partner(root, audio, self.audio, self.table)
+        elif self.table_suffix is not None:
+            table = audio.with_name(audio.stem + self.table_suffix).as_posix()
+        return _Entry(audio.as_posix(), str(root / audio), table)
 
     def _listed(self, manifest: str) -> list[_Entry]:
-        path = Path(self.folder) / manifest
-        rows = csv.DictReader(io.StringIO(_text(path), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
-        header = rows.fieldnames or ()
-        for column in self._columns():
-            if column not in header:
-                raise DataError(f"{path}: no column {column!r}; its columns are {', '.join(map(repr, header))}")
-        entries = [self._entry(row, f"{path}, line {rows.line_num}") for row in rows]
-        if not entries:
-            raise DataError(f"{path}: the manifest lists no recording")
-        return entries
+        named = [getattr(self, key) for key in COLUMNS]
+        columns = [self.audio_column, *(column for column in named if column is not None), *self.metadata_columns]
+        return [self._entry(row) for row in read_manifest(Path(self.folder) / manifest, columns)]
 
-    def _columns(self) -> list[str]:
-        columns = (self.audio_column, self.table_column, self.group_column, self.split_column)
-        return [column for column in columns if column is not None]
+    def _entry(self, row: Row) -> _Entry:
+        return _Entry(
+            row.required(self.audio_column),
+            row.origin,
+            row.optional(self.table_column),
+            row.optional(self.group_column),
+            row.optional(self.split_column),
+            row.optional(self.label_column),
+            row.optional(self.transcript_column),
+            {column: row.values[column] or "" for column in self.metadata_columns},
+        )
 
-    def _entry(self, row: dict[str, str | None], origin: str) -> _Entry:
-        def value(column: str | None) -> str | None:
-            if column is None:
-                return None
-            found = row[column]
-            if not found:
-                raise DataError(f"{origin}: column {column!r} is empty")
-            return found
+    def _transcripts(self, entries: Mapping[str, _Entry]) -> dict[str, str | None]:
+        if self.transcript_column is None:
+            return dict.fromkeys(entries)
+        words = {name: " ".join((entry.transcript or "").split()) for name, entry in entries.items()}
+        return {**(words if self.dictionary is None else self.dictionary.transcribe(words))}
 
-        audio = value(self.audio_column) or ""
-        return _Entry(audio, value(self.table_column), value(self.group_column), value(self.split_column), origin)
-
-    def _recording(self, name: str, entry: _Entry) -> Recording:
+    def _recording(self, name: str, entry: _Entry, transcript: str | None) -> Recording:
         root = Path(self.folder)
         for kind, file in (("audio file", entry.audio), ("f0 table", entry.table)):
             if file is not None and not (root / file).is_file():
                 raise DataError(f"{entry.origin}: its {kind} {root / file} is missing")
-        truth = None
-        if entry.table is not None:
-            truth = F0File(root / entry.table, TableOptions(self.step, self.offset, self.gap))
+        label = entry.label
+        if self._label_pattern is not None:
+            path = Path(entry.audio).with_suffix("").as_posix()
+            label = first_group(path, self._label_pattern, "label_pattern", name)
         return Recording(
             name,
             AudioFile(root / entry.audio),
-            truth,
+            None if entry.table is None else self._truth(root / entry.table),
             group=entry.group or group_of(name, self._group_pattern),
             split=entry.split,
-            metadata={"file": entry.audio},
+            metadata={"file": entry.audio, **entry.metadata},
+            label=label,
+            transcript=transcript,
         )
+
+    def _truth(self, table: Path) -> PitchSource:
+        if self.voices == "several":
+            return MultiF0File(table, self.offset, self.gap)
+        return F0File(table, TableOptions(self.step, self.offset, self.gap))
 
     def _check(self) -> None:
         check_options(self.step, self.offset, self.gap)
         self._group_pattern = group_pattern(self.group_pattern, "AudioFolder")
         require(self, "table_suffix", self.table_suffix != "", "a table cannot have the name of its audio")
-        both = self.group_column is not None and self.group_pattern is not None
-        require(self, "group_pattern", not both, "not together with group_column")
-        for key in ("group_column", "split_column"):
-            require(self, key, self.manifest is not None or getattr(self, key) is None, "it needs a manifest")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: the manifest cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: the manifest is not UTF-8 text") from error
+        require(self, "table_suffix", None in (self.table_suffix, self.manifest), "a manifest has a table_column")
+        require(self, "table", None in (self.table, self.manifest), "a manifest has a table_column")
+        require(self, "table", None in (self.table, self.table_suffix), "not together with table_suffix")
+        paired = self.table is None or is_pairable(self.audio, self.table)
+        require(self, "table", paired, "it needs {} for the one * in the name in audio")
+        require(self, "voices", self.voices in ("one", "several"), "one or several")
+        timed = self.voices == "one" or self.step is None
+        require(self, "step", timed, "tables of several voices have times")
+        self._label_pattern = compiled(self.label_pattern, "AudioFolder", "label_pattern")
+        for kind in ("group", "label"):
+            both = getattr(self, f"{kind}_column") is not None and getattr(self, f"{kind}_pattern") is not None
+            require(self, f"{kind}_pattern", not both, f"not together with {kind}_column")
+        for key in (*COLUMNS, "metadata_columns"):
+            require(self, key, self.manifest is not None or not getattr(self, key), "it needs a manifest")
+        spoken = self.dictionary is None or self.transcript_column is not None
+        require(self, "dictionary", spoken, "it needs the transcript_column")
+        require(self, "metadata_columns", "file" not in self.metadata_columns, "'file' is the path of the audio")

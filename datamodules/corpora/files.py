@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from datamodules.corpora.patterns import compiled, first_group
 from datamodules.errors import DataError
 
 
@@ -60,15 +61,7 @@ def group_pattern(pattern: str | None, corpus: str) -> re.Pattern[str] | None:
     Raises:
         DataError: it is not a regular expression with a group.
     """
-    if pattern is None:
-        return None
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"{corpus}: group_pattern = {pattern!r}: not a regular expression: {error}") from error
-    if not compiled.groups:
-        raise DataError(f"{corpus}: group_pattern = {pattern!r}: put parentheses around what names the group")
-    return compiled
+    return compiled(pattern, corpus, "group_pattern")
 
 
 def group_of(name: str, pattern: re.Pattern[str] | None) -> str:
@@ -77,12 +70,7 @@ def group_of(name: str, pattern: re.Pattern[str] | None) -> str:
     Raises:
         DataError: the pattern does not match, or its first group is empty.
     """
-    if pattern is None:
-        return name
-    match = pattern.search(name)
-    if match is None or not match[1]:
-        raise DataError(f"recording {name!r}: group_pattern = {pattern.pattern!r} finds no group in its id")
-    return match[1]
+    return name if pattern is None else first_group(name, pattern, "group_pattern", name)
 
 
 def sha256(path: Path) -> str:

@@ -38,7 +38,7 @@ def write_manifest(folder, *rows):
 
 class TestPairs:
     def test_tables_beside_audio(self, folder):
-        made = AudioFolder(str(folder)).recordings()
+        made = AudioFolder(str(folder), table_suffix=".csv").recordings()
         assert [recording.id for recording in made] == ["one", "sub_two__take_1_"]
         assert all(recording.group == recording.id and recording.split is None for recording in made)
         assert made[1].metadata == {"file": "sub/two (take 1).wav"}
@@ -55,8 +55,7 @@ class TestPairs:
         assert ids(AudioFolder(str(tmp_path), table_suffix="_f0.csv")) == ["singer_1.v2"]
 
     def test_no_truth(self, folder):
-        (folder / "one.csv").unlink()
-        assert [recording.truth for recording in AudioFolder(str(folder), table_suffix=None).recordings()] == [None] * 2
+        assert [recording.truth for recording in AudioFolder(str(folder)).recordings()] == [None] * 2
 
     def test_options_of_the_tables(self, tmp_path, write_tone, write_table):
         write_tone(tmp_path / "a.wav")
@@ -78,7 +77,12 @@ class TestPairs:
 
 class TestManifest:
     HEADER = ("audio", "f0", "speaker", "set")
-    OPTIONS = {"manifest": "list.tsv", "group_column": "speaker", "split_column": "set"}  # noqa: RUF012
+    OPTIONS = {  # noqa: RUF012
+        "manifest": "list.tsv",
+        "table_column": "f0",
+        "group_column": "speaker",
+        "split_column": "set",
+    }
 
     def test_columns(self, folder):
         second = ("sub/two (take 1).wav", "one.csv", "anna", "test")
@@ -92,7 +96,7 @@ class TestManifest:
 
     def test_names_of_columns_and_no_truth(self, folder):
         write_manifest(folder, ("x", "wave"), ("1", "one.wav"))
-        made = AudioFolder(str(folder), manifest="list.tsv", audio_column="wave", table_column=None).recordings()
+        made = AudioFolder(str(folder), manifest="list.tsv", audio_column="wave").recordings()
         assert [(recording.id, recording.truth, recording.group) for recording in made] == [("one", None, "one")]
 
     def test_a_missing_column_is_named(self, folder):
@@ -131,7 +135,7 @@ class TestManifest:
 class TestRefusals:
     def test_a_missing_table(self, folder):
         (folder / "one.csv").unlink()
-        found = refusal(str(folder))
+        found = refusal(str(folder), table_suffix=".csv")
         assert f"{folder / 'one.wav'}: its f0 table {folder / 'one.csv'} is missing" in found
 
     def test_a_missing_folder(self, tmp_path):
@@ -160,6 +164,7 @@ class TestRefusals:
             ({"group_pattern": "(a)", "group_column": "b", "manifest": "c"}, "group_pattern = '(a)': not together"),
             ({"split_column": "set"}, "split_column = 'set': it needs a manifest"),
             ({"table_suffix": ""}, "table_suffix = ''"),
+            ({"table_suffix": ".csv", "manifest": "c"}, "table_suffix = '.csv': a manifest has a table_column"),
             ({"step": 0.0}, "step: 0.0 s"),
         ],
     )
@@ -171,7 +176,7 @@ def test_real_recordings_are_as_long_as_their_truth():
     if "MELISMA_TEST_DATA" not in os.environ:
         pytest.skip("MELISMA_TEST_DATA is not set: no real recordings to read")
     folder = Path(os.environ["MELISMA_TEST_DATA"]) / "f0_fda"
-    corpus = AudioFolder(str(folder), manifest="manifest.tsv", group_column="speaker", step=0.015)
+    corpus = AudioFolder(str(folder), manifest="manifest.tsv", table_column="f0", group_column="speaker", step=0.015)
     made = corpus.recordings()
     assert {recording.group for recording in made} == {"rl", "sb"}
     for recording in made[::10]:
