@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -144,9 +145,9 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
     if not path.exists():
         return None
     description = json.loads(path.read_bytes())
-    # A key that a recipe has gained since then had its default.
-    defaults = {key.name: _plain(key.default) for key in fields(ShardRecipe) if key.default is not MISSING}
-    stored, wanted = {**defaults, **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
+    # A key that recipe or corpus have gained since then had its default.
+    stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
+    stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
     for key in sorted(stored.keys() | wanted.keys()):
         if stored.get(key) != wanted.get(key):
             raise DataError(
@@ -160,6 +161,11 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
     except DataError:
         return None
     return Prepared(False, description.get("left_out", {}))
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    parameters = inspect.signature(kind).parameters.items()
+    return {name: _plain(each.default) for name, each in parameters if each.default is not inspect.Parameter.empty}
 
 
 class Share(NamedTuple):

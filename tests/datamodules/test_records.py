@@ -258,6 +258,16 @@ def test_a_recipe_that_has_gained_a_key_since_still_knows_its_shards(tmp_path):
         prepare(replace(recipe, audio="i16"), progress=False)
 
 
+def test_a_corpus_that_has_gained_an_option_since_still_knows_its_shards(make_recipe, tmp_path):
+    recipe = make_recipe(tmp_path)
+    prepare(recipe, progress=False)
+    path = tmp_path / "dataset.json"
+    description = json.loads(path.read_bytes())
+    del description["recipe"]["corpus"]["snr_db"]
+    path.write_text(json.dumps(description))
+    assert not prepare(recipe, progress=False).built
+
+
 def test_tars_hold_nothing_but_plain_headers(tmp_path):
     made(tmp_path, speech([None] * 3, ["A"] * 3))
     with tarfile.open(next(tmp_path.glob("*.tar"))) as tar:

@@ -59,6 +59,7 @@ class TestLabels:
     def test_a_label_that_is_not_found(self, folder):
         found = refusal(str(folder), label_pattern="^(yes)")
         assert "recording '_unknown__anna_0': label_pattern = '^(yes)' finds no label in '_unknown_/anna_0'" in found
+        assert "label_pattern = '^([a-z]*)' finds no label" in refusal(str(folder), label_pattern="^([a-z]*)")
 
     def test_an_empty_label(self, folder):
         (folder / "list.tsv").write_text("audio\tword\nyes/anna_0.wav\t\n")
