@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
+import weakref
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -182,13 +184,22 @@ class SplitIndex:
         self.has_audio = bool((self.samples > 0).all())
         self.has_f0 = all("f0" in record["members"] for record in records)
         self.pitches = int(self._members["f0"].tails.max(initial=0)) if "f0" in self._members else 0
+        self._open_none()
+
+    def _open_none(self) -> None:
         self._files: OrderedDict[int, int] = OrderedDict()
+        self._lock = threading.Lock()  # a loader's background thread reads too
+        weakref.finalize(self, _close_all, self._files)
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": OrderedDict()}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open_none()
 
     def voiced_frames(self, record: int) -> NDArray[np.bool_]:
         """`(frames,)` which owned label frames are voiced."""
@@ -275,7 +286,7 @@ class SplitIndex:
         table = self._members.get(member)
         if table is None or table.size[record] < 0:
             raise DataError(f"{self._name(record, member)}: {_LACKING[member]}")
-        data = os.pread(self._open(int(self.shard[record])), int(table.size[record]), int(table.offset[record]))
+        data = self._pread(int(self.shard[record]), int(table.size[record]), int(table.offset[record]))
         # A tar has no checksum of its data; hashing costs a few per cent of decoding and catches every flipped bit.
         if hashlib.sha256(data).digest() != table.sha256[record].tobytes():
             raise DataError(
@@ -284,11 +295,17 @@ class SplitIndex:
             )
         return data
 
-    def _open(self, shard: int) -> int:
-        if shard in self._files:
-            self._files.move_to_end(shard)
-        else:
-            if len(self._files) >= OPEN_FILES:
-                os.close(self._files.popitem(last=False)[1])
-            self._files[shard] = os.open(self.paths[shard], os.O_RDONLY)
-        return self._files[shard]
+    def _pread(self, shard: int, size: int, offset: int) -> bytes:
+        with self._lock:
+            if shard in self._files:
+                self._files.move_to_end(shard)
+            else:
+                if len(self._files) >= OPEN_FILES:
+                    os.close(self._files.popitem(last=False)[1])
+                self._files[shard] = os.open(self.paths[shard], os.O_RDONLY)
+            return os.pread(self._files[shard], size, offset)
+
+
+def _close_all(files: OrderedDict[int, int]) -> None:
+    while files:
+        os.close(files.popitem()[1])

@@ -84,6 +84,6 @@ def test_an_empty_stream_is_no_error():
 def test_groups_cover_their_stream(streams):
     plan = TrainingPlan(np.arange(50), seed=3, epoch=2, streams=streams, group=4)
     for stream in range(streams):
-        assert plan.groups[stream][0] == plan.bounds[stream]
-        assert plan.groups[stream][-1] == plan.bounds[stream + 1]
+        assert plan.groups[stream][0] == plan.low[stream]
+        assert plan.groups[stream][-1] == plan.high[stream]
         assert (np.diff(plan.groups[stream]) >= 0).all()

@@ -1,73 +1,109 @@
-"""How far the default order of training is from a uniform permutation, on a set of the size of MedleyDB.
+"""The default order of training on a corpus of the size of MedleyDB: as good as a permutation, as far as is felt.
 
-Three figures, each relative to a uniform permutation of the same windows: `same`, the probability that two windows of
-a batch are of one track; `vif`, the variance of a batch's mean label; `drift`, the variance of the mean of a hundred
-batches, which is what batch normalisation and Adam see. 1 is ideal; a buffer of ten thousand windows over tracks in
-order has a drift of about a thousand.
+Once as planned, over whole epochs, and once as the loader delivers it from shards, over the beginning of an epoch (a
+whole one is slow). Small pools and the order of time must not pass.
 """
 
 import inspect
+from itertools import islice
 
 import numpy as np
 import pytest
 
+from datamodules.index import SplitIndex
+from datamodules.loaders import TrainingLoader
 from datamodules.melody import MelodyData
-from datamodules.sampling import TrainingPlan
+from datamodules.reader import PooledReader, WindowReader
+from datamodules.sampling import TrainingPlan, Windows
+from datamodules.shuffling import GATE, Population, ShuffleQuality, shuffle_quality
 
-BATCH, TRACKS, RECORD = 32, 230, 1000
+BATCH, RECORD, BEGINNING = 32, 1000, 20_000
+DEFAULT = tuple(inspect.signature(MelodyData).parameters[name].default for name in ("streams", "group"))
 
 
 @pytest.fixture(scope="module")
 def songs():
-    """230 tracks of about four minutes of notes: label of each window, and track and first window of each record."""
+    """f0 of 230 songs of about four minutes: notes around the song's own key."""
     rng = np.random.default_rng(0)
-    labels, tracks, starts, counts, total = [], [], [], [], 0
-    for track in range(TRACKS):
+
+    def song():
         frames, key = int(rng.uniform(20_000, 28_000)), rng.normal(60, 6)
         lengths = rng.integers(15, 60, size=frames // 15)
-        labels.append(np.repeat(key + rng.normal(0, 4, lengths.size), lengths)[:frames])
-        for start in range(0, frames, RECORD):
-            tracks.append(track)
-            starts.append(total + start)
-            counts.append(min(RECORD, frames - start))
-        total += frames
-    return np.concatenate(labels), np.array(tracks), np.array(starts), np.array(counts)
+        notes = np.repeat(key + rng.normal(0, 4, lengths.size), lengths)[:frames]
+        return 440 * 2 ** ((notes - 69) / 12)
+
+    return [song() for _ in range(230)]
 
 
-def gate(songs, streams, group):
-    labels, tracks, starts, counts = songs
-    plan = TrainingPlan(counts, seed=0, epoch=0, streams=streams, group=group)
+@pytest.fixture(scope="module")
+def in_time_order(songs):
+    """Track and label of every window."""
+    return np.repeat(np.arange(len(songs)), [song.size for song in songs]), np.concatenate(songs)
+
+
+@pytest.fixture(scope="module")
+def population(in_time_order):
+    return Population.of(*in_time_order)
+
+
+@pytest.fixture(scope="module")
+def shards(songs, prepare_contours, tmp_path_factory):
+    return prepare_contours(tmp_path_factory.mktemp("songs"), RECORD, train=songs)
+
+
+def planned(songs, streams, group, epoch):
+    """Track and label of an epoch's windows, in the order of the plan."""
+    records = [(track, start) for track, song in enumerate(songs) for start in range(0, song.size, RECORD)]
+    counts = np.array([min(RECORD, songs[track].size - start) for track, start in records])
+    plan = TrainingPlan(counts, seed=0, epoch=epoch, streams=streams, group=group)
+    tracks, starts = np.array(records).T
+    begins = np.concatenate([[0], np.cumsum([song.size for song in songs])])[tracks] + starts
+    everything = np.concatenate(songs)
     track, label = np.empty(plan.total, np.int64), np.empty(plan.total)
     for stream in range(streams):
         for number in range(plan.group_count(stream)):
             windows = plan.group(stream, number)
-            records = windows.records[windows.slot]
-            places = (windows.first + np.arange(records.size)) * streams + stream
-            track[places], label[places] = tracks[records], labels[starts[records] + windows.number]
-    whole = plan.total // BATCH * BATCH
-    means = label[:whole].reshape(-1, BATCH).mean(axis=1)
-    hundreds = means[: means.size // 100 * 100].reshape(-1, 100).mean(axis=1)
-    pairs = [
-        (np.bincount(batch) ** 2).sum() - BATCH for batch in track[:whole].reshape(-1, BATCH)[::50]
-    ]  # ordered pairs of one track
-    by_chance = ((np.bincount(tracks, weights=counts) / counts.sum()) ** 2).sum()
-    return {
-        "same": np.mean(pairs) / (BATCH * (BATCH - 1)) / by_chance,
-        "vif": means.var() / (labels.var() / BATCH),
-        "drift": hundreds.var() / (labels.var() / BATCH / 100),
-    }
+            of_record = windows.records[windows.slot]
+            places = (windows.first + np.arange(of_record.size)) * streams + stream
+            track[places], label[places] = tracks[of_record], everything[begins[of_record] + windows.number]
+    return track, label
 
 
-def passes(figures):
-    return figures["same"] <= 2.5 and figures["vif"] <= 1.15 and figures["drift"] <= 10
+def delivered(shards, streams, group, batches=None):
+    """Track and label of the windows that the loader delivers."""
+    reader = WindowReader(SplitIndex([shards], "train"), window=2, windows=Windows())
+    loader = TrainingLoader(PooledReader(reader, 0, streams, group), BATCH, rank=0, ranks=1, workers=0)
+    rows = [(batch.track.numpy(), batch.f0.numpy()[:, 0]) for batch in islice(loader, batches)]
+    track, label = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    return track, label
 
 
-def test_the_default_order_is_as_good_as_a_permutation(songs):
-    defaults = inspect.signature(MelodyData).parameters
-    figures = gate(songs, defaults["streams"].default, defaults["group"].default)
-    assert passes(figures), figures
+def test_the_default_plan_is_as_good_as_a_permutation(songs, population):
+    """On the average of four epochs: which records share a pool is chance, and the drift of an epoch with it."""
+    epochs = [shuffle_quality(*planned(songs, *DEFAULT, epoch), BATCH, population) for epoch in range(4)]
+    figures = ShuffleQuality(*np.mean(epochs, axis=0))
+    assert figures.within(GATE), figures
 
 
-def test_a_small_pool_is_not(songs):
-    figures = gate(songs, streams=4, group=2)
-    assert figures["same"] > 2.5 and figures["vif"] > 1.15 and figures["drift"] > 10
+def test_what_the_loader_delivers_is_as_good_as_a_permutation(shards, population):
+    figures = shuffle_quality(*delivered(shards, *DEFAULT, BEGINNING), BATCH, population)
+    assert figures.within(GATE), figures
+
+
+@pytest.mark.slow
+def test_a_whole_epoch_of_the_loader_is_as_good_as_a_permutation(shards, population, in_time_order):
+    track, label = delivered(shards, *DEFAULT)
+    assert in_time_order[0].size - track.size < BATCH
+    figures = shuffle_quality(track, label, BATCH, population)
+    assert figures.within(GATE), figures
+
+
+@pytest.mark.parametrize(("streams", "group"), [(1, 2), (4, 2)])
+def test_a_small_pool_is_not(shards, population, streams, group):
+    figures = shuffle_quality(*delivered(shards, streams, group, BEGINNING), BATCH, population)
+    assert all(figure > limit for figure, limit in zip(figures, GATE, strict=True)), figures
+
+
+def test_the_order_of_time_is_not(in_time_order, population):
+    figures = shuffle_quality(*in_time_order, BATCH, population)
+    assert all(figure > 10 * limit for figure, limit in zip(figures, GATE, strict=True)), figures
