@@ -1,6 +1,7 @@
 """Where audio and truth come from: corpora, shards, the plans of an epoch, and the data modules."""
 
 from datamodules.base import ShardedData
+from datamodules.classification import ClipData
 from datamodules.corpora import (
     AN4,
     AudioFolder,
@@ -16,11 +17,14 @@ from datamodules.corpora import (
 )
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
+from datamodules.phonemes import PhonemeData
+from datamodules.pipeline_reader import PipelineReader
 from datamodules.recipe import ShardRecipe
 
 __all__ = [
     "AN4",
     "AudioFolder",
+    "ClipData",
     "ContourResynthesis",
     "DataError",
     "Excerpts",
@@ -28,7 +32,9 @@ __all__ = [
     "MelodyData",
     "MirdataCorpus",
     "MirdataFiles",
+    "PhonemeData",
     "Phonemes11785",
+    "PipelineReader",
     "ShardRecipe",
     "ShardedData",
     "SpeechCommands",

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import lightning
-from lightning.pytorch.utilities import rank_zero_info
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.recipe import ShardRecipe, prepare
+from datamodules.resume import (
+    Place,
+    attach,
+    begun_batches,
+    ended,
+    length,
+    stand_at,
+    stepped_batches,
+    trained_batches,
+)
+
+
+class TrainingSource(Protocol):
+    """What the items of training come from: a SplitIndex, or a stream that has none."""
+
+    @property
+    def directory(self) -> str:
+        """What messages name as their place."""
+
+    @property
+    def identity(self) -> str:
+        """A different value means different data."""
 
 
 class ShardedData(lightning.LightningDataModule):
     """Splits of prepared directories, by stage.
+
+    The items of an epoch stand in one sequence, of which every step takes the next `step_size`. So a fit continues
+    from a checkpoint with exactly the items that are left, on any number of processes, with any batch size and any
+    workers. Batches whose gradients still waited for an optimiser step are trained again (buffers, such as the
+    statistics of batch normalisation, have then seen them twice). Where the step size has changed and gradients are
+    accumulated, the first step may be of fewer batches, as the last of an epoch may. A subclass says what an item is
+    (`items_per_epoch`, `step_size`) and what the sequence depends on (`plan`).
 
     Args:
         train: directories whose split `train` is learned from; several are mixed as one.
@@ -25,7 +55,7 @@ class ShardedData(lightning.LightningDataModule):
         recipes: shards that are prepared before anything else if they are missing.
         batch_size: items of one batch of one process; a step consumes as many for every process.
         workers: loader processes per training process; 0 decodes in the training process itself.
-        seed: of the order of training, and of nothing else.
+        seed: of the order of training and of augmentation, and of nothing else.
     """
 
     def __init__(
@@ -50,27 +80,50 @@ class ShardedData(lightning.LightningDataModule):
         self.evaluated = {"validation": validation or {}, "test": test or {}, "predict": predict or {}}
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self._training_index: SplitIndex | None = None
-        self._resumed: dict[str, Any] | None = None
-        self._epoch, self._epoch_begun = 0, False
+        self._resumed: dict[str, Any] = {}
+        # Where the present iteration began, the next will, and how many batches the run had when the present one did.
+        self._place = self._next = Place(0, 0)
+        self._batches: int | None = None
 
     def prepare_data(self) -> None:
-        """Build the missing shards of the recipes; runs in one process only."""
+        """Build the missing shards of the recipes; runs in one process only.
+
+        Raises:
+            DataError: recordings had to be left out. Shards that lack them are trained on only by whoever starts again.
+        """
         for recipe in self.recipes:
-            prepare(recipe)
+            result = prepare(recipe)
+            lacking = f"{recipe.directory}: {len(result.left_out)} recordings could not be used"
+            if result.left_out and result.built:
+                raise DataError(
+                    f"{lacking}: {'; '.join(result.left_out.values())}. Repair them and run `melisma prepare`, or "
+                    "start again to go on without them"
+                )
+            if result.left_out:
+                rank_zero_warn(f"{lacking} (`melisma inspect {recipe.directory}` names them); going on without them")
+
+    def setup(self, stage: str) -> None:
+        """Ask to see the checkpoint that a fit continues from."""
+        if stage == "fit" and self.trainer is not None:
+            attach(self, self.trainer)
 
     @property
     def training_index(self) -> SplitIndex:
         """Index of the training split.
 
         Raises:
-            DataError: `train` is empty, or the data under it has changed since the checkpoint that is resumed.
+            DataError: `train` is empty.
         """
         if self._training_index is None:
             if not self.train_directories:
                 raise DataError("data.train: no directory to train from; give at least one prepared directory")
             self._training_index = SplitIndex(self.train_directories, "train")
-            self._compare_with_checkpoint(self._training_index)
         return self._training_index
+
+    @property
+    def training_source(self) -> TrainingSource:
+        """What the items of training come from."""
+        return self.training_index
 
     def evaluation_indexes(self, stage: str) -> dict[str, SplitIndex]:
         """Index of every named set of a stage (`validation`, `test` or `predict`).
@@ -82,9 +135,22 @@ class ShardedData(lightning.LightningDataModule):
             raise DataError(f"data.{stage}: no set is given; name one, as in data.{stage}: {{mine: data/mine}}")
         indexes = {name: SplitIndex([folder], stage) for name, folder in self.evaluated[stage].items()}
         for name, index in indexes.items():
-            if stage != "predict" and not index.has_f0:
-                raise DataError(f"data.{stage}.{name}: {index.directory} has recordings without annotation")
+            if stage != "predict":
+                self.check_truth(f"data.{stage}.{name}", index)
         return indexes
+
+    def check_truth(self, key: str, index: SplitIndex) -> None:
+        """Refuse recordings that nothing can be learned from or scored on.
+
+        Args:
+            key: of the configuration that names them.
+            index: of their split.
+
+        Raises:
+            DataError: there are some without annotation.
+        """
+        if not index.has_f0:
+            raise DataError(f"{key}: {index.directory} has recordings without annotation")
 
     @property
     def rank(self) -> int:
@@ -96,79 +162,130 @@ class ShardedData(lightning.LightningDataModule):
         """Number of processes."""
         return self.trainer.world_size if self.trainer else 1
 
-    def begin_epoch(self) -> tuple[int, int]:
-        """Which epoch an iteration delivers, and how many of its items are trained on already.
-
-        Epochs are counted here, because Lightning also counts one that `max_steps` cut short. The place within an
-        epoch is Lightning's own count of batches, which cannot disagree with the weights.
-        """
-        batches = self._batches_done()
-        if batches == 0 and self._epoch_begun:
-            self._epoch += 1
-        self._epoch_begun = True
-        self._refuse_other_step(batches)
-        return self._epoch, batches * self.step_size
-
-    def _batches_done(self) -> int:
-        return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.trainer else 0
-
     @property
     def step_size(self) -> int:
         """Items that one step of all processes consumes."""
         return self.ranks * self.batch_size
 
-    def report_training(self, total: int) -> None:
+    @property
+    def items_per_epoch(self) -> int:
+        """Items of the sequence of an epoch, those that no whole step takes included."""
+        raise NotImplementedError
+
+    @property
+    def plan(self) -> dict[str, int | float | str | bool]:
+        """What the sequence of an epoch depends on besides seed and index: values of `data`, by their keys."""
+        raise NotImplementedError
+
+    def report_training(self) -> None:
         """Say how many items an epoch has and how many of them no whole step takes.
 
         Raises:
             DataError: there are fewer than one step takes.
         """
+        total = self.items_per_epoch
         if total < self.step_size:
             raise DataError(
-                f"{self.training_index.directory}: {total} training examples are fewer than one step takes "
+                f"{self.training_source.directory}: {total} training examples are fewer than one step takes "
                 f"({self.ranks} processes x batch_size {self.batch_size}); lower data.batch_size or add data"
             )
         rank_zero_info(
             f"{total} training examples, {total // self.step_size} steps an epoch, {total % self.step_size} left out"
         )
 
+    def begin_epoch(self) -> tuple[int, int]:
+        """Which epoch an iteration delivers, and how many of its items are trained on already.
+
+        Epochs are counted here, because Lightning can be told to end one early.
+        """
+        if self.trainer is not None and begun_batches(self.trainer) > 0 == self._next.items:
+            # Lightning has yet to end the epoch that the checkpoint completed.
+            return self._place.epoch, self.items_per_epoch
+        self._place, self._next = self._next, Place(self._next.epoch + 1, 0)
+        self._batches = trained_batches(self.trainer) if self.trainer is not None else None
+        return self._place
+
     def state_dict(self) -> dict[str, Any]:
-        """Where the epoch stands, and in which order of which data: enough to continue exactly."""
-        if self._training_index is None:
+        """Where the run stands, and in which order of which data: enough to continue exactly.
+
+        Returns:
+            `epoch`; `items` of it that are consumed and `batches` of the whole run, both by the last optimiser step;
+            `step_size`; what the sequence depends on: `seed`, `index`, `plan`. Nothing before training.
+        """
+        if self.trainer is None or (self._batches is None and not self._resumed):
             return {}
+        begun = self._batches
+        batches = trained_batches(self.trainer) if begun is None else stepped_batches(self.trainer, begun)
+        steps = 0 if begun is None else batches - begun
         return {
-            "epoch": self._epoch,
-            "items": self._batches_done() * self.step_size,
+            "epoch": self._place.epoch,
+            "items": self._place.items + steps * self.step_size,
+            "batches": batches,
             "step_size": self.step_size,
             "seed": self.seed,
-            "index": self._training_index.identity,
+            "index": self.training_source.identity,
+            "plan": self.plan,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember what the checkpoint was made with; compared once the index is read."""
-        self._resumed = state_dict or None
-        if self._resumed:
-            self._epoch, self._epoch_begun = self._resumed["epoch"], self._resumed["items"] > 0
-        if self._training_index is not None:
-            self._compare_with_checkpoint(self._training_index)
+        """Keep what a checkpoint was made with, in case it is a fit that continues from it."""
+        self._resumed = state_dict
 
-    def _compare_with_checkpoint(self, index: SplitIndex) -> None:
-        if self._resumed is None:
+    def continue_from(self, trainer: Trainer, fit_loop: dict[str, Any]) -> None:
+        """Take the checkpoint's place, and change the state of the fit loop to agree with it.
+
+        Args:
+            trainer: about to restore that state.
+            fit_loop: its state in the checkpoint; changed.
+
+        Raises:
+            DataError: the checkpoint was trained on another sequence of items.
+        """
+        progress, state = fit_loop["epoch_loop.batch_progress"], self._resumed
+        if not progress["total"]["processed"]:
             return
-        if self._resumed["seed"] != self.seed:
+        self._refuse_other_sequence()
+        # Checkpoints without `batches` are of the time when the steps of an epoch were all of one size.
+        items = state["items"] if "batches" in state else progress["current"]["processed"] * state["step_size"]
+        batches = state.get("batches", progress["total"]["processed"])
+        total = self.items_per_epoch
+        over = items > 0 and (ended(fit_loop) or total - items < state["step_size"])
+        if items > 0 and not over:
+            self._refuse_limited_epoch(trainer.limit_train_batches)
+        left = 0 if over else (total - items) // self.step_size
+        self._place, self._batches = Place(state["epoch"], items if left else total), None
+        self._next = self._place if left else Place(state["epoch"] + 1, 0)
+        steps = total // self.step_size
+        batch = steps - left if left else length(steps, trainer.limit_train_batches)
+        stand_at(fit_loop, batches, batch, over=left == 0)
+        rank_zero_info(
+            f"Continuing epoch {state['epoch']} behind {items} of {total} training examples: "
+            f"{left} steps of {self.step_size} are left"
+        )
+
+    def _refuse_other_sequence(self) -> None:
+        if not self._resumed:
             raise DataError(
-                f"data.seed: {self.seed}, but the checkpoint was trained with {self._resumed['seed']}; an epoch "
-                "cannot be continued in another order"
+                f"data.class_path: the checkpoint was not trained on {type(self).__name__}; to continue on other data "
+                "load the weights without the training state"
             )
-        if self._resumed["index"] != index.identity:
+        before = {"seed": self._resumed["seed"], **self._resumed.get("plan", {})}
+        for key, value in {"seed": self.seed, **self.plan}.items():
+            if before.get(key, value) != value:
+                raise DataError(
+                    f"data.{key}: {value}, but the checkpoint was trained with {before[key]}; an epoch cannot be "
+                    "continued in another order"
+                )
+        if self._resumed["index"] != self.training_source.identity:
             raise DataError(
-                f"{index.directory}: not the training data of the checkpoint; to continue on other data load the "
-                "weights without the training state"
+                f"{self.training_source.directory}: not the training data of the checkpoint; to continue on other data "
+                "load the weights without the training state"
             )
 
-    def _refuse_other_step(self, batches: int) -> None:
-        if batches and self._resumed and self._resumed["items"] and self._resumed["step_size"] != self.step_size:
+    def _refuse_limited_epoch(self, limit: float) -> None:
+        if limit != 1.0 and self._resumed["step_size"] != self.step_size:
             raise DataError(
                 f"data.batch_size: a step takes {self.step_size} examples, the checkpoint's took "
-                f"{self._resumed['step_size']}; in the middle of an epoch processes x batch_size must stay the same"
+                f"{self._resumed['step_size']}; trainer.limit_train_batches: {limit} counts an epoch in steps, so that "
+                "in the middle of one processes x batch_size must stay the same"
             )

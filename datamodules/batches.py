@@ -33,6 +33,31 @@ class EvaluationSet:
         return f"EvaluationSet({self.name!r}, {len(self.tracks)} tracks)"
 
 
+class UtteranceSet:
+    """Names and grid of a set of whole utterances that is evaluated; the same object goes with each of its batches.
+
+    A plain class, for the same reason as `EvaluationSet`.
+
+    Attributes:
+        name: as given in the configuration; metrics are logged under it.
+        ids: of every utterance, in the order that `item` counts.
+        labels: the classes in the order that `ClipBatch.label` counts, or the phones without the blank: phone k of the
+            list is target k + 1.
+        rate: samples per second.
+        hop: samples between label frames.
+        has_truth: whether the utterances are annotated.
+    """
+
+    def __init__(
+        self, name: str, ids: Sequence[str], labels: Sequence[str], rate: int, hop: int, has_truth: bool = True
+    ) -> None:
+        self.name, self.ids, self.labels = name, tuple(ids), tuple(labels)
+        self.rate, self.hop, self.has_truth = rate, hop, has_truth
+
+    def __repr__(self) -> str:
+        return f"UtteranceSet({self.name!r}, {len(self.ids)} utterances)"
+
+
 class PitchBatch(NamedTuple):
     """Excerpts of audio with the f0 of the label frames that they are centred on.
 
@@ -45,6 +70,8 @@ class PitchBatch(NamedTuple):
         frame: `(batch,)` int64, the first label frame's number in its track; its time is frame * hop / rate.
         last: whether this batch ends its track (evaluation only).
         evaluation: the set that is being evaluated; None in training.
+        seed: `(batch,)` int64, not negative, what chance there is in training hangs on, such as SpecAugment's masks:
+            another one for each excerpt and epoch, the same on any processes and after a resume; None in evaluation.
     """
 
     audio: Tensor
@@ -54,3 +81,55 @@ class PitchBatch(NamedTuple):
     frame: Tensor
     last: bool = False
     evaluation: EvaluationSet | None = None
+    seed: Tensor | None = None
+
+
+class ClipBatch(NamedTuple):
+    """Clips of one class each.
+
+    Attributes:
+        audio: `(batch, samples)` int16, full scale at 32768, zeros behind the clip's end; converted to float on the
+            device.
+        lengths: `(batch,)` int64, samples of the clip itself.
+        label: `(batch,)` int64, place of its class in the list of classes, -1 where it is not known.
+        valid: `(batch,)` bool, False for an item that only keeps the ranks in step: a clip once more, which every
+            metric leaves out.
+        item: `(batch,)` int64, the clip's place in `evaluation.ids` (in training: in the index), -1 for such an item.
+        seed: `(batch,)` int64, what the augmentation of the clip hangs on; None in evaluation.
+        evaluation: the set that is being evaluated; None in training.
+    """
+
+    audio: Tensor
+    lengths: Tensor
+    label: Tensor
+    valid: Tensor
+    item: Tensor
+    seed: Tensor | None = None
+    evaluation: UtteranceSet | None = None
+
+
+class PhonemeBatch(NamedTuple):
+    """Utterances with the phones that are spoken.
+
+    Attributes:
+        signal: `(batch, samples)` int16 audio, full scale at 32768, or `(batch, frames, dimensions)` float32 features;
+            zeros behind the utterance's end.
+        lengths: `(batch,)` int64, samples or frames of the utterance itself.
+        targets: `(batch, symbols)` int64, k + 1 for phone k of the list, 0, the blank, behind the transcript's end.
+        target_lengths: `(batch,)` int64, symbols of the transcript; 0 where it is not known.
+        valid: `(batch,)` bool, False for an item that only keeps the ranks in step: an utterance once more, which every
+            metric leaves out.
+        item: `(batch,)` int64, the utterance's place in `evaluation.ids` (in training: in the index), -1 for such an
+            item.
+        seed: `(batch,)` int64, what the augmentation of the utterance hangs on; None in evaluation.
+        evaluation: the set that is being evaluated; None in training.
+    """
+
+    signal: Tensor
+    lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    valid: Tensor
+    item: Tensor
+    seed: Tensor | None = None
+    evaluation: UtteranceSet | None = None

@@ -9,7 +9,8 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batches import EvaluationSet, PitchBatch
-from datamodules.reader import Excerpts, Pool, PooledReader, WindowReader
+from datamodules.reader import Excerpts, Pool, WindowReader
+from datamodules.readers import WindowSource
 from datamodules.sampling import Chunk, Group, evaluation_plan
 
 # Sending a message between processes costs as much as gathering about a thousand windows.
@@ -18,8 +19,8 @@ MESSAGE = 1024
 
 def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
     """A batch of the excerpts."""
-    audio, f0, valid, track, frame = excerpts
-    return PitchBatch(audio, f0, valid, track, frame, last, evaluation)
+    audio, f0, valid, track, frame, seed = excerpts
+    return PitchBatch(audio, f0, valid, track, frame, last, evaluation, seed if evaluation is None else None)
 
 
 class Token(NamedTuple):
@@ -34,7 +35,7 @@ class Token(NamedTuple):
 class _Messages(Dataset[Excerpts]):
     """Map-style: a token gives its message, in whatever process it is asked for."""
 
-    def __init__(self, reader: PooledReader) -> None:
+    def __init__(self, reader: WindowSource) -> None:
         self.reader = reader
 
     def __getitem__(self, token: Token) -> Excerpts:
@@ -60,7 +61,7 @@ class TrainingLoader:
 
     def __init__(
         self,
-        reader: PooledReader,
+        reader: WindowSource,
         batch_size: int,
         rank: int,
         ranks: int,
@@ -147,9 +148,9 @@ class TrackReader:
         reader, index = self.reader, self.reader.index
         step = reader.windows.frames
         if chunk.track < 0:
-            return Excerpts.empty(1, reader.window, step)
+            return reader.room(1)
         first = chunk.start + np.arange(0, chunk.frames, step)
-        out = Excerpts.empty(first.size, reader.window, step)
+        out = reader.room(first.size)
         for record in self._of_track[chunk.track]:
             low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
             rows = np.flatnonzero((first >= low) & (first < high))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
-from datamodules.base import ShardedData
+from datamodules.augment import Augmentation, Augmentations
+from datamodules.augmented import AugmentedReader
+from datamodules.base import ShardedData, TrainingSource
 from datamodules.batches import EvaluationSet
+from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
 from datamodules.reader import PooledReader, WindowReader
+from datamodules.readers import Processes, Reader, WindowSource
 from datamodules.recipe import ShardRecipe
 from datamodules.sampling import Windows
 
@@ -30,8 +35,15 @@ class MelodyData(ShardedData):
         seed: see ShardedData.
         stride: label frames between neighbouring training excerpts; by default as many as an excerpt has.
         voiced_only: train only on excerpts with a voiced frame.
-        streams: streams that are interleaved; with `group` it fixes the order of training.
+        streams: streams of the index that are interleaved; with `group` it fixes the order of training.
         group: records of a stream that are shuffled together; `streams * group` are held in memory.
+        reader: where the windows of training come from instead of `train`, such as PipelineReader; null: from the
+            index of `train`, exactly. Everything else is always read by its index.
+        augment: changes training windows, in this order; another draw for every window and epoch, which depends on
+            `seed` and on the place of the track among those of `train`.
+
+    Raises:
+        DataError: there are both a reader and directories to train from, or augmentations that need the index.
     """
 
     def __init__(
@@ -51,18 +63,52 @@ class MelodyData(ShardedData):
         voiced_only: bool = False,
         streams: int = 64,
         group: int = 8,
+        reader: Reader | None = None,
+        augment: list[Augmentation] | None = None,
     ) -> None:
         super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
         self.window, self.evaluation_frames = window, evaluation_frames
         self.windows = Windows(frames, stride or frames, voiced_only)
-        self.streams, self.group = streams, group
+        self.streams, self.group, self.reader = streams, group, reader
+        if reader is not None and train:
+            raise DataError("data.train: has no effect beside data.reader; leave one of them out")
+        self.augmentations = Augmentations(augment or ())
+        if reader is not None and augment:
+            raise DataError("data.augment: works on the index of data.train, not beside data.reader; leave one out")
+
+    @property
+    def plan(self) -> dict[str, int | float | str | bool]:
+        """Which windows there are, and how they are interleaved."""
+        order = {"streams": self.streams, "group": self.group} if self.reader is None else self.reader.plan
+        return {**self.windows._asdict(), **order}
+
+    @property
+    def training_source(self) -> TrainingSource:
+        """The index of the training split, or the reader that stands for it."""
+        return self.training_index if self.reader is None else self.reader
+
+    @property
+    def items_per_epoch(self) -> int:
+        """Windows of an epoch."""
+        return self.training_reader.total
+
+    @cached_property
+    def training_reader(self) -> WindowSource:
+        """Serves the windows of the training split."""
+        if self.reader is not None:
+            processes = Processes(self.rank, self.ranks, self.workers)
+            return self.reader.open(self.window, self.windows, self.seed, processes)
+        order = self.seed, self.streams, self.group
+        if self.augmentations.chain:
+            return AugmentedReader(self.training_index, self.window, self.windows, self.augmentations, *order)
+        return PooledReader(WindowReader(self.training_index, self.window, self.windows), *order)
 
     def train_dataloader(self) -> TrainingLoader:
         """Shuffled windows."""
-        reader = WindowReader(self.training_index, self.window, self.windows)
-        pooled = PooledReader(reader, self.seed, self.streams, self.group)
-        self.report_training(pooled.total)
-        return TrainingLoader(pooled, self.batch_size, self.rank, self.ranks, self.workers, self.begin_epoch)
+        self.report_training()
+        return TrainingLoader(
+            self.training_reader, self.batch_size, self.rank, self.ranks, self.workers, self.begin_epoch
+        )
 
     def val_dataloader(self) -> list[EvaluationLoader]:
         """Whole tracks of every validation set."""

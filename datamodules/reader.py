@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +14,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.augment import Margin, item_seeds
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
-from datamodules.sampling import Group, TrainingPlan, Windows
+from datamodules.sampling import Group, Records, TrainingPlan, Windows
 
 # The next group of a stream is decoded in the background once this share of the current one is delivered.
 PREFETCH_AT = 0.75
+
+NO_MARGIN = Margin()
 
 
 class Excerpts(NamedTuple):
@@ -28,6 +33,8 @@ class Excerpts(NamedTuple):
         valid: `(windows, frames)` bool, False beyond the track's end.
         track: `(windows,)` int64.
         frame: `(windows,)` int64, first label frame.
+        seed: `(windows,)` int64, what chance there is in training hangs on: hashed from the run's seed, the epoch, the
+            track's number in the index and the first label frame's number in the track. 0 in evaluation.
     """
 
     audio: Tensor
@@ -35,6 +42,7 @@ class Excerpts(NamedTuple):
     valid: Tensor
     track: Tensor
     frame: Tensor
+    seed: Tensor
 
     @staticmethod
     def empty(windows: int, window: int, frames: int, pitches: int = 0) -> Excerpts:
@@ -45,6 +53,7 @@ class Excerpts(NamedTuple):
             torch.zeros(windows, frames, dtype=torch.bool),
             torch.full((windows,), -1, dtype=torch.int64),
             torch.zeros(windows, dtype=torch.int64),
+            torch.zeros(windows, dtype=torch.int64),
         )
 
 
@@ -52,46 +61,82 @@ def _axis(pitches: int) -> tuple[int, ...]:
     return (pitches,) if pitches else ()
 
 
-class Pool(NamedTuple):
-    """The decoded records of a group, as strided views from which excerpts are gathered."""
+def _put(stored: NDArray[np.float32], f0: NDArray[np.float32], at: int) -> None:
+    """Copy stored labels to where they belong; a record may have fewer pitches than others."""
+    here = f0[at : at + len(stored)]
+    if f0.ndim == 2:
+        here[:, : stored[0].size] = stored.reshape(len(stored), -1)
+    else:
+        here[:] = stored
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The decoded records of a group, and strided views of them from which excerpts are gathered.
+
+    Attributes:
+        group: which records and windows these are.
+        records: `(slots,)` of the index: those of the group, then those that are there for other reasons.
+        samples: `(slots, samples)` int16, zeros behind a record's end.
+        within: `(slots, 2)` where in `samples` the record's track begins, and where it or the record ends.
+        audio: `(slots, frames, window)` view of `samples`.
+        f0: `(slots, frames, labels)` or, of several voices, `(slots, frames, labels, pitches)` view, Hz.
+        valid: `(slots, frames, labels)` view.
+        starts: `(windows,)` first label frame of each window of the group, counted from its record's own first.
+    """
 
     group: Group
+    records: NDArray[np.int64]
+    samples: NDArray[np.int16]
+    within: NDArray[np.int64]
     audio: NDArray[np.int16]
     f0: NDArray[np.float32]
     valid: NDArray[np.bool_]
     starts: NDArray[np.int64]
 
+    @cached_property
+    def power(self) -> NDArray[np.float64]:
+        """`(slots,)` mean square of each record, without the zeros beyond its track's ends; full scale at 32768."""
+        parts = (row[begin:end] for row, (begin, end) in zip(self.samples, self.within, strict=True))
+        # Sums of integers are exact in double precision, in whatever order they are taken.
+        return np.array([np.square(part, dtype=np.float64).mean() for part in parts])
+
 
 class WindowReader:
-    """Cuts excerpts out of one split's records.
+    """Cuts excerpts out of records.
 
     Args:
-        index: of the split.
+        index: of one split, or of a few records that have none.
         window: samples of an excerpt.
         windows: which excerpts there are.
+        margin: what is cut more on each side, of audio and of labels.
 
     Raises:
         DataError: the excerpts need more context than the shards store; names the recipe's key.
     """
 
-    def __init__(self, index: SplitIndex, window: int, windows: Windows) -> None:
-        self.index, self.window, self.windows = index, window, windows
+    def __init__(self, index: Records, window: int, windows: Windows, margin: Margin = NO_MARGIN) -> None:
+        self.index, self.window, self.windows, self.margin = index, window, windows, margin
+        # What is cut of one excerpt, margins included.
+        self.span, self.labels_span = window + 2 * margin.samples, windows.frames + 2 * margin.frames
         grid = index.grid
         # The excerpt of frames i ... i + n - 1 is centred on the middle between the first and the last.
         self.lead = window // 2 - (windows.frames - 1) * grid.hop // 2
         tail = window - self.lead - (windows.frames - 1) * grid.hop
-        need = max(self.lead, tail + (windows.frames - 1) * grid.hop)
-        if need > grid.context or windows.frames - 1 > grid.lookahead:
-            seconds = max(need, (windows.frames - 1) * grid.hop) / grid.rate
+        need = max(self.lead, tail + (windows.frames - 1) * grid.hop) + margin.samples
+        behind = windows.frames - 1 + margin.frames
+        if need > grid.context or behind > grid.lookahead:
+            seconds = max(need, behind * grid.hop) / grid.rate
+            shifted, smaller = (", shifted in pitch,", " or smaller shifts") if margin.samples else ("", "")
             raise DataError(
-                f"{index.directory}: a window of {window} samples over {windows.frames} label frames needs "
-                f"{seconds:.3f} s of context, the shards store {grid.context / grid.rate:.3f} s; "
-                f"prepare them with context: {seconds:.3f} or more, or use a shorter window"
+                f"{index.directory}: a window of {window} samples over {windows.frames} label frames{shifted} needs "
+                f"{seconds:.3f} s of context, the shards store {grid.context / grid.rate:.3f} s; prepare them with "
+                f"context: {seconds:.3f} or more, or use a shorter window{smaller}"
             )
 
     def room(self, windows: int) -> Excerpts:
-        """Room for that many excerpts, invalid until filled."""
-        return Excerpts.empty(windows, self.window, self.windows.frames, self.index.pitches)
+        """Room for that many excerpts with their margins, invalid until filled."""
+        return Excerpts.empty(windows, self.span, self.labels_span, self.index.pitches)
 
     def counts(self) -> NDArray[np.int64]:
         """`(records,)` excerpts of each record."""
@@ -100,35 +145,55 @@ class WindowReader:
         return np.array([self.windows.starts(self.index, i).size for i in range(len(self.index))], np.int64)
 
     def labels(self, record: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """f0 and validity of a record's owned frames and of those behind, for as many as any excerpt reaches."""
-        length = int(self.index.frames[record]) + self.windows.frames - 1
-        f0 = np.zeros((length, *_axis(self.index.pitches)), np.float32)
-        if self.index.has_f0:
-            stored = self.index.read_f0(record)[:length]
-            if self.index.pitches:
-                f0[: len(stored), : stored[0].size] = stored.reshape(len(stored), -1)
-            else:
-                f0[: len(stored)] = stored
-        left = int(self.index.track_frames[self.index.track[record]] - self.index.start[record])
-        return f0, np.arange(length) < left
+        """f0 and validity of a record's owned frames and of those around, for as many as any excerpt reaches."""
+        index, before = self.index, self.margin.frames
+        behind = int(index.frames[record]) + self.windows.frames - 1 + before
+        f0 = np.zeros((before + behind, *_axis(index.pitches)), np.float32)
+        begin = before - self._put_earlier(record, f0[:before])
+        if index.has_f0:
+            _put(index.read_f0(record)[:behind], f0, before)
+        left = int(index.track_frames[index.track[record]] - index.start[record])
+        place = np.arange(before + behind)
+        return f0, (place >= begin) & (place < before + left)
 
-    def pool(self, group: Group, every_frame: bool = False) -> Pool:
+    def _put_earlier(self, record: int, f0: NDArray[np.float32]) -> int:
+        """The labels of the frames before a record's own, from the records that own them: how many there are."""
+        left = len(f0)
+        while left and (record := int(self._previous[record])) >= 0:
+            owned = min(left, int(self.index.frames[record]))
+            left -= owned
+            if self.index.has_f0:
+                _put(self.index.read_f0(record)[: self.index.frames[record]][-owned:], f0, left)
+        return len(f0) - left
+
+    @cached_property
+    def _previous(self) -> NDArray[np.int64]:
+        """`(records,)` the record before each in its track, -1 where there is none."""
+        index = self.index
+        order = np.lexsort((index.start, index.track))
+        previous = np.full(len(index), -1)
+        follows = (np.diff(index.track[order]) == 0) & (np.diff(index.start[order]) == index.frames[order[:-1]])
+        previous[order[1:][follows]] = order[:-1][follows]
+        return previous
+
+    def pool(self, group: Group, every_frame: bool = False, guests: Sequence[int] = ()) -> Pool:
         """Decode the records of a group.
 
         Args:
             group: which records, and which of their windows in what order.
             every_frame: the group counts label frames, not training windows.
+            guests: records to be decoded besides.
         """
-        index, size = self.index, len(group.records)
-        longest = int(index.frames[group.records].max())
-        length = max((longest - 1) * index.grid.hop + 2 * index.grid.context, int(index.samples[group.records].max()))
-        audio = np.zeros((size, length), np.int16)
-        f0 = np.zeros((size, longest + self.windows.frames - 1, *_axis(index.pitches)), np.float32)
+        index, records = self.index, np.array([*group.records, *guests], np.int64)
+        longest = int(index.frames[records].max())
+        length = max((longest - 1) * index.grid.hop + 2 * index.grid.context, int(index.samples[records].max()))
+        audio = np.zeros((records.size, length), np.int16)
+        f0 = np.zeros((records.size, longest - 1 + self.labels_span, *_axis(index.pitches)), np.float32)
         valid = np.zeros(f0.shape[:2], np.bool_)
         starts = np.zeros(group.slot.size, np.int64)
         # In the order of the disk: records of one shard are neighbours.
-        for slot in np.lexsort((group.records, index.shard[group.records])):
-            record = int(group.records[slot])
+        for slot in np.lexsort((records, index.shard[records])):
+            record = int(records[slot])
             samples = index.read_audio(record)
             audio[slot, : samples.size] = samples
             labels, exists = self.labels(record)
@@ -136,17 +201,26 @@ class WindowReader:
             mine = group.slot == slot
             numbers = group.number[mine]
             starts[mine] = numbers if every_frame else self.windows.starts(index, record)[numbers]
-        begin = index.grid.context - self.lead
+        begin = index.grid.context - self.lead - self.margin.samples
         return Pool(
             group,
-            sliding_window_view(audio, self.window, axis=1)[:, begin :: index.grid.hop],
-            np.moveaxis(sliding_window_view(f0, self.windows.frames, axis=1), -1, 2),
-            sliding_window_view(valid, self.windows.frames, axis=1),
+            records,
+            audio,
+            self._within(records),
+            sliding_window_view(audio, self.span, axis=1)[:, begin :: index.grid.hop],
+            np.moveaxis(sliding_window_view(f0, self.labels_span, axis=1), -1, 2),
+            sliding_window_view(valid, self.labels_span, axis=1),
             starts,
         )
 
+    def _within(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
+        index, grid = self.index, self.index.grid
+        begins = grid.context - index.start[records] * grid.hop
+        ends = begins + index.track_frames[index.track[records]] * grid.hop
+        return np.stack([np.maximum(begins, 0), np.minimum(ends, index.samples[records])], axis=1)
+
     def gather(self, pool: Pool, places: NDArray[np.int64], into: Excerpts, rows: NDArray[np.int64]) -> None:
-        """Copy the windows at some places of a group's order into rows of `into`."""
+        """Copy the windows at some places of a group's order, with their margins, into rows of `into`."""
         slot, start = pool.group.slot[places], pool.starts[places]
         records = pool.group.records[slot]
         into.audio.numpy()[rows] = pool.audio[slot, start]
@@ -154,6 +228,20 @@ class WindowReader:
         into.valid.numpy()[rows] = pool.valid[slot, start]
         into.track.numpy()[rows] = self.index.track[records]
         into.frame.numpy()[rows] = self.index.start[records] + start
+
+
+class Visit(NamedTuple):
+    """Windows of a message that come out of one pool.
+
+    Attributes:
+        pool: of their group.
+        places: `(windows,)` in the group's order.
+        rows: `(windows,)` of the message.
+    """
+
+    pool: Pool
+    places: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
 
 class PooledReader:
@@ -195,8 +283,17 @@ class PooledReader:
 
     def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
         """The windows at some places of the epoch's sequence, in the order asked for."""
+        return self._gather(epoch, places.size, self._visits(epoch, places))
+
+    def _gather(self, epoch: int, windows: int, visits: Iterable[Visit]) -> Excerpts:
+        out = self.reader.room(windows)
+        for pool, places, rows in visits:
+            self.reader.gather(pool, places, out, rows)
+        out.seed.numpy()[:] = item_seeds(self.seed, epoch, out.track.numpy(), out.frame.numpy())
+        return out
+
+    def _visits(self, epoch: int, places: NDArray[np.int64]) -> Iterator[Visit]:
         plan = self.plan(epoch)
-        out = self.reader.room(places.size)
         stream_of, place_in_stream = places % self.streams, places // self.streams
         for stream in np.unique(stream_of):
             rows = np.flatnonzero(stream_of == stream)
@@ -205,21 +302,16 @@ class PooledReader:
                 number = plan.group_of(int(stream), int(wanted[0]))
                 here = np.searchsorted(wanted, plan.group_end(int(stream), number))
                 pool = self._pool(plan, int(stream), number)
-                self.reader.gather(pool, wanted[:here] - pool.group.first, out, rows[:here])
+                yield Visit(pool, wanted[:here] - pool.group.first, rows[:here])
                 self._look_ahead(plan, int(stream), number, int(wanted[here - 1]) - pool.group.first)
                 rows, wanted = rows[here:], wanted[here:]
-        return out
 
     def _pool(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
         held, pool = self._pools.get(stream, (-1, None))
         if held != number or pool is None:
             self._pools.pop(stream, None)
             ready, future = self._coming.pop(stream, (-1, None))
-            pool = (
-                future.result()
-                if future is not None and ready == number
-                else self.reader.pool(plan.group(stream, number))
-            )
+            pool = future.result() if future is not None and ready == number else self._decode(plan, stream, number)
             self._pools[stream] = number, pool
         return pool
 
@@ -230,5 +322,7 @@ class PooledReader:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="next-group")
-        future = self._thread.submit(lambda: self.reader.pool(plan.group(stream, following)))
-        self._coming[stream] = following, future
+        self._coming[stream] = following, self._thread.submit(self._decode, plan, stream, following)
+
+    def _decode(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
+        return self.reader.pool(plan.group(stream, number))

@@ -1,24 +1,50 @@
 """The plans of an epoch: which windows, in which order. Pure functions of (index, seed, epoch, place).
 
 Training. The windows of an epoch stand in one global sequence. Records are permuted, their windows laid end to end
-and cut into `streams` equal streams; within a stream, the windows of each group of records are permuted; the sequence
-takes one window of each stream in turn. So any few consecutive windows come from as many streams, each from a pool
-of `group` records, and place p is found without drawing the places before it. Batches, ranks and workers merely cut
-the sequence: it depends on none of them.
+and cut into `streams` equal streams, numbered in any order; within a stream, the windows of each group of records are
+permuted; the sequence takes one window of each stream in turn. So any few consecutive windows come from as many
+streams, each from a pool of `group` records, and place p is found without drawing the places before it. Batches, ranks
+and workers merely cut the sequence: it depends on none of them.
 
 Evaluation. Whole tracks in time order, dealt to the ranks by length.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.index import SplitIndex
+from datamodules.shards import Grid
 
 Ints = NDArray[np.int64]
+
+
+class Records(Protocol):
+    """Records that windows are cut from: a SplitIndex, or a few that came without one. See there for the attributes."""
+
+    directory: str
+    grid: Grid
+    has_f0: bool
+    pitches: int
+    shard: NDArray[Any]
+    track: NDArray[Any]
+    track_frames: NDArray[Any]
+    start: NDArray[Any]
+    frames: NDArray[Any]
+    samples: NDArray[Any]
+
+    def __len__(self) -> int: ...
+
+    def voiced_frames(self, record: int) -> NDArray[np.bool_]:
+        """`(frames,)` which owned label frames are voiced."""
+
+    def read_audio(self, record: int) -> NDArray[np.int16]:
+        """Samples of a record, context included."""
+
+    def read_f0(self, record: int) -> NDArray[np.float32]:
+        """f0 of a record's owned frames and of those behind them within the context."""
 
 
 class Windows(NamedTuple):
@@ -34,7 +60,7 @@ class Windows(NamedTuple):
     stride: int = 1
     voiced_only: bool = False
 
-    def starts(self, index: SplitIndex, record: int) -> Ints:
+    def starts(self, index: Records, record: int) -> Ints:
         """First frames of the record's excerpts, counted from the record's own first frame."""
         offset = -int(index.start[record]) % self.stride
         starts = np.arange(offset, int(index.frames[record]), self.stride)
@@ -74,12 +100,19 @@ class TrainingPlan:
 
     def __init__(self, counts: Ints, seed: int, epoch: int, streams: int = 64, group: int = 8) -> None:
         self.seed, self.epoch, self.streams, self.group_size = seed, epoch, streams, group
-        order = np.random.default_rng([seed, epoch]).permutation(len(counts))
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(counts))
         self.order = order[counts[order] > 0]
         self.ends = np.cumsum(counts[self.order])
         self.total = int(self.ends[-1]) if self.order.size else 0
         whole, rest = divmod(self.total, streams)
-        self.bounds = np.array([stream * whole + min(stream, rest) for stream in range(streams + 1)])
+        sizes = whole + (np.arange(streams) < rest)
+        # Which stretch is which stream's is permuted: where records are few, neighbouring streams would else always
+        # meet the same ones, and a batch smaller than the number of streams would hold but a part of the data.
+        laid = rng.permutation(streams)
+        self.high = np.zeros(streams, np.int64)
+        self.high[laid] = np.cumsum(sizes[laid])
+        self.low = self.high - sizes
         self.groups = [self._cut(stream) for stream in range(streams)]
 
     def _cut(self, stream: int) -> Ints:
@@ -88,7 +121,7 @@ class TrainingPlan:
         The first group of stream s is cut short in proportion to s: else all streams would need their next records
         at the same moment.
         """
-        low, high = self.bounds[stream], self.bounds[stream + 1]
+        low, high = self.low[stream], self.high[stream]
         first, last = np.searchsorted(self.ends, [low, high - 1], side="right")
         short = 1 + stream * self.group_size // self.streams
         cuts = self.ends[np.arange(first + short - 1, last, self.group_size)]
@@ -97,11 +130,11 @@ class TrainingPlan:
 
     def group_of(self, stream: int, place: int) -> int:
         """Number of the group that holds a place of a stream."""
-        return int(np.searchsorted(self.groups[stream], self.bounds[stream] + place, side="right") - 1)
+        return int(np.searchsorted(self.groups[stream], self.low[stream] + place, side="right") - 1)
 
     def group_end(self, stream: int, group: int) -> int:
         """Place in the stream behind the last window of a group."""
-        return int(self.groups[stream][group + 1] - self.bounds[stream])
+        return int(self.groups[stream][group + 1] - self.low[stream])
 
     def group_count(self, stream: int) -> int:
         """Groups of a stream."""
@@ -117,7 +150,7 @@ class TrainingPlan:
         number_in_record = np.arange(low, high) - begins[slot]
         permuted = np.random.default_rng([self.seed, self.epoch, stream, number]).permutation(high - low)
         return Group(
-            low - int(self.bounds[stream]), self.order[first : last + 1], slot[permuted], number_in_record[permuted]
+            low - int(self.low[stream]), self.order[first : last + 1], slot[permuted], number_in_record[permuted]
         )
 
 

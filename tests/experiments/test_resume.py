@@ -44,7 +44,7 @@ def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, tmp_path, s
     assert all(torch.equal(value, other[name]) for name, value in one.items() if isinstance(value, torch.Tensor))
 
 
-def test_other_training_data_or_seed_is_refused(small_recipe, make_recipe, tmp_path, melisma):
+def test_another_sequence_of_training_examples_is_refused(small_recipe, make_recipe, tmp_path, melisma):
     from datamodules.recipe import prepare
 
     part = fit(small_recipe, tmp_path / "part", "--trainer.max_steps=5")
@@ -53,7 +53,10 @@ def test_other_training_data_or_seed_is_refused(small_recipe, make_recipe, tmp_p
     for words, message in (
         ([f"--data.train=[{tmp_path / 'other'}]"], "not the training data of the checkpoint"),
         (["--data.seed=3"], "data.seed: 3"),
-        (["--data.batch_size=4"], "data.batch_size"),
+        (["--data.stride=2"], "data.stride: 2, but the checkpoint was trained with 1"),
+        (["--data.voiced_only=true"], "data.voiced_only: True, but the checkpoint was trained with False"),
+        (["--data.streams=16"], "data.streams: 16, but the checkpoint was trained with 64"),
+        (["--data.group=2"], "data.group: 2, but the checkpoint was trained with 8"),
     ):
         outcome = melisma("fit", "--config", small_recipe, "--ckpt_path", last, *words)
         assert outcome.code == 1

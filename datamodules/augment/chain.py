@@ -1,0 +1,87 @@
+"""Several augmentations, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugmentation
+from datamodules.augment.draws import Doubles, Draws, Ints, Singles
+from datamodules.augment.pitch_shift import Layout, Margin, PitchShift, move_labels
+from datamodules.augment.waveforms import Mix
+from datamodules.errors import DataError
+
+
+class Augmentations:
+    """Augmentations one after the other, each with draws of its own.
+
+    Args:
+        chain: in this order.
+
+    Raises:
+        DataError: a PitchShift is not the first.
+    """
+
+    def __init__(self, chain: Sequence[Augmentation] = ()) -> None:
+        self.chain = tuple(chain)
+        if any(isinstance(augmentation, PitchShift) for augmentation in self.chain[1:]):
+            raise DataError("data.augment: PitchShift decides what is read of a recording; put one at most, and first")
+        self.shift = self.chain[0] if self.chain and isinstance(self.chain[0], PitchShift) else None
+
+    @property
+    def mixes(self) -> bool:
+        """Whether other recordings are needed."""
+        return any(isinstance(augmentation, Mix) for augmentation in self.chain)
+
+    def margin(self, layout: Layout) -> Margin:
+        """What is read beyond windows and their labels."""
+        return self.shift.margin(layout) if self.shift else Margin()
+
+    def shifted(
+        self, audio: NDArray[np.int16], f0: Singles, valid: NDArray[np.bool_], seeds: Ints, layout: Layout
+    ) -> tuple[Singles, Singles, NDArray[np.bool_]]:
+        """Windows and their labels, shifted in pitch if there is a PitchShift.
+
+        Args:
+            audio: `(items, window + 2 * margin.samples)` int16.
+            f0: `(items, frames + 2 * margin.frames)` or with pitches behind, Hz.
+            valid: `(items, frames + 2 * margin.frames)`.
+            seeds: `(items,)` of `item_seeds`.
+            layout: of the windows.
+
+        Returns:
+            Audio `(items, window)`, full scale at 32768, f0 `(items, frames)` or with pitches behind, and validity
+            `(items, frames)`.
+        """
+        if self.shift is None:
+            return audio.astype(np.float32), f0, valid
+        windows, factor = self.shift.shift(audio, Draws(seeds, 0), layout.window)
+        return windows, *move_labels(f0, valid, factor, layout)
+
+    def waveforms(
+        self, audio: Singles, seeds: Ints, power: Doubles | None = None, others: Others | None = None
+    ) -> NDArray[np.int16]:
+        """Apply the WaveformAugmentations of the chain.
+
+        Recordings of several lengths take a call each: nothing depends on what else is in a call.
+
+        Args:
+            audio: `(items, samples)`, full scale at 32768; changed in place.
+            seeds: `(items,)` of `item_seeds`.
+            power: `(items,)` mean square of the recordings that the items are parts of; changed in place. None: they
+                are the recordings.
+            others: see Sounds.
+
+        Returns:
+            `(items, samples)`, rounded and clipped.
+        """
+        if power is None:
+            power = np.mean(audio**2, axis=1, dtype=np.float64)
+        sounds = Sounds(audio, power, others)
+        for place, augmentation in enumerate(self.chain):
+            if isinstance(augmentation, WaveformAugmentation):
+                augmentation.apply(sounds, Draws(seeds, place))
+        np.clip(np.rint(audio, out=audio), -32768, 32767, out=audio)
+        return audio.astype(np.int16)

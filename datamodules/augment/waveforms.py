@@ -1,0 +1,135 @@
+"""Augmentations that change nothing but the waveform."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from datamodules.augment.base import Sounds, WaveformAugmentation
+from datamodules.augment.draws import ROWS, Doubles, Draws, Singles
+
+
+class Gain(WaveformAugmentation):
+    """Makes items louder or softer; what exceeds full scale is clipped in the end, never wrapped.
+
+    Args:
+        db: bounds of the gain, which is uniform between them in dB.
+        p: see Augmentation.
+
+    Raises:
+        DataError: an argument is out of range.
+    """
+
+    def __init__(self, db: tuple[float, float], p: float = 1.0) -> None:
+        super().__init__(p)
+        self.db = db
+        self._require_bounds("db")
+
+    def apply(self, sounds: Sounds, draws: Draws) -> None:
+        """Change the items in place."""
+        gain = np.where(self.chosen(draws), _ratio(draws.uniform(*self.db)), 1.0)
+        sounds.audio[:] *= gain[:, None].astype(np.float32)
+        sounds.power[:] *= gain**2
+
+
+class Polarity(WaveformAugmentation):
+    """Inverts items.
+
+    Args:
+        p: see Augmentation.
+
+    Raises:
+        DataError: an argument is out of range.
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(p)
+
+    def apply(self, sounds: Sounds, draws: Draws) -> None:
+        """Change the items in place."""
+        sounds.audio[:] *= np.where(self.chosen(draws), np.float32(-1), np.float32(1))[:, None]
+
+
+class Noise(WaveformAugmentation):
+    """Adds Gaussian noise, whose mean square over the item is exactly the drawn part of the recording's power.
+
+    Args:
+        snr_db: bounds of the ratio of recording to noise, which is uniform between them in dB.
+        p: see Augmentation.
+        colour: `white`, or `pink` for a power that falls with frequency by 3 dB an octave.
+
+    Raises:
+        DataError: an argument is out of range.
+    """
+
+    def __init__(self, snr_db: tuple[float, float], p: float = 1.0, colour: Literal["white", "pink"] = "white") -> None:
+        super().__init__(p)
+        self.snr_db, self.colour = snr_db, colour
+        self._require_bounds("snr_db")
+        self._require("colour", colour in ("white", "pink"), "white or pink")
+
+    def apply(self, sounds: Sounds, draws: Draws) -> None:
+        """Change the items in place."""
+        items = np.flatnonzero(self.chosen(draws))
+        power = sounds.power[items] / _ratio(draws.uniform(*self.snr_db)[items]) ** 2
+        noise = draws.normal(items, sounds.audio.shape[1])
+        if self.colour == "pink":
+            noise = _pink(noise)
+        sounds.audio[items] += noise * _gain(np.mean(noise**2, axis=1).astype(np.float64), power)
+        sounds.power[items] += power
+
+
+class Mix(WaveformAugmentation):
+    """Adds a part of another recording, of another track; labels stay those of the item.
+
+    A window's partner is drawn from the records that are shuffled together with its own, so that it also depends on
+    `streams` and `group` of the data module; where these are all of one track, one of another track joins them.
+
+    Args:
+        snr_db: bounds of the ratio of the recordings' powers, which is uniform between them in dB.
+        p: see Augmentation.
+
+    Raises:
+        DataError: an argument is out of range.
+    """
+
+    def __init__(self, snr_db: tuple[float, float], p: float = 1.0) -> None:
+        super().__init__(p)
+        self.snr_db = snr_db
+        self._require_bounds("snr_db")
+
+    def apply(self, sounds: Sounds, draws: Draws) -> None:
+        """Change the items in place."""
+        assert sounds.others is not None, "who lets items be mixed says with what"
+        items = np.flatnonzero(self.chosen(draws))
+        power = sounds.power[items] / _ratio(draws.uniform(*self.snr_db)[items]) ** 2
+        audio, stored = sounds.others.draw(items, draws.uniform()[items], draws.uniform()[items])
+        sounds.audio[items] += audio * _gain(stored, power)
+        sounds.power[items] += np.where(stored > 0, power, 0.0)
+
+
+def _ratio(db: Doubles) -> Doubles:
+    """Of amplitudes."""
+    return np.asarray(10.0 ** (db / 20), np.float64)
+
+
+def _gain(power: Doubles, wanted: Doubles) -> Singles:
+    """What brings sounds from one power to another, `(items, 1)`; silence stays silent."""
+    ratio = np.divide(wanted, power, out=np.zeros_like(power), where=power > 0)
+    return np.asarray(np.sqrt(ratio)[:, None], np.float32)
+
+
+def _pink(white: Singles) -> Singles:
+    """Noise whose power is inverse to frequency, without a mean; the white values become its spectrum."""
+    items, samples = white.shape
+    bins = (samples - 1) // 2
+    amplitude = 1 / np.sqrt(np.arange(1, bins + 1))
+    noise = np.empty_like(white)
+    for low in range(0, items, ROWS):
+        block = white[low : low + ROWS]
+        spectrum = np.zeros((len(block), samples // 2 + 1), np.complex128)
+        spectrum.real[:, 1 : bins + 1] = amplitude * block[:, :bins]
+        spectrum.imag[:, 1 : bins + 1] = amplitude * block[:, bins : 2 * bins]
+        noise[low : low + ROWS] = np.fft.irfft(spectrum, n=samples)
+    return noise

@@ -1,0 +1,168 @@
+"""Clips of one class each: languages, keywords, emotions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from numpy.typing import NDArray
+
+from datamodules.augment import Augmentations, Draws, WaveformAugmentation
+from datamodules.batches import ClipBatch
+from datamodules.errors import DataError
+from datamodules.index import SplitIndex
+from datamodules.recipe import ShardRecipe
+from datamodules.sampling_utterances import Ints
+from datamodules.speech import UtteranceData, utterance_id
+from datamodules.utterances import AudioSignal, UtteranceReader, augmented, pad
+
+# Stream of an item's draws that no augmentation has: they count from 0 in their list.
+_CROP = 1 << 32
+
+
+class ClipReader(UtteranceReader[ClipBatch]):
+    """Makes batches of clips.
+
+    Args:
+        index: of the split.
+        classes: in the order that labels count.
+        samples: of every clip as it is delivered: shorter ones get zeros behind, of longer ones a part is taken,
+            anywhere in training, the middle in evaluation; None: clips stay as they are.
+        augmentations: of training clips.
+
+    Raises:
+        DataError: clips have no audio or are parts of recordings.
+    """
+
+    def __init__(
+        self,
+        index: SplitIndex,
+        classes: Sequence[str],
+        samples: int | None = None,
+        augmentations: Augmentations | None = None,
+    ) -> None:
+        if not index.has_audio:
+            raise DataError(f"{index.directory}: it has records without audio; clips are classified by their audio")
+        super().__init__(AudioSignal(index))
+        place = {name: number for number, name in enumerate(classes)}
+        # The last entry is for clips without class, whose label in the index is -1.
+        self.label = np.array([*(place[name] for name in index.labels), -1], np.int64)[index.label]
+        self.has_truth = bool((self.label >= 0).all())
+        self.samples, self.augmentations = samples, augmentations or Augmentations()
+        if samples is not None:
+            self.lengths = np.full(len(index), samples, np.int64)
+
+    def read(self, records: Ints, seeds: Ints | None = None) -> ClipBatch:
+        """A batch of some clips."""
+        clips = self._middles(records) if seeds is None else self._anywhere(records, seeds)
+        return ClipBatch(
+            pad(clips, self.samples or 0),
+            torch.tensor([clip.size for clip in clips]),
+            torch.from_numpy(self.label[records]),
+            torch.ones(len(clips), dtype=torch.bool),
+            torch.from_numpy(np.array(records)),
+            None if seeds is None else torch.from_numpy(seeds),
+        )
+
+    def _middles(self, records: Ints) -> list[NDArray[np.int16]]:
+        begins = self._spare(records) // 2
+        return [
+            self.signal.read(int(record))[begin:][: self.samples] for record, begin in zip(records, begins, strict=True)
+        ]
+
+    def _anywhere(self, records: Ints, seeds: Ints) -> list[NDArray[np.int16]]:
+        begins = (Draws(seeds, _CROP).uniform() * (self._spare(records) + 1)).astype(int)
+        clips = []
+        for record, seed, begin in zip(records, seeds, begins, strict=True):
+            whole = self.signal.read(int(record))
+            clips.append(augmented(whole[begin:][: self.samples], whole, int(seed), self.augmentations))
+        return clips
+
+    def _spare(self, records: Ints) -> Ints:
+        """Samples by which clips are too long."""
+        return np.maximum(self.signal.lengths[records] - self.lengths[records], 0)
+
+
+class ClipData(UtteranceData[ClipBatch]):
+    """Streams `ClipBatch`es: clips of similar durations, or all of the same.
+
+    Args:
+        classes: in the order of the network's outputs; the shards must have been prepared with the same.
+        seconds: of every clip: shorter ones get zeros behind, of longer ones a part is taken, anywhere in training, the
+            middle in evaluation; null: clips stay as they are.
+        train: see ShardedData.
+        validation: see ShardedData.
+        test: see ShardedData.
+        predict: see ShardedData.
+        recipes: see ShardedData.
+        batch_size: see UtteranceData.
+        batch_seconds: see UtteranceData.
+        buckets: see UtteranceData; clips of one length are one bucket.
+        block: see UtteranceData.
+        workers: see ShardedData.
+        seed: see UtteranceData.
+        augment: see UtteranceData.
+    """
+
+    inventory = "classes"
+
+    def __init__(
+        self,
+        classes: list[str],
+        seconds: float | None = None,
+        train: Sequence[str] = (),
+        validation: dict[str, str] | None = None,
+        test: dict[str, str] | None = None,
+        predict: dict[str, str] | None = None,
+        recipes: Sequence[ShardRecipe] = (),
+        batch_size: int = 32,
+        batch_seconds: float | None = None,
+        buckets: int = 16,
+        block: int = 8,
+        workers: int = 0,
+        seed: int = 0,
+        augment: Sequence[WaveformAugmentation] = (),
+    ) -> None:
+        super().__init__(
+            classes,
+            train,
+            validation,
+            test,
+            predict,
+            recipes,
+            batch_size,
+            batch_seconds,
+            buckets,
+            block,
+            workers,
+            seed,
+            augment,
+        )
+        if seconds is not None and not seconds > 0:
+            raise DataError(f"data.seconds: {seconds} is not positive")
+        self.seconds = seconds
+
+    @property
+    def plan(self) -> dict[str, int | float | str | bool]:
+        """How long clips are, what belongs together in a batch, and in which order batches come."""
+        return {"seconds": self.seconds or 0.0, **super().plan}
+
+    def check_truth(self, key: str, index: SplitIndex) -> None:
+        """Refuse a set of which a clip has no class."""
+        unlabelled = np.flatnonzero(index.label < 0)
+        if unlabelled.size:
+            raise DataError(f"{key}: {index.directory}: clip {utterance_id(index, int(unlabelled[0]))!r} has no class")
+
+    def reader(self, index: SplitIndex) -> ClipReader:
+        """What makes batches of a split's clips."""
+        samples = None if self.seconds is None else round(self.seconds * index.grid.rate)
+        reader = ClipReader(index, self.labels, samples, self.augmentations)
+        longer = int(np.count_nonzero(reader.signal.lengths > reader.lengths))
+        if longer and index.split != "train":
+            rank_zero_warn(
+                f"{index.directory}: {longer} of {len(index)} clips of split {index.split} are longer than "
+                f"data.seconds: {self.seconds:g}; of these the middle alone counts"
+            )
+        return reader

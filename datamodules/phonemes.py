@@ -1,0 +1,157 @@
+"""Utterances with the phones that are spoken, as audio or as features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datamodules.augment import Augmentations, WaveformAugmentation
+from datamodules.batches import PhonemeBatch
+from datamodules.errors import DataError
+from datamodules.index import SplitIndex
+from datamodules.recipe import ShardRecipe
+from datamodules.sampling_utterances import Ints
+from datamodules.speech import UtteranceData, utterance_id
+from datamodules.utterances import AudioSignal, FeatureSignal, Signal, UtteranceReader, augmented, pad
+
+
+class PhonemeReader(UtteranceReader[PhonemeBatch]):
+    """Makes batches of utterances and their phones.
+
+    Args:
+        signal: what is stored of each utterance.
+        phones: phone k is target k + 1.
+        augmentations: of training utterances.
+
+    Raises:
+        DataError: audio is to be changed, but there are only features.
+    """
+
+    def __init__(self, signal: Signal, phones: Sequence[str], augmentations: Augmentations | None = None) -> None:
+        super().__init__(signal)
+        self.augmentations = augmentations or Augmentations()
+        if self.augmentations.chain and signal.shape:
+            raise DataError(
+                f"data.augment: {self.index.directory} holds features, and these are for audio; leave it out"
+            )
+        self.target = {phone: number for number, phone in enumerate(phones, start=1)}
+        self.has_truth = self.index.holds("txt")
+
+    def read(self, records: Ints, seeds: Ints | None = None) -> PhonemeBatch:
+        """A batch of some utterances."""
+        targets = [self.targets(int(record)) for record in records]
+        return PhonemeBatch(
+            pad(self._signals(records, seeds)),
+            torch.from_numpy(self.lengths[records]),
+            pad(targets),
+            torch.tensor([target.size for target in targets]),
+            torch.ones(len(records), dtype=torch.bool),
+            torch.from_numpy(np.array(records)),
+            None if seeds is None else torch.from_numpy(seeds),
+        )
+
+    def _signals(self, records: Ints, seeds: Ints | None) -> list[NDArray[Any]]:
+        signals = [self.signal.read(int(record)) for record in records]
+        if seeds is None:
+            return signals
+        return [augmented(each, each, int(seed), self.augmentations) for each, seed in zip(signals, seeds, strict=True)]
+
+    def targets(self, record: int) -> NDArray[np.int64]:
+        """Targets of an utterance, `(symbols,)`; none if the set has no transcripts.
+
+        Raises:
+            DataError: the transcript holds something that is not one of the phones; names the utterance.
+        """
+        symbols = self.index.read_transcript(record).split() if self.has_truth else []
+        unknown = [symbol for symbol in symbols if symbol not in self.target]
+        if unknown:
+            raise DataError(
+                f"{self.index.directory}: the transcript of utterance {utterance_id(self.index, record)!r} holds "
+                f"{unknown[0]!r}, which is not one of data.phones"
+            )
+        return np.array([self.target[symbol] for symbol in symbols], np.int64)
+
+
+class PhonemeData(UtteranceData[PhonemeBatch]):
+    """Streams `PhonemeBatch`es of similar durations, of audio or features, whichever the shards hold.
+
+    Args:
+        phones: in the order of the network's outputs behind the blank, which is not listed; the shards must have been
+            prepared with the same.
+        train: see ShardedData.
+        validation: see ShardedData.
+        test: see ShardedData.
+        predict: see ShardedData.
+        recipes: see ShardedData.
+        batch_size: see UtteranceData.
+        batch_seconds: see UtteranceData.
+        buckets: see UtteranceData.
+        block: see UtteranceData.
+        workers: see ShardedData.
+        seed: see UtteranceData.
+        augment: see UtteranceData; of audio, features stay as they are stored.
+    """
+
+    inventory = "phones"
+
+    def __init__(
+        self,
+        phones: list[str],
+        train: Sequence[str] = (),
+        validation: dict[str, str] | None = None,
+        test: dict[str, str] | None = None,
+        predict: dict[str, str] | None = None,
+        recipes: Sequence[ShardRecipe] = (),
+        batch_size: int = 32,
+        batch_seconds: float | None = None,
+        buckets: int = 16,
+        block: int = 8,
+        workers: int = 0,
+        seed: int = 0,
+        augment: Sequence[WaveformAugmentation] = (),
+    ) -> None:
+        super().__init__(
+            phones,
+            train,
+            validation,
+            test,
+            predict,
+            recipes,
+            batch_size,
+            batch_seconds,
+            buckets,
+            block,
+            workers,
+            seed,
+            augment,
+        )
+        self._first: Signal | None = None
+
+    def check_truth(self, key: str, index: SplitIndex) -> None:
+        """Refuse a set of which an utterance has no transcript, or one without a symbol."""
+        for record in np.flatnonzero(index.symbols <= 0)[:1]:
+            what = "an empty transcript" if index.symbols[record] == 0 else "no transcript"
+            raise DataError(f"{key}: {index.directory}: utterance {utterance_id(index, int(record))!r} has {what}")
+
+    def reader(self, index: SplitIndex) -> PhonemeReader:
+        """What makes batches of a split's utterances.
+
+        Raises:
+            DataError: some utterances have audio and some features, or features of other dimensions than those of the
+                sets read before.
+        """
+        if not (index.has_audio or index.holds("feat")):
+            raise DataError(f"{index.directory}: some of its utterances have no audio, some no features; use one kind")
+        signal = AudioSignal(index) if index.has_audio else FeatureSignal(index)
+        first = self._first = self._first or signal
+        if signal.shape != first.shape:
+            kinds = [f"features of {each.shape[0]} dimensions" if each.shape else "audio" for each in (signal, first)]
+            raise DataError(
+                f"{index.directory}: its utterances are {kinds[0]}, those of {first.index.directory} are {kinds[1]}; "
+                "prepare both alike"
+            )
+        return PhonemeReader(signal, self.labels, self.augmentations)

@@ -1,0 +1,217 @@
+"""What the data modules of whole utterances share: batches of similar durations, and a list of labels."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import zip_longest
+from math import inf
+from pathlib import Path
+from typing import ClassVar, Generic
+
+import numpy as np
+from lightning.pytorch.utilities import rank_zero_info
+
+from datamodules.augment import Augmentations, WaveformAugmentation
+from datamodules.base import ShardedData
+from datamodules.batches import UtteranceSet
+from datamodules.errors import DataError
+from datamodules.index import SplitIndex, describe
+from datamodules.recipe import ShardRecipe
+from datamodules.sampling_utterances import Batching, EpochLayout
+from datamodules.utterances import Batch, UtteranceEvaluationLoader, UtteranceLoader, UtteranceReader
+
+# Which sets a stage of the trainer reads, besides the training data that `fit` does.
+_EVALUATED = {"fit": "validation", "validate": "validation", "test": "test", "predict": "predict"}
+
+
+class UtteranceData(ShardedData, Generic[Batch]):
+    """Streams whole utterances, in batches of similar durations.
+
+    An item of the sequence of training is a batch: a step takes one for every process. A subclass says which list of
+    labels the shards must have been prepared with, and how batches are read.
+
+    Args:
+        labels: what the shards must state under `inventory`.
+        train: see ShardedData.
+        validation: see ShardedData.
+        test: see ShardedData.
+        predict: see ShardedData.
+        recipes: see ShardedData.
+        batch_size: most utterances of a batch of one process.
+        batch_seconds: most seconds of such a batch, the longest utterance times their number; null: no limit. In
+            evaluation a longer utterance stands alone.
+        buckets: quantiles of the durations at which utterances are kept apart in training.
+        block: how many training batches of one bucket follow each other: up to so many processes work on similar
+            durations at each step. A small set on few processes has less padding with fewer: a bucket is a block at
+            least.
+        workers: see ShardedData.
+        seed: of the order of training and of whatever else is left to chance in it.
+        augment: changes the audio of training utterances, in this order.
+
+    Attributes:
+        inventory: key of the list of labels, in `data` and in dataset.json.
+    """
+
+    inventory: ClassVar[str]
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        train: Sequence[str] = (),
+        validation: dict[str, str] | None = None,
+        test: dict[str, str] | None = None,
+        predict: dict[str, str] | None = None,
+        recipes: Sequence[ShardRecipe] = (),
+        batch_size: int = 32,
+        batch_seconds: float | None = None,
+        buckets: int = 16,
+        block: int = 8,
+        workers: int = 0,
+        seed: int = 0,
+        augment: Sequence[WaveformAugmentation] = (),
+    ) -> None:
+        super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
+        for key, value in {"batch_seconds": batch_seconds, "buckets": buckets, "block": block}.items():
+            if value is not None and not value > 0:
+                raise DataError(f"data.{key}: {value} is not positive")
+        self.augmentations = Augmentations(augment)
+        if self.augmentations.shift or self.augmentations.mixes:
+            raise DataError(
+                "data.augment: PitchShift and Mix are for excerpts, not for whole utterances; leave them out"
+            )
+        self.labels, self.batch_seconds, self.buckets, self.block = tuple(labels), batch_seconds, buckets, block
+
+    def setup(self, stage: str) -> None:
+        """Compare the list of labels with what the shards were prepared with.
+
+        Raises:
+            DataError: they differ; names the directory and the first difference.
+        """
+        super().setup(stage)
+        directories = [*self.evaluated[_EVALUATED[stage]].values(), *(self.train_directories if stage == "fit" else ())]
+        for directory in directories:
+            stored = describe(Path(directory))[self.inventory]
+            if stage != "predict" or stored is not None:
+                self._compare(directory, stored)
+
+    def _compare(self, directory: str, stored: Sequence[str] | None) -> None:
+        path = Path(directory) / "dataset.json"
+        if stored is None:
+            raise DataError(
+                f"{path}: prepared without {self.inventory}; give the recipe those of data.{self.inventory}"
+            )
+        for number, (here, there) in enumerate(zip_longest(self.labels, stored)):
+            if here != there:
+                names = [f"no more {self.inventory}" if name is None else repr(name) for name in (here, there)]
+                raise DataError(
+                    f"data.{self.inventory}[{number}]: {names[0]}, but {path} was prepared with {names[1]} there; "
+                    "state the same list in both"
+                )
+
+    @abstractmethod
+    def reader(self, index: SplitIndex) -> UtteranceReader[Batch]:
+        """What makes batches of a split's utterances."""
+
+    def batching(self, reader: UtteranceReader[Batch]) -> Batching:
+        """How utterances are put into batches, in the unit of the reader's lengths."""
+        seconds = self.batch_seconds
+        capacity = None if seconds is None else round(seconds * reader.signal.per_second)
+        return Batching(self.batch_size, capacity, self.buckets, self.block)
+
+    @property
+    def plan(self) -> dict[str, int | float | str | bool]:
+        """What belongs together in a batch, and in which order batches come."""
+        seconds = inf if self.batch_seconds is None else self.batch_seconds
+        return {
+            "batch_size": self.batch_size,
+            "batch_seconds": seconds,
+            "buckets": self.buckets,
+            "block": self.block,
+        }
+
+    @property
+    def step_size(self) -> int:
+        """Batches that one step of all processes consumes."""
+        return self.ranks
+
+    @property
+    def items_per_epoch(self) -> int:
+        """Batches of an epoch."""
+        return self.layout.batches
+
+    @cached_property
+    def training_reader(self) -> UtteranceReader[Batch]:
+        """Makes batches of the training split."""
+        self.check_truth("data.train", self.training_index)
+        return self.reader(self.training_index)
+
+    @cached_property
+    def layout(self) -> EpochLayout:
+        """What of the sequence of training is the same in every epoch.
+
+        Raises:
+            DataError: an utterance alone is longer than a batch may be.
+        """
+        reader = self.training_reader
+        batching, longest = self.batching(reader), int(np.argmax(reader.lengths))
+        if batching.capacity is not None and reader.lengths[longest] > batching.capacity:
+            raise DataError(
+                f"{reader.index.directory}: utterance {utterance_id(reader.index, longest)!r} of "
+                f"{reader.lengths[longest] / reader.signal.per_second:.2f} s is longer than data.batch_seconds: "
+                f"{self.batch_seconds:g}; raise that or leave the utterance out"
+            )
+        return EpochLayout(reader.lengths, batching)
+
+    def report_training(self) -> None:
+        """Say how many utterances and batches an epoch has and how many batches no whole step takes.
+
+        Raises:
+            DataError: there are fewer than one step takes.
+        """
+        utterances, batches = len(self.training_index), self.items_per_epoch
+        if batches < self.step_size:
+            raise DataError(
+                f"{self.training_index.directory}: {utterances} utterances make {batches} batches, fewer than "
+                f"{self.ranks} processes; lower data.batch_size: {self.batch_size} or add data"
+            )
+        rank_zero_info(
+            f"{utterances} training utterances in {batches} batches, {batches // self.step_size} steps an epoch, "
+            f"{batches % self.step_size} batches left out"
+        )
+
+    def train_dataloader(self) -> UtteranceLoader[Batch]:
+        """Shuffled batches of similar durations."""
+        self.report_training()
+        return UtteranceLoader(
+            self.training_reader, self.layout, self.seed, self.rank, self.ranks, self.workers, self.begin_epoch
+        )
+
+    def val_dataloader(self) -> list[UtteranceEvaluationLoader[Batch]]:
+        """All utterances of every validation set."""
+        return self._all_utterances("validation")
+
+    def test_dataloader(self) -> list[UtteranceEvaluationLoader[Batch]]:
+        """All utterances of every test set."""
+        return self._all_utterances("test")
+
+    def predict_dataloader(self) -> list[UtteranceEvaluationLoader[Batch]]:
+        """All utterances of every set to predict."""
+        return self._all_utterances("predict")
+
+    def _all_utterances(self, stage: str) -> list[UtteranceEvaluationLoader[Batch]]:
+        loaders = []
+        for name, index in self.evaluation_indexes(stage).items():
+            reader = self.reader(index)
+            ids = [utterance_id(index, record) for record in range(len(index))]
+            named = UtteranceSet(name, ids, self.labels, index.grid.rate, index.grid.hop, reader.has_truth)
+            loaders.append(
+                UtteranceEvaluationLoader(reader, named, self.batching(reader), self.rank, self.ranks, self.workers)
+            )
+        return loaders
+
+
+def utterance_id(index: SplitIndex, record: int) -> str:
+    """Id of the recording that a record holds."""
+    return str(index.tracks[index.track[record]])
