@@ -13,6 +13,7 @@ from torch.utils.data import get_worker_info
 from webdataset.gopen import gopen_schemes
 from webdataset.shardlists import expand_urls
 
+from datamodules.augment import item_seeds
 from datamodules.errors import DataError
 from datamodules.reader import Excerpts, Pool, WindowReader
 from datamodules.readers import Processes, Reader
@@ -25,32 +26,34 @@ GROUP = 8
 class PipelineReader(Reader):
     """Trains from remote or piped shards by webdataset's own pipeline. Inexact: prefer the index where there is a disk.
 
-    Every worker of every process draws from an endless stream of shards of its own, and an epoch is over after so
-    many windows. All processes get equally many batches, but
+    Every worker of every process reads an endless stream of shards, and an epoch is over after so many windows. All
+    processes get equally many batches, but
 
-    - windows of an epoch may be missing or come twice;
-    - which ones come, and in which order, depends on the number of processes and workers;
-    - a run that is continued begins its streams anew: the rest of its epoch is other windows than it would have been.
+    - windows are missing from an epoch or come twice;
+    - which ones come, and in which order, depends on how many processes and workers there are;
+    - a run that is continued begins its streams anew, so that the rest of its epoch is not what it would have been.
 
-    The order is a function of the seed, the epoch and these numbers, and differs from epoch to epoch. In a run the
-    shards of an epoch are a permutation, of which the workers of all processes take turns, then another one, and so
-    on. So few shards starve no worker, and about a whole epoch's windows meet nearly all shards.
+    Given these numbers, the order is a function of the seed and the epoch. The shards are permuted, and all workers of
+    all processes take turns at them; then they are permuted again, and so on. So no worker starves where shards are
+    few, and together they meet all shards equally often.
 
-    A shard that ends early is refused, wherever it was cut, and so is one with an unreadable header or a record that
-    lacks a member. One that lies on this host is also compared with the size in the index beside it. A flipped bit in
-    the data of a remote shard is not noticed: the hashes are in the index, which is not read.
+    A shard that was cut off is refused, wherever it was cut; so is one with an unreadable header, and a record that
+    lacks a member. One that lies on this host is also compared with the size that the index beside it states. A
+    flipped bit in the data of a remote shard is not noticed: the hashes are in its index, which is not fetched.
 
-    `PitchBatch.track` is `tar_streams.track_number` of the track's id, not a place in an index; training does not look
-    at it. Only training can read so: validation, test and prediction need whole tracks in order, hence an index.
+    `PitchBatch.track` is `tar_streams.track_number` of the track's id instead of a place in an index; training does not
+    look at it. Only training can read so: validation, test and prediction need whole tracks in order, hence an index.
 
     Args:
         urls: of the shards, in brace notation (`https://host/train-{000000..000011}-of-000012.tar`): paths, `file:`,
             `http(s):` (which needs the program curl), whatever else webdataset opens, or `pipe:` and a command that
             writes the tar to its output (`pipe:ssh host cat train-{000000..000011}-of-000012.tar`, `pipe:aws s3 cp
             s3://bucket/train-000000-of-000001.tar -`).
-        windows_per_epoch: of all processes together; a stream has no length of its own.
-        records: decoded records that each worker holds, and shuffles the windows of. Shards list their training
-            records in permuted order; the more are held, the better neighbouring ones are mixed.
+        windows_per_epoch: of all processes together, since a stream has no length. `melisma inspect` says how many
+            frames a split has.
+        records: decoded records that a process and its workers hold together, and shuffle the windows of. `melisma
+            prepare` has permuted the training records, so that those are a fair sample. A tenth of all records at most:
+            what is held when an epoch ends is not delivered in it.
         pitches: 0: f0 of one voice; else the largest number of pitches at a time.
         allow_pipe: whether `pipe:` is accepted. Its commands are run by a shell, with your rights: never allow it for
             urls that someone else wrote.
@@ -63,7 +66,7 @@ class PipelineReader(Reader):
         self,
         urls: str | list[str],
         windows_per_epoch: int,
-        records: int = 64,
+        records: int = 512,
         pitches: int = 0,
         allow_pipe: bool = False,
     ) -> None:
@@ -139,7 +142,7 @@ class PipelineSource:
 
     def __init__(self, reader: PipelineReader, window: int, windows: Windows, seed: int, processes: Processes) -> None:
         self.reader, self.window, self.windows, self.seed = reader, window, windows, seed
-        self.processes = processes
+        self.processes = processes._replace(workers=max(processes.workers, 1))
         self._stream: WindowStream | None = None
         self._next = (-1, -1)
 
@@ -163,19 +166,22 @@ class PipelineSource:
         """
         rank, ranks, workers = self.processes
         worker = get_worker_info()
-        consumer, consumers = rank + ranks * (worker.id if worker else 0), ranks * max(workers, 1)
+        consumer, consumers = rank + ranks * (worker.id if worker else 0), ranks * workers
         if places.size == 0:
             return Excerpts.empty(0, self.window, self.windows.frames, self.reader.pitches)
         if self._stream is None or self._next != (epoch, places[0]):
             # All consumers begin at the same place of the epoch, each as far behind it as its number says.
             self._stream = self._begin([self.seed, epoch, int(places[0]) - consumer], consumer, consumers)
         self._next = epoch, int(places[-1]) + consumers
-        return self._stream.take(places.size)
+        out = self._stream.take(places.size)
+        out.seed.numpy()[:] = item_seeds(self.seed, epoch, out.track.numpy(), out.frame.numpy())
+        return out
 
     def _begin(self, seed: list[int], consumer: int, consumers: int) -> WindowStream:
         reader = self.reader
         turns = ShardTurns(reader.urls, seed, consumer, consumers)
-        return WindowStream(turns, self.windows, self.window, reader.pitches, reader.records, [*seed, consumer, 1])
+        held = -(-reader.records // self.processes.workers)
+        return WindowStream(turns, self.windows, self.window, reader.pitches, held, [*seed, consumer, 1])
 
 
 class ShardTurns:

@@ -159,13 +159,13 @@ class Preprocessor:
         if recording.audio is not None:
             arrays["samples"] = self._put_audio(recording)
             frames = frame_count(self.cache.get(arrays["samples"]).size, self.hop)
-            if not frames:
-                raise DataError(f"recording {recording.id!r}: its audio is empty")
-            if self.spectrogram is not None:
+            if self.spectrogram is not None and frames:
                 arrays["spectrum"] = self._put_spectrum(recording.id, arrays["samples"], frames, self.spectrogram)
         elif recording.features is not None:
             arrays["features"] = self._put_features(recording.features)
             frames, dimensions = self.cache.get(arrays["features"]).shape
+        if not frames:
+            raise DataError(f"recording {recording.id!r}: it is empty")
         if recording.truth is not None:
             arrays["f0"] = self._put_f0(recording.truth, recording.id, frames)
         return Staged(frames, dimensions, arrays)

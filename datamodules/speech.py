@@ -20,7 +20,8 @@ from datamodules.errors import DataError
 from datamodules.index import SplitIndex, describe
 from datamodules.recipe import ShardRecipe
 from datamodules.sampling_utterances import Batching, EpochLayout
-from datamodules.utterances import Batch, UtteranceEvaluationLoader, UtteranceLoader, UtteranceReader
+from datamodules.utterance_loaders import UtteranceEvaluationLoader, UtteranceLoader
+from datamodules.utterances import Batch, UtteranceReader
 
 # Which sets a stage of the trainer reads, besides the training data that `fit` does.
 _EVALUATED = {"fit": "validation", "validate": "validation", "test": "test", "predict": "predict"}

@@ -229,7 +229,9 @@ def decode_record(sample: Mapping[str, Any], pitches: int = 0) -> DecodedRecord:
     if samples.size < (frames - 1) * grid.hop + 2 * grid.context:
         raise DataError(f"{name}: {samples.size} samples are fewer than its {frames} label frames need")
     if f0.shape[1] > pitches if pitches else f0.shape[1] != 1:
-        raise DataError(f"{name}: its f0 has room for {f0.shape[1]} pitches at a time, data.reader.pitches is {pitches}")
+        raise DataError(
+            f"{name}: its f0 has room for {f0.shape[1]} pitches at a time, data.reader.pitches is {pitches}"
+        )
     return DecodedRecord(name, samples, f0 if pitches else f0[:, 0], track, start, frames, track_frames, grid)
 
 

@@ -24,8 +24,9 @@ def main(arguments: list[str]) -> None:
     for split in description["splits"]:
         index = SplitIndex([options.directory], split)
         print(f"{split}: {', '.join(_counts(index))}")
-        for label, count in description["splits"][split].get("labels", {}).items():
-            print(f"  {count:>8}  {label}")
+        labels = description["splits"][split].get("labels", {})
+        for label in labels and description["classes"]:
+            print(f"  {labels.get(label, 0):>8}  {label}")
         for record in range(min(options.rows, len(index))):
             print(f"  {', '.join(_row(index, record))}")
 

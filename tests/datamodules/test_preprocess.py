@@ -95,7 +95,7 @@ def test_an_annotation_that_outlasts_its_audio_is_suspected(tmp_path):
 
 def test_empty_audio_is_rejected_with_the_reason(tmp_path):
     silent = Recording("a", Given(Audio(np.zeros(0, np.float32), 16000)), None, "a")
-    assert preprocessor(tmp_path).put(silent) == Rejected("recording 'a': its audio is empty")
+    assert preprocessor(tmp_path).put(silent) == Rejected("recording 'a': it is empty")
 
 
 def test_arrays_are_found_again_until_anything_they_are_made_from_changes(tmp_path):
