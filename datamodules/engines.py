@@ -18,8 +18,8 @@ class Engine(NamedTuple):
 
     Attributes:
         jobs: tasks at once.
-        backend: of joblib: `loky` (processes), `threading` (threads of this process: decoding and resampling release the
-            interpreter's lock, drawing synthetic audio does not) or `dask` (workers of dask.distributed).
+        backend: of joblib: `loky` (processes), `threading` (threads of this process: decoding and resampling release
+            the interpreter's lock, drawing synthetic audio does not) or `dask` (workers of dask.distributed).
         scheduler: address of a running dask scheduler; null: `dask` starts `jobs` workers on this host.
     """
 

@@ -9,9 +9,9 @@ import threading
 import weakref
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -31,6 +31,12 @@ _LACKING = {
 }
 
 
+_AXES = 3  # of a row of a member, at most
+_MEMBER = np.dtype(
+    [("offset", "i8"), ("size", "i8"), ("rows", "i8"), ("tails", "i8", (_AXES,)), ("sha256", "u1", (32,))]
+)
+
+
 class MemberTable:
     """Where one kind of member lies, for every record; size -1 where a record lacks it.
 
@@ -44,19 +50,30 @@ class MemberTable:
         sha256: `(records, 32)`.
     """
 
-    def __init__(self, entries: list[dict[str, Any] | None]) -> None:
-        self.offset = np.array([entry["offset"] if entry else 0 for entry in entries], np.int64)
-        self.size = np.array([entry["size"] if entry else -1 for entry in entries], np.int64)
-        self.rows = np.array([entry["shape"][0] if entry else 0 for entry in entries], np.int64)
-        tails = [entry["shape"][1:] if entry else [] for entry in entries]
-        axes = max(map(len, tails))
-        self.tails = (
-            np.array([[*tail, *[0] * (axes - len(tail))] for tail in tails], np.int64).reshape(-1, axes)
-            if axes
-            else np.zeros((len(entries), 0), np.int64)
-        )
-        digests = b"".join(bytes.fromhex(entry["sha256"]) if entry else bytes(32) for entry in entries)
-        self.sha256 = np.frombuffer(digests, np.uint8).reshape(-1, 32)
+    def __init__(self, tables: Sequence[NDArray[np.void]]) -> None:
+        table = np.concatenate(tables)
+        self.offset, self.size, self.rows = (np.ascontiguousarray(table[name]) for name in ("offset", "size", "rows"))
+        self.tails = np.ascontiguousarray(table["tails"][:, : int((table["tails"] > 0).sum(axis=1).max())])
+        self.sha256 = np.ascontiguousarray(table["sha256"])
+
+    @staticmethod
+    def rows_of(records: Sequence[Mapping[str, Any]], member: str) -> NDArray[np.void]:
+        """What some records' entries say of a member, as `(records,)` rows of a table."""
+        table = MemberTable.lacking(len(records))
+        for place, record in enumerate(records):
+            if entry := record["members"].get(member):
+                rows, *tail = entry["shape"]
+                tails = [*tail, *[0] * (_AXES - len(tail))]
+                digest = np.frombuffer(bytes.fromhex(entry["sha256"]), np.uint8)
+                table[place] = entry["offset"], entry["size"], rows, tails, digest
+        return table
+
+    @staticmethod
+    def lacking(records: int) -> NDArray[np.void]:
+        """Rows of so many records without the member."""
+        table = np.zeros(records, _MEMBER)
+        table["size"] = -1
+        return table
 
     def shape(self, record: int) -> tuple[int, ...]:
         """Shape of a record's member."""
@@ -106,6 +123,39 @@ def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tup
     return [(folder / name, digest) for name, digest in zip(names, digests, strict=True)]
 
 
+class _Columns(NamedTuple):
+    """What the index of one shard says of its records, an array each: the parsed JSON is many times as large."""
+
+    keys: NDArray[np.str_]
+    track: NDArray[np.str_]
+    label: NDArray[np.str_]
+    start: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    symbols: NDArray[np.int64]
+    voiced_bytes: NDArray[np.int64]
+    voiced: NDArray[np.uint8]
+    members: dict[str, NDArray[np.void]]
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping[str, Any]], lead: str) -> _Columns:
+        voiced = [b64decode(record.get("voiced", "")) for record in records]
+        return cls(
+            np.array([record["key"] for record in records], np.str_),
+            np.array([lead + record["track"] for record in records], np.str_),
+            np.array([record.get("label", "") for record in records], np.str_),
+            np.array([record["start"] for record in records], np.int64),
+            np.array([record["frames"] for record in records], np.int64),
+            np.array([record.get("symbols", -1) for record in records], np.int64),
+            np.array([len(bitmap) for bitmap in voiced], np.int64),
+            np.frombuffer(b"".join(voiced), np.uint8),
+            {
+                name: MemberTable.rows_of(records, name)
+                for name in MEMBERS
+                if any(name in record["members"] for record in records)
+            },
+        )
+
+
 class SplitIndex:
     """Records of one split of one or more data sets, read-only; workers read members through their copy of it.
 
@@ -140,49 +190,46 @@ class SplitIndex:
         descriptions = [describe(folder) for folder in folders]
         self.grid = _common_grid(folders, descriptions)
         self.paths: list[Path] = []
-        records: list[dict[str, Any]] = []
+        shards: list[_Columns] = []
         digests: list[str] = []
         for folder, description in zip(folders, descriptions, strict=True):
             lead = f"{folder.name}/" if len(folders) > 1 else ""
             for path, digest in shards_of(folder, description, split):
                 shard = read_sidecar(path, digest)
                 digests.append(shard["sha256"])
-                records += [
-                    {**record, "track": lead + record["track"], "shard": len(self.paths)} for record in shard["records"]
-                ]
+                shards.append(_Columns.of(shard["records"], lead))
                 self.paths.append(path)
-        if not records:
+        if not sum(len(shard.keys) for shard in shards):
             raise DataError(f"{self.directory}: split {split!r} holds no records")
         self.identity = hashlib.sha256("".join(digests).encode()).hexdigest()
-        self._fill(records)
+        self._fill(shards)
 
-    def _fill(self, records: list[dict[str, Any]]) -> None:
-        self.keys = np.array([record["key"] for record in records])
-        self.tracks = tuple(sorted({record["track"] for record in records}))
-        place = {name: number for number, name in enumerate(self.tracks)}
-        self.shard = np.array([record["shard"] for record in records], np.int32)
-        self.track = np.array([place[record["track"]] for record in records], np.int32)
-        self.start = np.array([record["start"] for record in records], np.int64)
-        self.frames = np.array([record["frames"] for record in records], np.int64)
+    def _fill(self, shards: Sequence[_Columns]) -> None:
+        def joined(column: str) -> NDArray[Any]:
+            return np.concatenate([getattr(shard, column) for shard in shards])
+
+        self.keys, self.start, self.frames, self.symbols = map(joined, ("keys", "start", "frames", "symbols"))
+        self.shard = np.repeat(np.arange(len(shards), dtype=np.int32), [len(shard.keys) for shard in shards])
+        names, track = np.unique(joined("track"), return_inverse=True)
+        self.tracks, self.track = tuple(names.tolist()), track.astype(np.int32)
         self.track_frames = np.zeros(len(self.tracks), np.int64)
         np.maximum.at(self.track_frames, self.track, self.start + self.frames)
-        self.labels = tuple(sorted({record["label"] for record in records if "label" in record}))
-        code = {name: number for number, name in enumerate(self.labels)}
-        self.label = np.array([code.get(record.get("label", ""), -1) for record in records], np.int32)
-        self.symbols = np.array([record.get("symbols", -1) for record in records], np.int64)
-        voiced = [b64decode(record.get("voiced", "")) for record in records]
-        self._voiced = np.frombuffer(b"".join(voiced), np.uint8)
-        self._voiced_at = np.cumsum([0, *map(len, voiced)])
+        labels = joined("label")
+        names = np.unique(labels[labels != ""])
+        self.labels = tuple(names.tolist())
+        self.label = np.where(labels != "", np.searchsorted(names, labels), -1).astype(np.int32)
+        self._voiced, self._voiced_at = joined("voiced"), np.concatenate([[0], np.cumsum(joined("voiced_bytes"))])
         self._members = {
-            name: MemberTable([record["members"].get(name) for record in records])
+            name: MemberTable([shard.members.get(name, MemberTable.lacking(len(shard.keys))) for shard in shards])
             for name in MEMBERS
-            if any(name in record["members"] for record in records)
+            if any(name in shard.members for shard in shards)
         }
         self.samples = sum(
-            (self._members[name].rows for name in ("flac", "i16") if name in self._members), np.zeros(len(records), int)
+            (self._members[name].rows for name in ("flac", "i16") if name in self._members),
+            np.zeros(len(self.keys), int),
         )
         self.has_audio = bool((self.samples > 0).all())
-        self.has_f0 = all("f0" in record["members"] for record in records)
+        self.has_f0 = self.holds("f0")
         self.pitches = int(self._members["f0"].tails.max(initial=0)) if "f0" in self._members else 0
         self._open_none()
 

@@ -9,12 +9,15 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batches import EvaluationSet, PitchBatch
+from datamodules.errors import DataError
+from datamodules.messages import arrived, or_error
 from datamodules.reader import Excerpts, Pool, WindowReader
 from datamodules.readers import WindowSource
 from datamodules.sampling import Chunk, Group, evaluation_plan
 
-# Sending a message between processes costs as much as gathering about a thousand windows.
-MESSAGE = 1024
+# Windows. Sending a message costs as much as gathering about a thousand, and what is done once for each stream and
+# message is shared by more windows.
+MESSAGE = 4096
 
 
 def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
@@ -32,14 +35,15 @@ class Token(NamedTuple):
     windows: int
 
 
-class _Messages(Dataset[Excerpts]):
+class _Messages(Dataset[Excerpts | DataError]):
     """Map-style: a token gives its message, in whatever process it is asked for."""
 
     def __init__(self, reader: WindowSource) -> None:
         self.reader = reader
 
-    def __getitem__(self, token: Token) -> Excerpts:
-        return self.reader.read(token.epoch, token.first + token.step * np.arange(token.windows))
+    def __getitem__(self, token: Token) -> Excerpts | DataError:
+        places = token.first + token.step * np.arange(token.windows)
+        return or_error(lambda: self.reader.read(token.epoch, places))
 
 
 class TrainingLoader:
@@ -101,7 +105,7 @@ class TrainingLoader:
         epoch, start = self.begin()
         batches = (self.total - start) // (self.ranks * self.batch_size)
         self._tokens[:] = self._plan(epoch, start, batches * self.batch_size)
-        messages = iter(self._messages)
+        messages = arrived(self._messages)
         for _ in range(len(self._tokens) // self.lanes):
             block = _interleave([next(messages) for _ in range(self.lanes)])
             for row in range(0, len(block.audio), self.batch_size):
@@ -151,11 +155,12 @@ class TrackReader:
             return reader.room(1)
         first = chunk.start + np.arange(0, chunk.frames, step)
         out = reader.room(first.size)
+        arrays = out.arrays()
         for record in self._of_track[chunk.track]:
             low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
             rows = np.flatnonzero((first >= low) & (first < high))
             if rows.size:
-                reader.gather(self._pool(int(record)), first[rows] - low, out, rows)
+                reader.gather(self._pool(int(record)), first[rows] - low, arrays, rows)
         return out
 
     def _pool(self, record: int) -> Pool:
@@ -167,15 +172,15 @@ class TrackReader:
         return pool
 
 
-class _Chunks(Dataset[Excerpts]):
+class _Chunks(Dataset[Excerpts | DataError]):
     def __init__(self, reader: WindowReader, plan: Sequence[Chunk]) -> None:
         self.reader, self.plan = TrackReader(reader), plan
 
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, number: int) -> Excerpts:
-        return self.reader.read(self.plan[number])
+    def __getitem__(self, number: int) -> Excerpts | DataError:
+        return or_error(lambda: self.reader.read(self.plan[number]))
 
 
 class EvaluationLoader:
@@ -202,5 +207,5 @@ class EvaluationLoader:
         return len(self.plan)
 
     def __iter__(self) -> Iterator[PitchBatch]:
-        for chunk, excerpts in zip(self.plan, self._batches, strict=True):
+        for chunk, excerpts in zip(self.plan, arrived(self._batches), strict=True):
             yield as_batch(excerpts, chunk.last, self.evaluation)

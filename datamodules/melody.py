@@ -98,6 +98,7 @@ class MelodyData(ShardedData):
         if self.reader is not None:
             processes = Processes(self.rank, self.ranks, self.workers)
             return self.reader.open(self.window, self.windows, self.seed, processes)
+        self.check_truth("data.train", self.training_index)
         order = self.seed, self.streams, self.group
         if self.augmentations.chain:
             return AugmentedReader(self.training_index, self.window, self.windows, self.augmentations, *order)

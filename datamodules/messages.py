@@ -1,14 +1,41 @@
-"""Batches between processes: all tensors of a message as one, since each that is sent costs a file and a connection."""
+"""Between processes: all tensors of a message as one, since each costs a file and a connection; and errors as such."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
+from datamodules.errors import DataError
+
+Content = TypeVar("Content")
+
 _ALIGNED = 8  # bytes; no type of our batches is wider
+
+
+def or_error(make: Callable[[], Content]) -> Content | DataError:
+    """What a worker sends: what it was asked for, or why there is none.
+
+    An error that it raised would arrive with the worker's traceback in its message, and keep its fellows waiting.
+    """
+    try:
+        return make()
+    except DataError as error:
+        return error
+
+
+def arrived(messages: Iterable[Content | DataError]) -> Iterator[Content]:
+    """What workers were asked for.
+
+    Raises:
+        DataError: a worker could not make it.
+    """
+    for message in messages:
+        if isinstance(message, DataError):
+            raise DataError(str(message))
+        yield message
 
 
 class Slot(NamedTuple):

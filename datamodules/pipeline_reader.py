@@ -15,7 +15,7 @@ from webdataset.shardlists import expand_urls
 
 from datamodules.augment import item_seeds
 from datamodules.errors import DataError
-from datamodules.reader import Excerpts, Pool, WindowReader
+from datamodules.reader import Arrays, Excerpts, Pool, WindowReader
 from datamodules.readers import Processes, Reader
 from datamodules.sampling import Group, Ints, Windows
 from datamodules.tar_streams import DecodedRecord, DecodedRecords, read_records
@@ -172,8 +172,8 @@ class PipelineSource:
         if self._stream is None or self._next != (epoch, places[0]):
             # All consumers begin at the same place of the epoch, each as far behind it as its number says.
             self._stream = self._begin([self.seed, epoch, int(places[0]) - consumer], consumer, consumers)
-        self._next = epoch, int(places[-1]) + consumers
         out = self._stream.take(places.size)
+        self._next = epoch, int(places[-1]) + consumers
         out.seed.numpy()[:] = item_seeds(self.seed, epoch, out.track.numpy(), out.frame.numpy())
         return out
 
@@ -264,10 +264,11 @@ class WindowStream:
     def take(self, windows: int) -> Excerpts:
         """The next windows."""
         out = Excerpts.empty(windows, self.window, self.windows.frames, self.pitches)
+        arrays = out.arrays()
         taken = 0
         while taken < windows:
             self._fill(self._turn)
-            taken += self._deliver(out, taken)
+            taken += self._deliver(arrays, taken)
         return out
 
     def _fill(self, number: int) -> None:
@@ -295,7 +296,7 @@ class WindowStream:
         number = np.concatenate([np.arange(windows) for windows in counts])[order]
         return _Lane(reader, records.track_numbers, reader.pool(Group(0, np.arange(size), slot, number)), 0)
 
-    def _deliver(self, out: Excerpts, first: int) -> int:
+    def _deliver(self, out: Arrays, first: int) -> int:
         """Fill rows from `first` on until a lane runs dry: how many."""
         lanes = len(self._lanes)
         behind = [(number - self._turn) % lanes for number in range(lanes)]
@@ -304,9 +305,8 @@ class WindowStream:
         for number, gap in enumerate(behind):
             rows, lane = first + np.arange(gap, here, lanes), self._lanes[number]
             if rows.size and lane is not None:
-                lane.reader.gather(lane.pool, lane.done + np.arange(rows.size), out, rows)
-                track = out.track.numpy()
-                track[rows] = lane.tracks[track[rows]]
+                lane.reader.gather(lane.pool, slice(lane.done, lane.done + rows.size), out, rows)
+                out.track[rows] = lane.tracks[out.track[rows]]
                 self._lanes[number] = lane._replace(done=lane.done + rows.size)
         self._turn = (self._turn + here) % lanes
         return here

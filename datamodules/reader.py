@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,19 @@ from datamodules.sampling import Group, Records, TrainingPlan, Windows
 PREFETCH_AT = 0.75
 
 NO_MARGIN = Margin()
+
+Places = slice | NDArray[np.int64]
+
+
+class Arrays(NamedTuple):
+    """The memory of an `Excerpts`: to ask its tensors for their arrays takes as long as to copy several excerpts."""
+
+    audio: NDArray[np.int16]
+    f0: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    track: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    seed: NDArray[np.int64]
 
 
 class Excerpts(NamedTuple):
@@ -56,6 +70,10 @@ class Excerpts(NamedTuple):
             torch.zeros(windows, dtype=torch.int64),
         )
 
+    def arrays(self) -> Arrays:
+        """The same memory as arrays."""
+        return Arrays(*(field.numpy() for field in self))
+
 
 def _axis(pitches: int) -> tuple[int, ...]:
     return (pitches,) if pitches else ()
@@ -83,6 +101,8 @@ class Pool:
         f0: `(slots, frames, labels)` or, of several voices, `(slots, frames, labels, pitches)` view, Hz.
         valid: `(slots, frames, labels)` view.
         starts: `(windows,)` first label frame of each window of the group, counted from its record's own first.
+        track: `(windows,)` track of each.
+        frame: `(windows,)` first label frame of each, counted from its track's first.
     """
 
     group: Group
@@ -93,6 +113,8 @@ class Pool:
     f0: NDArray[np.float32]
     valid: NDArray[np.bool_]
     starts: NDArray[np.int64]
+    track: NDArray[np.int32]
+    frame: NDArray[np.int32]
 
     @cached_property
     def power(self) -> NDArray[np.float64]:
@@ -201,7 +223,7 @@ class WindowReader:
             mine = group.slot == slot
             numbers = group.number[mine]
             starts[mine] = numbers if every_frame else self.windows.starts(index, record)[numbers]
-        begin = index.grid.context - self.lead - self.margin.samples
+        begin, record_of = index.grid.context - self.lead - self.margin.samples, records[group.slot]
         return Pool(
             group,
             records,
@@ -211,6 +233,8 @@ class WindowReader:
             np.moveaxis(sliding_window_view(f0, self.labels_span, axis=1), -1, 2),
             sliding_window_view(valid, self.labels_span, axis=1),
             starts,
+            index.track[record_of].astype(np.int32),
+            (index.start[record_of] + starts).astype(np.int32),
         )
 
     def _within(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -219,15 +243,15 @@ class WindowReader:
         ends = begins + index.track_frames[index.track[records]] * grid.hop
         return np.stack([np.maximum(begins, 0), np.minimum(ends, index.samples[records])], axis=1)
 
-    def gather(self, pool: Pool, places: NDArray[np.int64], into: Excerpts, rows: NDArray[np.int64]) -> None:
+    @staticmethod
+    def gather(pool: Pool, places: Places, into: Arrays, rows: Places) -> None:
         """Copy the windows at some places of a group's order, with their margins, into rows of `into`."""
         slot, start = pool.group.slot[places], pool.starts[places]
-        records = pool.group.records[slot]
-        into.audio.numpy()[rows] = pool.audio[slot, start]
-        into.f0.numpy()[rows] = pool.f0[slot, start]
-        into.valid.numpy()[rows] = pool.valid[slot, start]
-        into.track.numpy()[rows] = self.index.track[records]
-        into.frame.numpy()[rows] = self.index.start[records] + start
+        into.audio[rows] = pool.audio[slot, start]
+        into.f0[rows] = pool.f0[slot, start]
+        into.valid[rows] = pool.valid[slot, start]
+        into.track[rows] = pool.track[places]
+        into.frame[rows] = pool.frame[places]
 
 
 class Visit(NamedTuple):
@@ -235,13 +259,13 @@ class Visit(NamedTuple):
 
     Attributes:
         pool: of their group.
-        places: `(windows,)` in the group's order.
-        rows: `(windows,)` of the message.
+        places: in the group's order.
+        rows: of the message.
     """
 
     pool: Pool
-    places: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    places: slice
+    rows: slice
 
 
 class PooledReader:
@@ -282,47 +306,53 @@ class PooledReader:
         return self._plan
 
     def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
-        """The windows at some places of the epoch's sequence, in the order asked for."""
+        """The windows at some places of the epoch's sequence, evenly spaced, in the order asked for."""
         return self._gather(epoch, places.size, self._visits(epoch, places))
 
     def _gather(self, epoch: int, windows: int, visits: Iterable[Visit]) -> Excerpts:
         out = self.reader.room(windows)
+        arrays = out.arrays()
         for pool, places, rows in visits:
-            self.reader.gather(pool, places, out, rows)
-        out.seed.numpy()[:] = item_seeds(self.seed, epoch, out.track.numpy(), out.frame.numpy())
+            self.reader.gather(pool, places, arrays, rows)
+        arrays.seed[:] = item_seeds(self.seed, epoch, arrays.track, arrays.frame)
         return out
 
     def _visits(self, epoch: int, places: NDArray[np.int64]) -> Iterator[Visit]:
         plan = self.plan(epoch)
-        stream_of, place_in_stream = places % self.streams, places // self.streams
-        for stream in np.unique(stream_of):
-            rows = np.flatnonzero(stream_of == stream)
-            wanted = place_in_stream[rows]
-            while rows.size:
-                number = plan.group_of(int(stream), int(wanted[0]))
-                here = np.searchsorted(wanted, plan.group_end(int(stream), number))
-                pool = self._pool(plan, int(stream), number)
-                yield Visit(pool, wanted[:here] - pool.group.first, rows[:here])
-                self._look_ahead(plan, int(stream), number, int(wanted[here - 1]) - pool.group.first)
-                rows, wanted = rows[here:], wanted[here:]
+        step = int(places[1] - places[0]) if places.size > 1 else 1
+        # Rows a period apart are of one stream, in which their places are a stride apart.
+        period = self.streams // math.gcd(self.streams, step)
+        stride = step * period // self.streams
+        for row, first in enumerate(places[:period].tolist()):
+            stream, place = first % self.streams, first // self.streams
+            rows = range(row, places.size, period)
+            while rows:
+                number, pool = self._pool(plan, stream, place)
+                begin, size = place - pool.group.first, pool.starts.size
+                here = min(len(rows), -(-(size - begin) // stride))
+                last = begin + (here - 1) * stride
+                yield Visit(pool, slice(begin, last + 1, stride), slice(rows[0], rows[here - 1] + 1, period))
+                if last >= PREFETCH_AT * size:
+                    self._look_ahead(plan, stream, number + 1)
+                rows, place = rows[here:], place + here * stride
 
-    def _pool(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
-        held, pool = self._pools.get(stream, (-1, None))
-        if held != number or pool is None:
+    def _pool(self, plan: TrainingPlan, stream: int, place: int) -> tuple[int, Pool]:
+        """The group that holds a place of a stream, its number first."""
+        number, pool = self._pools.get(stream, (-1, None))
+        if pool is None or not 0 <= place - pool.group.first < pool.starts.size:
             self._pools.pop(stream, None)
+            number = plan.group_of(stream, place)
             ready, future = self._coming.pop(stream, (-1, None))
             pool = future.result() if future is not None and ready == number else self._decode(plan, stream, number)
             self._pools[stream] = number, pool
-        return pool
+        return number, pool
 
-    def _look_ahead(self, plan: TrainingPlan, stream: int, number: int, place: int) -> None:
-        following = number + 1
-        size = plan.groups[stream][number + 1] - plan.groups[stream][number]
-        if place < PREFETCH_AT * size or following >= plan.group_count(stream) or stream in self._coming:
+    def _look_ahead(self, plan: TrainingPlan, stream: int, number: int) -> None:
+        if number >= plan.group_count(stream) or stream in self._coming:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="next-group")
-        self._coming[stream] = following, self._thread.submit(self._decode, plan, stream, following)
+        self._coming[stream] = number, self._thread.submit(self._decode, plan, stream, number)
 
     def _decode(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
         return self.reader.pool(plan.group(stream, number))

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.augment import item_seeds
 from datamodules.batches import UtteranceSet
-from datamodules.messages import Message, pack, unpack
+from datamodules.errors import DataError
+from datamodules.messages import Message, arrived, or_error, pack, unpack
 from datamodules.sampling_utterances import Batching, EpochLayout, Ints, evaluation_batches, training_batches
 from datamodules.utterances import Batch, UtteranceReader
 
@@ -31,14 +32,14 @@ class Request(NamedTuple):
     epoch: int | None = None
 
 
-class _Messages(Dataset[Message], Generic[Batch]):
+class _Messages(Dataset[Message | DataError], Generic[Batch]):
     """Map-style: some requests give their batches, in whatever process they are asked for."""
 
     def __init__(self, reader: UtteranceReader[Batch], seed: int = 0) -> None:
         self.reader, self.seed = reader, seed
 
-    def __getitem__(self, requests: Sequence[Request]) -> Message:
-        return pack(self.read(requests))
+    def __getitem__(self, requests: Sequence[Request]) -> Message | DataError:
+        return or_error(lambda: pack(self.read(requests)))
 
     def read(self, requests: Sequence[Request]) -> list[Batch]:
         """The batches asked for."""
@@ -76,7 +77,7 @@ class _Delivery(Generic[Batch]):
         if self._loader is None:
             yield from self._read_ahead()
         else:
-            for message in self._loader:
+            for message in arrived(self._loader):
                 yield from unpack(message)
 
     def _read_ahead(self) -> Iterator[Batch]:

@@ -14,6 +14,7 @@ from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.errors import DataError
 from datamodules.f0_tables import F0Series, MultiF0Series
 from datamodules.index import SplitIndex, describe
+from datamodules.melody import MelodyData
 from datamodules.reader import PooledReader, WindowReader
 from datamodules.recipe import ShardRecipe, prepare
 from datamodules.sampling import Windows
@@ -151,6 +152,13 @@ def test_features_stand_in_for_audio(tmp_path):
         assert index.frames[record] == len(value)
     with pytest.raises(DataError, match=r"train-0.*flac: the recording was prepared without audio"):
         index.read_audio(0)
+
+
+def test_recordings_without_annotation_are_not_learned_from(tmp_path):
+    made(tmp_path, [Recording("r", audio(0, 1.0), None, "r")])
+    data = MelodyData(window=256, train=[str(tmp_path)], batch_size=4)
+    with pytest.raises(DataError, match=r"data\.train: .* has recordings without annotation"):
+        data.train_dataloader()
 
 
 def test_features_of_another_dimension_are_refused_by_name(tmp_path):

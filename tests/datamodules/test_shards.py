@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
+from datamodules.loaders import TrainingLoader
 from datamodules.preprocess import Staged, Track
+from datamodules.reader import PooledReader, WindowReader
 from datamodules.recipe import prepare
+from datamodules.sampling import Windows
 from datamodules.shards import Grid, Segment, decode_flac, encode_record, is_done, read_sidecar, sidecar, write_shard
 from datamodules.verify import verify
 
@@ -159,6 +162,16 @@ def test_verify_finds_every_damage_and_says_it_once(how, make_recipe, tmp_path):
         assert prepare(make_recipe(tmp_path / "data"), progress=False).built
         assert path.read_bytes() != before
     assert not any(finding.problem for finding in verify(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_damage_that_a_loader_meets_is_one_line_also_from_its_workers(workers, make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path / "data"), progress=False)
+    path = damaged(tmp_path / "data", "flipped", make_recipe)
+    reader = PooledReader(WindowReader(SplitIndex([tmp_path / "data"], "train"), 256, Windows()), 0, 4, 2)
+    with pytest.raises(DataError, match=path.stem) as caught:
+        list(TrainingLoader(reader, 4, 0, 1, workers))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_split_names_those_there_are(melody_shards):
