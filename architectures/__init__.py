@@ -3,7 +3,89 @@
 Words for dimensions, here and in every signature: batch, samples, frames, bins, channels, classes.
 """
 
-from architectures.base import FrameNetwork
-from architectures.crepe import CREPE
+from architectures.autocorrelation import Autocorrelation, AutocorrelationSequence, MagnitudeSpectrum, SpectralPeak
+from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork
+from architectures.crepe import CREPE, ReconstructingCREPE
+from architectures.crepe_parts import (
+    CREPEBlock,
+    EarlyMultiResolution,
+    FirstLayer,
+    MultiResolution,
+    PlainBlock,
+    ResidualBlock,
+    SingleResolution,
+    VariableStride,
+)
+from architectures.deep_salience import (
+    DeepSalience,
+    DeepSalienceWithoutBiases,
+    NormAfterConvolution,
+    NormBeforeConvolution,
+    ResidualSalience,
+)
+from architectures.harmonics import Harmonics, HarmonicStacking
+from architectures.hcnn import HCNN, AddedInput, ConcatenatedInput
+from architectures.kim_crepe import KimCREPE, TorchCREPE
+from architectures.layers import Samples, StandardisedWindow, WindowFeatures
+from architectures.perceptron import Perceptron, VoicingPerceptron
+from architectures.voicing import (
+    ConvolutionalVoicing,
+    DropoutBeforeNorm,
+    NormBeforeDropout,
+    NoteOctaveVoicingHead,
+    SalienceAlone,
+    SalienceAndSpectrogram,
+    SharedSalienceAndSpectrogram,
+    SpectrogramAlone,
+    TemporalVoicingHead,
+    VoicingNetwork,
+)
+from architectures.wavenet import WaveNet
 
-__all__ = ["CREPE", "FrameNetwork"]
+__all__ = [
+    "CREPE",
+    "HCNN",
+    "AddedInput",
+    "Autocorrelation",
+    "AutocorrelationSequence",
+    "CREPEBlock",
+    "ConcatenatedInput",
+    "ConvolutionalVoicing",
+    "DeepSalience",
+    "DeepSalienceWithoutBiases",
+    "DropoutBeforeNorm",
+    "EarlyMultiResolution",
+    "FirstLayer",
+    "FrameNetwork",
+    "FrameOutput",
+    "HarmonicStacking",
+    "Harmonics",
+    "KimCREPE",
+    "MagnitudeSpectrum",
+    "MultiResolution",
+    "NormAfterConvolution",
+    "NormBeforeConvolution",
+    "NormBeforeDropout",
+    "NoteOctaveVoicingHead",
+    "Perceptron",
+    "PlainBlock",
+    "ReconstructingCREPE",
+    "ResidualBlock",
+    "ResidualSalience",
+    "SalienceAlone",
+    "SalienceAndSpectrogram",
+    "Samples",
+    "SharedSalienceAndSpectrogram",
+    "SingleResolution",
+    "SpectralPeak",
+    "SpectrogramAlone",
+    "SpectrogramNetwork",
+    "StandardisedWindow",
+    "TemporalVoicingHead",
+    "TorchCREPE",
+    "VariableStride",
+    "VoicingNetwork",
+    "VoicingPerceptron",
+    "WaveNet",
+    "WindowFeatures",
+]
