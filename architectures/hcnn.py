@@ -57,7 +57,7 @@ class HCNN(ConvolutionalSalience):
 
     The defaults are the thesis' network without context ("noctx"): every frame by itself. The one with context has 16
     filters, 4 blocks with `kernels: [1, 3, 3, 3]` and `dilations: [1, 2, 4, 8]`, `layer_harmonics` of 1 and 2, the 16
-    harmonics of 3 channels, 10 frames and 14 of context, as far as the convolutions reach.
+    harmonics of 3 channels, 10 frames and 14 of context, as far as the convolutions reach (published: 12).
 
     The number of parameters is `f (3 k1 C + 1) + Σ f (3 k S f + 1) + S f + 1`, where f is the number of filters, C the
     channels of the stacked spectrogram, S the copies of `layer_harmonics`, and the sum is over the blocks from the

@@ -22,8 +22,8 @@ class ConvolutionalSalience(SpectrogramNetwork):
         channels: of the spectrogram.
         bins: of each channel; those above `width` serve as harmonics of lower ones.
         frames: label frames of one excerpt.
-        context: label frames on each side of those. With fewer than `reach(network)` the convolutions read zeros beyond
-            the window, and the salience fades at its borders.
+        context: label frames on each side of those. With fewer than `architectures.context.reach(network)` the
+            convolutions read zeros beyond the window, and the salience fades at its borders.
         bins_per_semitone: of spectrogram and grid.
         harmonics: what the spectrogram is stacked with.
         layers: from `(batch, copies * channels, any frames, width)` to `(batch, 1, the same frames, width)`.
