@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -11,7 +12,8 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 from datamodules.resume import (
     Place,
     attach,
@@ -36,7 +38,7 @@ class TrainingSource(Protocol):
         """A different value means different data."""
 
 
-class ShardedData(lightning.LightningDataModule):
+class ShardedData(lightning.LightningDataModule, ABC):
     """Splits of prepared directories, by stage.
 
     The items of an epoch stand in one sequence, of which every step takes the next `step_size`. So a fit continues
@@ -168,14 +170,14 @@ class ShardedData(lightning.LightningDataModule):
         return self.ranks * self.batch_size
 
     @property
+    @abstractmethod
     def items_per_epoch(self) -> int:
         """Items of the sequence of an epoch, those that no whole step takes included."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def plan(self) -> dict[str, int | float | str | bool]:
         """What the sequence of an epoch depends on besides seed and index: values of `data`, by their keys."""
-        raise NotImplementedError
 
     def report_training(self) -> None:
         """Say how many items an epoch has and how many of them no whole step takes.

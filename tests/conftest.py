@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from datamodules.corpora import SyntheticMelody
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

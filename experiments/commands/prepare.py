@@ -12,7 +12,8 @@ from jsonargparse import ArgumentParser
 from datamodules.engines import Engine
 from datamodules.errors import DataError
 from datamodules.index import describe
-from datamodules.recipe import Prepared, ShardRecipe, Share, prepare
+from datamodules.prepare import Prepared, Share, prepare
+from datamodules.recipe import ShardRecipe
 
 
 def main(arguments: list[str]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.f0_tables import F0Series
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 
 RATE = 100  # frames are 10 ms apart and one sample long
 

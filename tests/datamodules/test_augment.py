@@ -29,8 +29,9 @@ from datamodules.f0_tables import F0Series, MultiF0Series
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
 from datamodules.melody import MelodyData
+from datamodules.prepare import prepare
 from datamodules.reader import PooledReader, WindowReader
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.recipe import ShardRecipe
 from datamodules.sampling import Windows
 
 RATE, HOP, WINDOW = 8000, 80, 256

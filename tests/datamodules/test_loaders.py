@@ -10,8 +10,8 @@ from datamodules.batches import EvaluationSet
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
+from datamodules.prepare import prepare
 from datamodules.reader import PooledReader, WindowReader
-from datamodules.recipe import prepare
 from datamodules.sampling import Windows
 
 HOP, RATE = 80, 8000

@@ -14,7 +14,8 @@ from datamodules.corpora import AN4, AudioFolder, Phonemes11785
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.phonemes import PhonemeData
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 
 RATE, HOP = 8000, 80
 PHONES = ["SIL", "B", "AA", "T"]  # not in the order of the alphabet

@@ -25,9 +25,10 @@ from datamodules.index import SplitIndex
 from datamodules.loaders import TrainingLoader
 from datamodules.melody import MelodyData
 from datamodules.pipeline_reader import PipelineReader, ShardTurns
+from datamodules.prepare import prepare
 from datamodules.reader import PooledReader, WindowReader
 from datamodules.readers import Processes
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.recipe import ShardRecipe
 from datamodules.sampling import Windows
 from datamodules.tar_streams import track_number, unpack
 

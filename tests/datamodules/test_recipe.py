@@ -19,7 +19,8 @@ from datamodules.corpora import AudioFolder, SyntheticMelody
 from datamodules.engines import Engine
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe, Share, prepare, prepared
+from datamodules.prepare import Share, prepare, prepared
+from datamodules.recipe import ShardRecipe
 from datamodules.shards import read_sidecar
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +174,7 @@ sys.path.insert(0, {root!r})
 from pathlib import Path
 from tests.datamodules.test_recipe import many_shards
 from datamodules.engines import Engine
-from datamodules.recipe import Share, prepare
+from datamodules.prepare import Share, prepare
 if __name__ == "__main__":
     prepare(many_shards(Path({out!r})), {engine}, progress=False, share={share})
 """

@@ -15,8 +15,9 @@ from datamodules.errors import DataError
 from datamodules.f0_tables import F0Series, MultiF0Series
 from datamodules.index import SplitIndex, describe
 from datamodules.melody import MelodyData
+from datamodules.prepare import prepare
 from datamodules.reader import PooledReader, WindowReader
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.recipe import ShardRecipe
 from datamodules.sampling import Windows
 from datamodules.spectrograms import ConstantQ, HarmonicConstantQ
 

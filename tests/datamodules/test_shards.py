@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.loaders import TrainingLoader
+from datamodules.prepare import prepare
 from datamodules.preprocess import Staged, Track
 from datamodules.reader import PooledReader, WindowReader
-from datamodules.recipe import prepare
 from datamodules.sampling import Windows
 from datamodules.shards import Grid, Segment, decode_flac, encode_record, is_done, read_sidecar, sidecar, write_shard
 from datamodules.verify import verify

@@ -8,7 +8,8 @@ import soundfile
 import torch
 
 from datamodules.corpora import AudioFolder
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 from experiments.cli import run
 
 

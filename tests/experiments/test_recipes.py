@@ -34,7 +34,7 @@ def test_a_recipe_states_question_command_and_expectation_and_its_whole_model_an
 def standard_shards(make_recipe, tmp_path_factory):
     """Two seconds of melody at 16 kHz with the default context, for recipes at that rate."""
     from datamodules.corpora import SyntheticMelody
-    from datamodules.recipe import prepare
+    from datamodules.prepare import prepare
 
     directory = tmp_path_factory.mktemp("standard")
     prepare(ShardRecipe(SyntheticMelody({"train": 2, "validation": 2}, seconds=1.0), str(directory)), progress=False)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import yaml
 
-from datamodules import AudioFolder, DataError, ShardedData, ShardRecipe
+from datamodules import AudioFolder, DataError, MelodyData, ShardRecipe
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_prepare_reports_bad_items_at_the_end_and_by_its_exit_code(melisma, clip
 
 def test_fit_does_not_train_on_what_it_had_to_leave_out_unasked(melisma, clips, tmp_path):
     with pytest.raises(DataError, match=r"1 recordings could not be used: .*c\.flac"):
-        ShardedData(recipes=[recipe_of(clips)]).prepare_data()
+        MelodyData(recipes=[recipe_of(clips)]).prepare_data()
     with pytest.warns(UserWarning, match="1 recordings could not be used"):
-        ShardedData(recipes=[recipe_of(clips)]).prepare_data()
+        MelodyData(recipes=[recipe_of(clips)]).prepare_data()
 
 
 def recipe_of(path):

@@ -12,7 +12,8 @@ from numpy.testing import assert_array_equal
 
 from datamodules.corpora import AN4, AudioFolder, Corpus
 from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe, check_labels, check_transcripts, prepare
+from datamodules.prepare import check_labels, check_transcripts, prepare
+from datamodules.recipe import ShardRecipe
 from datamodules.splits import assign_splits
 
 RECIPES = Path(__file__).parents[2] / "experiments" / "corpora"

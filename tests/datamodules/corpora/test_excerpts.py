@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from datamodules.corpora import AudioFolder, Excerpts, SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 
 RATE, HOP = 8000, 0.25  # s; the annotation's frames are 0.1 s late
 

@@ -16,7 +16,8 @@ from datamodules.corpora import MirdataCorpus, MirdataFiles
 from datamodules.errors import DataError
 from datamodules.f0_tables import MultiF0Series, read_f0
 from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 
 mirdata = pytest.importorskip("mirdata", reason="the optional dependency mirdata is not installed")
 vocadito = pytest.importorskip("mirdata.datasets.vocadito")

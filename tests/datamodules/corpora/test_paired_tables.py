@@ -10,7 +10,8 @@ from datamodules.corpora import AudioFolder
 from datamodules.errors import DataError
 from datamodules.f0_tables import MultiF0Series
 from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe, prepare
+from datamodules.prepare import prepare
+from datamodules.recipe import ShardRecipe
 
 OPTIONS = {"audio": "audio_mix/*_MIX_melsynth.wav", "table": "annotation_melody/{}_STEM_*.csv"}
 
