@@ -9,12 +9,15 @@ The sides, each in a process of its own with one thread of BLAS, in batches of 1
 files in the page cache:
 
 - ours: the training loader, whole epochs with all that their beginnings cost, FLAC or int16 members;
-- one window a sample: webdataset's pipeline over tars of a window's samples and its f0, shuffled on the disk besides,
-  with a shuffle buffer of 10 000 that is full all the time; batched by the DataLoader's collate function or by
-  webdataset, of which the ratio is to the faster. Customary: .npy members as webdataset writes and decodes them when it
-  is asked for nothing else. Lean: headers as short as they get and no decoding but of raw bytes;
-- memory: decoded audio gathered from an array, without labels: what no loader can exceed;
-- litdata and mosaicml-streaming with a window a sample.
+- gathered from memory: decoded audio copied from an array, without labels: what no loader can exceed;
+- one window a sample: webdataset's own pipeline over tars in which every sample is a window and its f0, shuffled on the
+  disk besides, with a shuffle buffer of 10 000 that is full all the time. Batched by the DataLoader's collate function
+  or by webdataset; the ratio is to the faster of the two. Lean: raw members, decoded by a copy, headers as short as
+  they get (mtime=0): the best that can be made of the design. Customary: .npy members and headers as webdataset writes
+  them, decoded by webdataset;
+- litdata and mosaicml-streaming, also with a window a sample.
+
+A ratio is the median over the rounds of what the two sides did in the same round.
 """
 
 from __future__ import annotations

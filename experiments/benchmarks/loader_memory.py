@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 from tqdm import tqdm
 
 from datamodules.loaders import TrainingLoader
@@ -140,8 +139,7 @@ def memory_figure(measured: Sequence[Measured]) -> Figure:
         label = {"worker": "worker process", "main": "main process"}[part]
         axes.errorbar(hours, medians, [below, above], marker="o", capsize=3, color=colour, label=label)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(hours)
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xticks(hours, [f"{value:.1f}" for value in hours])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("audio in the set (hours)")
     axes.set_ylabel("unique set size (MiB)")
