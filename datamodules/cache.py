@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,10 +51,6 @@ class ArrayCache:
         """An array that was put before, read from disk where it is touched."""
         array: NDArray[Any] = np.load(self._path(key), mmap_mode="r")
         return array
-
-    def remove(self) -> None:
-        """Delete all arrays."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.npy"

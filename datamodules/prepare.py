@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -115,13 +116,15 @@ def prepare(
     finished = prepared(recipe)
     if finished is not None and not (again and finished.left_out):
         return finished
+    build = _Build(recipe, engine or Engine(), progress, cache, share)
     try:
-        return Prepared(True, _Build(recipe, engine or Engine(), progress, cache, share).run())
+        return Prepared(True, build.run())
     except FileNotFoundError:
         # Another process has finished the same work and removed what both worked from.
         finished = prepared(recipe)
         if finished is None:
             raise
+        build.clear()
         return finished
 
 
@@ -156,10 +159,12 @@ class _Build:
         self._write([task for plan in plans.values() for task in plan])
         names = {split: [name for name, _ in plan] for split, plan in plans.items()}
         finish(self.recipe, self.directory, names, left_out)
-        if self.cache.folder.is_relative_to(self.staging):
-            self.cache.remove()
-        ArrayCache(self.staging).remove()
+        self.clear()
         return left_out
+
+    def clear(self) -> None:
+        """Remove what only served to build the shards; a cache that is kept stands elsewhere."""
+        shutil.rmtree(self.staging, ignore_errors=True)
 
     def _preprocess(self, recordings: Sequence[Recording]) -> tuple[dict[str, Staged], dict[str, str]]:
         staged, left_out = {}, {}

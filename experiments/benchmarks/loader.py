@@ -17,7 +17,8 @@ files in the page cache:
   them, decoded by webdataset;
 - litdata and mosaicml-streaming, also with a window a sample.
 
-A ratio is the median over the rounds of what the two sides did in the same round.
+A ratio is the median over the rounds of what the two sides did in the same round. In the last line,
+`vs_one_window_per_sample` is to the customary form and `vs_one_window_per_sample_lean` to the lean one.
 """
 
 from __future__ import annotations
