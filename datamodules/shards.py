@@ -220,8 +220,8 @@ def write_shard(path: Path, records: Sequence[tuple[dict[str, Member], dict[str,
         plan: hash of what the shard was asked to hold.
         grid: written into the sidecar.
     """
-    # An index that stands there already stays until it is replaced: of other content, it names another plan and does not
-    # count as done; of the same, it is that of another process that has just finished the same shard, and still right.
+    # An index that stands there already stays until it is replaced: of other content, it names another plan and does
+    # not count as done; of the same, another process has just finished the same shard, and it is right.
     with write_atomically(path) as file:
         # mtime=0 keeps the bytes reproducible and the headers plain: a float time would cost a PAX header per member.
         with webdataset.TarWriter(file, mtime=0, encoder=False) as tar:
