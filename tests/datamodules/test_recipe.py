@@ -50,7 +50,7 @@ def test_any_share_of_the_work_can_finish_alone(make_recipe, melody_shards, tmp_
 
 
 def test_shares_that_run_at_once_give_the_same_bytes_and_do_each_others_work(make_recipe, melody_shards, tmp_path):
-    with multiprocessing.get_context("fork").Pool(3) as pool:
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
         recipe = make_recipe(tmp_path)
         results = [pool.apply_async(prepare, (recipe, Engine(), False, None, Share(i, 3))) for i in range(3)]
         assert all(result.get(60).left_out == {} for result in results)
