@@ -61,14 +61,16 @@ class Excerpts(NamedTuple):
     @staticmethod
     def empty(windows: int, window: int, frames: int, pitches: int = 0) -> Excerpts:
         """Room for that many windows, invalid until filled; `pitches` is 0 for one voice."""
-        return Excerpts(
-            torch.zeros(windows, window, dtype=torch.int16),
-            torch.zeros(windows, frames, *_axis(pitches)),
-            torch.zeros(windows, frames, dtype=torch.bool),
-            torch.full((windows,), -1, dtype=torch.int64),
-            torch.zeros(windows, dtype=torch.int64),
-            torch.zeros(windows, dtype=torch.int64),
+        # Memory of numpy's: torch asks malloc for aligned blocks, whose holes it cannot fill with the next message.
+        arrays = Arrays(
+            np.zeros((windows, window), np.int16),
+            np.zeros((windows, frames, *_axis(pitches)), np.float32),
+            np.zeros((windows, frames), np.bool_),
+            np.full(windows, -1, np.int64),
+            np.zeros(windows, np.int64),
+            np.zeros(windows, np.int64),
         )
+        return Excerpts(*map(torch.from_numpy, arrays))
 
     def arrays(self) -> Arrays:
         """The same memory as arrays."""

@@ -26,6 +26,15 @@ def step_log(monkeypatch):
     return step_log
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """With more, the libraries under torch divide a sum by how busy the machine is, and floats add up differently."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def words_of(recipe, root, *words, **log):
     """Of `fit`: what is done is logged to `root/log`."""
     root.mkdir(parents=True)
@@ -40,7 +49,7 @@ def command(words, processes=1):
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}",
-        "OMP_NUM_THREADS": str(torch.get_num_threads()),  # sums of floats depend on it
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
     }
     return subprocess.run(
         [sys.executable, *launcher, "-m", "experiments", *words],
