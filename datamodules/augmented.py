@@ -98,10 +98,10 @@ class AugmentedReader(PooledReader):
         wide = self._gather(epoch, places.size, visits)
         others, seeds = OtherTracks(self.reader, visits, places.size), wide.seed.numpy()
         audio, f0, valid = self.augmentations.shifted(
-            wide.audio.numpy(), wide.f0.numpy(), wide.valid.numpy(), seeds, self.layout
+            wide.signal.numpy(), wide.f0.numpy(), wide.valid.numpy(), seeds, self.layout
         )
         changed = self.augmentations.waveforms(audio, seeds, others.power(), others)
-        return wide._replace(audio=torch.from_numpy(changed), f0=torch.from_numpy(f0), valid=torch.from_numpy(valid))
+        return wide._replace(signal=torch.from_numpy(changed), f0=torch.from_numpy(f0), valid=torch.from_numpy(valid))
 
     def _decode(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
         group, track = plan.group(stream, number), self.reader.index.track

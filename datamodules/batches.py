@@ -59,10 +59,11 @@ class UtteranceSet:
 
 
 class PitchBatch(NamedTuple):
-    """Excerpts of audio with the f0 of the label frames that they are centred on.
+    """Excerpts of audio or of a spectrogram with the f0 of the label frames that they are centred on.
 
     Attributes:
-        audio: `(batch, window)` int16, full scale at 32768; converted to float on the device.
+        signal: `(batch, window)` int16 audio, full scale at 32768, or `(batch, window, channels, bins)` uint16
+            spectrogram, full scale at 65535, where the window counts label frames; converted to float on the device.
         f0: `(batch, frames)` float32, Hz, 0 where unvoiced.
         valid: `(batch, frames)` bool, False where there is no such frame: beyond a track's end, or an item that only
             fills a rank's batch up. Every loss and metric leaves these out.
@@ -74,7 +75,7 @@ class PitchBatch(NamedTuple):
             another one for each excerpt and epoch, the same on any processes and after a resume; None in evaluation.
     """
 
-    audio: Tensor
+    signal: Tensor
     f0: Tensor
     valid: Tensor
     track: Tensor

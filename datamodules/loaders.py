@@ -22,8 +22,8 @@ MESSAGE = 4096
 
 def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
     """A batch of the excerpts."""
-    audio, f0, valid, track, frame, seed = excerpts
-    return PitchBatch(audio, f0, valid, track, frame, last, evaluation, seed if evaluation is None else None)
+    signal, f0, valid, track, frame, seed = excerpts
+    return PitchBatch(signal, f0, valid, track, frame, last, evaluation, seed if evaluation is None else None)
 
 
 class Token(NamedTuple):
@@ -108,7 +108,7 @@ class TrainingLoader:
         messages = arrived(self._messages)
         for _ in range(len(self._tokens) // self.lanes):
             block = _interleave([next(messages) for _ in range(self.lanes)])
-            for row in range(0, len(block.audio), self.batch_size):
+            for row in range(0, len(block.signal), self.batch_size):
                 yield as_batch(Excerpts(*(field[row : row + self.batch_size] for field in block)))
 
     def _plan(self, epoch: int, start: int, windows: int) -> list[Token]:
@@ -127,7 +127,7 @@ def _interleave(messages: Sequence[Excerpts]) -> Excerpts:
     """One window of each message in turn; copies, so that a worker's shared memory is given back at once."""
     if len(messages) == 1:
         return messages[0]
-    lanes, total = len(messages), sum(len(message.audio) for message in messages)
+    lanes, total = len(messages), sum(len(message.signal) for message in messages)
     fields = []
     for parts in zip(*messages, strict=True):
         whole = parts[0].new_empty((total, *parts[0].shape[1:]))

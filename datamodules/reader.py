@@ -30,7 +30,7 @@ Places = slice | NDArray[np.int64]
 class Arrays(NamedTuple):
     """The memory of an `Excerpts`: to ask its tensors for their arrays takes as long as to copy several excerpts."""
 
-    audio: NDArray[np.int16]
+    signal: NDArray[np.int16]
     f0: NDArray[np.float32]
     valid: NDArray[np.bool_]
     track: NDArray[np.int64]
@@ -42,7 +42,7 @@ class Excerpts(NamedTuple):
     """Windows and their labels, as they travel from a worker.
 
     Attributes:
-        audio: `(windows, window)` int16.
+        signal: `(windows, window)` int16.
         f0: `(windows, frames)` or, of several voices, `(windows, frames, pitches)` float32, Hz, 0 where unvoiced.
         valid: `(windows, frames)` bool, False beyond the track's end.
         track: `(windows,)` int64.
@@ -51,7 +51,7 @@ class Excerpts(NamedTuple):
             track's number in the index and the first label frame's number in the track. 0 in evaluation.
     """
 
-    audio: Tensor
+    signal: Tensor
     f0: Tensor
     valid: Tensor
     track: Tensor
@@ -249,7 +249,7 @@ class WindowReader:
     def gather(pool: Pool, places: Places, into: Arrays, rows: Places) -> None:
         """Copy the windows at some places of a group's order, with their margins, into rows of `into`."""
         slot, start = pool.group.slot[places], pool.starts[places]
-        into.audio[rows] = pool.audio[slot, start]
+        into.signal[rows] = pool.audio[slot, start]
         into.f0[rows] = pool.f0[slot, start]
         into.valid[rows] = pool.valid[slot, start]
         into.track[rows] = pool.track[places]

@@ -88,7 +88,7 @@ class MelodyTracker(AudioModule):
     def training_step(self, batch: PitchBatch, batch_index: int) -> Tensor:
         """The loss of a batch of windows."""
         loss: Tensor = self.loss(self._logits(batch), batch.f0, batch.valid, self.grid)
-        self.log("train/loss", loss, batch_size=len(batch.audio))
+        self.log("train/loss", loss, batch_size=len(batch.signal))
         return loss
 
     def validation_step(self, batch: PitchBatch, batch_index: int, dataloader_idx: int = 0) -> dict[str, Any]:
@@ -127,11 +127,11 @@ class MelodyTracker(AudioModule):
         self._log_scores("test")
 
     def _logits(self, batch: PitchBatch) -> Tensor:
-        if batch.audio.shape[-1] != self.network.window:
+        if batch.signal.shape[-1] != self.network.window:
             raise ValueError(
-                f"data.window: {batch.audio.shape[-1]} samples, but the network takes {self.network.window}"
+                f"data.window: {batch.signal.shape[-1]} samples, but the network takes {self.network.window}"
             )
-        logits: Tensor = self.network(full_scale(batch.audio))
+        logits: Tensor = self.network(full_scale(batch.signal))
         return logits
 
     def _evaluate(self, batch: PitchBatch) -> list[dict[str, Any]]:

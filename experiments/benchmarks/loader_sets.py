@@ -75,7 +75,7 @@ def some_windows(shards: Path, count: int, format_name: str) -> Iterator[Window]
     with tqdm(desc=f"writing {format_name}", total=count, unit="window") as progress:
         while True:
             for batch in loader:
-                for audio, f0 in zip(batch.audio.numpy(), batch.f0.numpy(), strict=True):
+                for audio, f0 in zip(batch.signal.numpy(), batch.f0.numpy(), strict=True):
                     if progress.n == count:
                         return
                     progress.update()

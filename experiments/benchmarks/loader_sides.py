@@ -29,7 +29,7 @@ def our_loader(shards: Path, workers: int, streams: int, group: int) -> Iterator
     loader = TrainingLoader(reader, BATCH, 0, 1, workers, lambda: (next(epochs), 0))
     while True:
         for batch in loader:
-            yield len(batch.audio)
+            yield len(batch.signal)
 
 
 def gather_from_memory(shards: Path) -> Iterator[int]:

@@ -134,7 +134,7 @@ def contents(loaders):
     """What the loaders deliver for each (track, frame)."""
     found = {}
     for batch in (batch for loader in loaders for batch in loader):
-        fields = (batch.audio, batch.f0, batch.valid, batch.seed)
+        fields = (batch.signal, batch.f0, batch.valid, batch.seed)
         for item, key in enumerate(zip(batch.track.tolist(), batch.frame.tolist(), strict=True)):
             assert key not in found
             found[key] = tuple(field[item].numpy().tobytes() for field in fields)
@@ -406,7 +406,7 @@ def test_labels_of_a_glide_are_the_sounds_instantaneous_frequency_at_the_frames_
     centres = window // 2 - (frames - 1) * HOP // 2 + np.arange(frames) * HOP
     checked, moved = 0, 0.0
     for audio, f0, valid, before in zip(
-        shifted.audio.numpy(), shifted.f0.numpy(), shifted.valid.numpy(), plain.f0.numpy(), strict=True
+        shifted.signal.numpy(), shifted.f0.numpy(), shifted.valid.numpy(), plain.f0.numpy(), strict=True
     ):
         if (
             not valid.all()
@@ -434,7 +434,7 @@ def test_labels_are_the_tracks_own_where_records_meet_and_not_valid_beyond_its_e
     frames, shift = 6, PitchShift((-5, 5))
     batch = whole_epoch(reader(glides, shift, windows=Windows(frames, 1), window=512))
     margin = shift.margin(Layout(512, frames, HOP))
-    room = np.zeros((len(batch.audio), 512 + 2 * margin.samples), np.int16)
+    room = np.zeros((len(batch.signal), 512 + 2 * margin.samples), np.int16)
     _, factors = shift.shift(room, Draws(batch.seed.numpy(), 0), 512)
     truth = [SweepTruth(300, 600, 2.5).read(), SweepTruth(1800, -500, 2.5, 2.0).read()]
     centre, seams = Layout(512, frames, HOP).centre, 0
@@ -487,7 +487,7 @@ def added(directory, streams=4, group=2):
     """Track and what was added, for every window that lies within its track."""
     mixed = whole_epoch(reader(directory, Mix((6, 6)), streams=streams, group=group))
     plain = PooledReader(WindowReader(SplitIndex([directory], "train"), WINDOW, Windows()), 0, streams, group)
-    return mixed, (mixed.audio.double() - whole_epoch(plain).audio.double()).numpy()
+    return mixed, (mixed.signal.double() - whole_epoch(plain).signal.double()).numpy()
 
 
 @pytest.mark.parametrize(("streams", "group"), [(4, 2), (12, 1), (2, 6)])
@@ -582,7 +582,7 @@ def test_every_augmentation_changes_training_and_none_evaluation(tones):
     assert changed.keys() == unchanged.keys()
     assert sum(changed[key][0] != unchanged[key][0] for key in changed) > 0.9 * len(changed)
     for one, other in zip(data.val_dataloader()[0], plain.val_dataloader()[0], strict=True):
-        assert one.seed is None and np.array_equal(one.audio, other.audio)
+        assert one.seed is None and np.array_equal(one.signal, other.signal)
 
 
 def test_evaluation_batches_have_no_seeds(tones):
@@ -613,7 +613,7 @@ def test_a_recipe_names_augmentations_by_their_classes(tones):
     data = parser.instantiate(configuration).data
     kinds = [PitchShift, Mix, Noise, Gain, Polarity]
     assert [type(augmentation) for augmentation in data.augmentations.chain] == kinds
-    assert next(iter(data.train_dataloader())).audio.shape == (32, WINDOW)
+    assert next(iter(data.train_dataloader())).signal.shape == (32, WINDOW)
 
 
 def test_the_power_of_a_record_leaves_out_what_lies_beyond_the_track(tones):

@@ -74,7 +74,7 @@ def test_excerpts_are_those_of_the_whole_track(melody_shards):
     window = 256
     for batch in training(melody_shards, window=window):
         for audio, f0, track, frame in zip(
-            batch.audio, batch.f0, batch.track.tolist(), batch.frame.tolist(), strict=True
+            batch.signal, batch.f0, batch.track.tolist(), batch.frame.tolist(), strict=True
         ):
             low = frame * HOP - window // 2
             if low >= 0 and low + window <= len(tracks[track]):
@@ -87,7 +87,7 @@ def test_audio_beyond_the_ends_is_silence_and_labels_there_are_not_valid(melody_
     for batch in training(melody_shards, windows=windows, window=512):
         ends = batch.frame[:, None] + torch.arange(4) < 300
         assert torch.equal(batch.valid, ends)
-        first = batch.audio[batch.frame == 0]
+        first = batch.signal[batch.frame == 0]
         lead = 512 // 2 - 3 * HOP // 2
         assert (first[:, :lead] == 0).all()
 
@@ -128,7 +128,7 @@ def test_every_frame_of_every_track_is_evaluated_once_in_time_order(melody_shard
 
 def test_evaluation_batches_do_not_depend_on_workers(melody_shards):
     for one, other in zip(evaluation(melody_shards), evaluation(melody_shards, workers=2), strict=True):
-        assert torch.equal(one.audio, other.audio) and torch.equal(one.f0, other.f0) and one.last == other.last
+        assert torch.equal(one.signal, other.signal) and torch.equal(one.f0, other.f0) and one.last == other.last
 
 
 def test_two_directories_are_mixed_as_one(melody_shards, make_recipe, tmp_path):

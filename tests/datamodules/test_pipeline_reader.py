@@ -82,7 +82,7 @@ def contents(loader, numbers=None):
     found = {}
     for batch in loader:
         for audio, f0, valid, track, frame in zip(
-            *map(torch.Tensor.numpy, (batch.audio, batch.f0, batch.valid)),
+            *map(torch.Tensor.numpy, (batch.signal, batch.f0, batch.valid)),
             batch.track.tolist(), batch.frame.tolist(), strict=True,
         ):  # fmt: skip
             value = audio.tobytes(), f0.tobytes(), valid.tobytes()
