@@ -28,17 +28,14 @@ from architectures.hcnn import HCNN, AddedInput, ConcatenatedInput
 from architectures.kim_crepe import KimCREPE, TorchCREPE
 from architectures.layers import Samples, StandardisedWindow, WindowFeatures
 from architectures.perceptron import Perceptron, VoicingPerceptron
-from architectures.voicing import (
-    ConvolutionalVoicing,
-    DropoutBeforeNorm,
-    NormBeforeDropout,
+from architectures.voicing import ConvolutionalVoicing, DropoutBeforeNorm, NormBeforeDropout, VoicingNetwork
+from architectures.voicing_heads import (
     NoteOctaveVoicingHead,
     SalienceAlone,
     SalienceAndSpectrogram,
     SharedSalienceAndSpectrogram,
     SpectrogramAlone,
     TemporalVoicingHead,
-    VoicingNetwork,
 )
 from architectures.wavenet import WaveNet
 

@@ -31,12 +31,16 @@ class FrameNetwork(nn.Module):
             centred: its middle `window // 2` stands at the middle of the label frames that it covers.
         frames: label frames that one excerpt is given logits for.
         width: logits per frame (bins of the pitch grid).
+        hop: samples between label frames that it is made for; None: any.
+        rate: samples per second that it is made for; None: any.
     """
 
     signal: ClassVar[Literal["audio", "spectrogram"]] = "audio"
     window: int
     frames: int
     width: int
+    hop: int | None = None
+    rate: int | None = None
 
     @abstractmethod
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
@@ -57,12 +61,14 @@ class SpectrogramNetwork(FrameNetwork):
         channels: of the spectrogram.
         bins: of each channel.
         context: label frames on each side of those that logits are given for.
+        bins_per_semitone: of the spectrogram.
     """
 
     signal: ClassVar[Literal["audio", "spectrogram"]] = "spectrogram"
     channels: int
     bins: int
     context: int
+    bins_per_semitone: int
 
     @abstractmethod
     def forward(self, spectrogram: Tensor) -> Tensor | FrameOutput:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from architectures.harmonics import FUNDAMENTAL, Harmonics, HarmonicStacking
 from architectures.layers import SameConv2d, check_positive, tf_batch_norm_2d
 from architectures.salience import ConvolutionalSalience
-from architectures.voicing import VoicingHead
+from architectures.voicing_heads import VoicingHead
 
 
 class DeepSalience(ConvolutionalSalience):

@@ -13,7 +13,7 @@ from torch import nn
 from architectures.harmonics import Harmonics, HarmonicStacking
 from architectures.layers import Concatenation, Residual, SameConv2d, check_positive
 from architectures.salience import ConvolutionalSalience
-from architectures.voicing import VoicingHead
+from architectures.voicing_heads import VoicingHead
 
 
 class Connection(ABC):

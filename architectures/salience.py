@@ -8,7 +8,7 @@ from architectures.base import FrameOutput, SpectrogramNetwork
 from architectures.context import ContextWindow
 from architectures.harmonics import Harmonics, HarmonicStacking
 from architectures.layers import check_positive
-from architectures.voicing import VoicingHead
+from architectures.voicing_heads import VoicingHead
 
 
 class ConvolutionalSalience(SpectrogramNetwork):
@@ -48,6 +48,7 @@ class ConvolutionalSalience(SpectrogramNetwork):
         super().__init__()
         check_positive(width=width)
         self.width, self.channels, self.bins, self.frames, self.context = width, channels, bins, frames, context
+        self.bins_per_semitone = bins_per_semitone
         self.stacking = HarmonicStacking(harmonics, bins_per_semitone, bins, width)
         self.layers = layers
         self.voicing = None if voicing is None else voicing.branch(channels * harmonics.copies, width)
