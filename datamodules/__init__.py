@@ -17,17 +17,21 @@ from datamodules.corpora import (
 )
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
+from datamodules.network_input import SpectrogramShape
 from datamodules.phonemes import PhonemeData
 from datamodules.pipeline_reader import PipelineReader
 from datamodules.recipe import ShardRecipe
+from datamodules.spectrograms import ConstantQ, HarmonicConstantQ
 
 __all__ = [
     "AN4",
     "AudioFolder",
     "ClipData",
+    "ConstantQ",
     "ContourResynthesis",
     "DataError",
     "Excerpts",
+    "HarmonicConstantQ",
     "LibriSpeech",
     "MelodyData",
     "MirdataCorpus",
@@ -37,6 +41,7 @@ __all__ = [
     "PipelineReader",
     "ShardRecipe",
     "ShardedData",
+    "SpectrogramShape",
     "SpeechCommands",
     "SyntheticMelody",
     "Timit",

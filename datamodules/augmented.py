@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from datamodules.augment import Augmentations, Layout
 from datamodules.augment.draws import Doubles, Ints, Singles
 from datamodules.errors import DataError
-from datamodules.reader import Excerpts, Pool, PooledReader, Visit, WindowReader
+from datamodules.excerpts import Excerpts
+from datamodules.reader import Pool, PooledReader, Visit, WindowReader
 from datamodules.sampling import Records, TrainingPlan, Windows
+from datamodules.signals import AudioSignal
 
 
 class OtherTracks:
@@ -46,7 +48,7 @@ class OtherTracks:
             mine = np.flatnonzero(pool_of == number)
             slot = self._other(pool, self._slot[items[mine]], which[mine])
             frame = (where[mine] * self.reader.index.frames[pool.records[slot]]).astype(np.int64)
-            middle = pool.audio[:, :, self.reader.margin.samples :][:, :, : self.reader.window]
+            middle = pool.signal[:, :, self.reader.margin.samples :][:, :, : self.reader.window]
             audio[mine], power[mine] = middle[slot, frame], pool.power[slot]
         return audio, power
 
@@ -88,7 +90,8 @@ class AugmentedReader(PooledReader):
         group: int,
     ) -> None:
         self.augmentations, self.layout = augmentations, Layout(window, windows.frames, index.grid.hop)
-        super().__init__(WindowReader(index, window, windows, augmentations.margin(self.layout)), seed, streams, group)
+        signal = AudioSignal(augmentations.margin(self.layout))
+        super().__init__(WindowReader(index, window, windows, signal), seed, streams, group)
         if augmentations.mixes and np.unique(index.track).size < 2:
             raise DataError(f"data.augment: Mix takes other tracks, but {index.directory} has only one; leave it out")
 

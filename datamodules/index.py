@@ -9,7 +9,7 @@ import threading
 import weakref
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,66 +18,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.members import LACKING, MEMBERS, MemberTable
 from datamodules.shards import Grid, decode_audio, read_sidecar
 
 OPEN_FILES = 64
-MEMBERS = ("flac", "i16", "f0", "feat", "cqt", "txt")
-_LACKING = {
-    "flac": "the recording was prepared without audio",
-    "f0": "the recording was prepared without annotation",
-    "feat": "the recording was prepared from audio and has no features",
-    "cqt": "there is no spectrogram; give the recipe a `spectrogram` and run `melisma prepare` again",
-    "txt": "the recording was prepared without transcript",
-}
-
-
-_AXES = 3  # of a row of a member, at most
-_MEMBER = np.dtype(
-    [("offset", "i8"), ("size", "i8"), ("rows", "i8"), ("tails", "i8", (_AXES,)), ("sha256", "u1", (32,))]
-)
-
-
-class MemberTable:
-    """Where one kind of member lies, for every record; size -1 where a record lacks it.
-
-    Arrays, not dictionaries: workers share them by fork, and reading a Python object would copy its page.
-
-    Attributes:
-        offset: `(records,)` of the first byte in the shard.
-        size: `(records,)` bytes.
-        rows: `(records,)` length of the first axis.
-        tails: `(records, axes - 1)` lengths of the other axes, 0 where a record lacks the member or has fewer axes.
-        sha256: `(records, 32)`.
-    """
-
-    def __init__(self, tables: Sequence[NDArray[np.void]]) -> None:
-        table = np.concatenate(tables)
-        self.offset, self.size, self.rows = (np.ascontiguousarray(table[name]) for name in ("offset", "size", "rows"))
-        self.tails = np.ascontiguousarray(table["tails"][:, : int((table["tails"] > 0).sum(axis=1).max())])
-        self.sha256 = np.ascontiguousarray(table["sha256"])
-
-    @staticmethod
-    def rows_of(records: Sequence[Mapping[str, Any]], member: str) -> NDArray[np.void]:
-        """What some records' entries say of a member, as `(records,)` rows of a table."""
-        table = MemberTable.lacking(len(records))
-        for place, record in enumerate(records):
-            if entry := record["members"].get(member):
-                rows, *tail = entry["shape"]
-                tails = [*tail, *[0] * (_AXES - len(tail))]
-                digest = np.frombuffer(bytes.fromhex(entry["sha256"]), np.uint8)
-                table[place] = entry["offset"], entry["size"], rows, tails, digest
-        return table
-
-    @staticmethod
-    def lacking(records: int) -> NDArray[np.void]:
-        """Rows of so many records without the member."""
-        table = np.zeros(records, _MEMBER)
-        table["size"] = -1
-        return table
-
-    def shape(self, record: int) -> tuple[int, ...]:
-        """Shape of a record's member."""
-        return int(self.rows[record]), *(int(length) for length in self.tails[record] if length)
 
 
 def describe(directory: Path) -> dict[str, Any]:
@@ -174,6 +118,8 @@ class SplitIndex:
         has_audio: whether all records carry audio.
         has_f0: whether all records carry f0 annotations.
         pitches: 0 if the annotations are of one voice, else the largest number of pitches at a time.
+        spectrograms: which spectrogram each directory says it stores: its class and every parameter; None: it stores
+            none, or is of a time when it was not said.
 
     Args:
         directories: each holds dataset.json and shards; all of the same grid.
@@ -189,6 +135,10 @@ class SplitIndex:
         self.directory, self.split = ", ".join(map(str, folders)), split
         descriptions = [describe(folder) for folder in folders]
         self.grid = _common_grid(folders, descriptions)
+        self.spectrograms: dict[Path, dict[str, Any] | None] = {
+            folder: description.get("recipe", {}).get("spectrogram")
+            for folder, description in zip(folders, descriptions, strict=True)
+        }
         self.paths: list[Path] = []
         shards: list[_Columns] = []
         digests: list[str] = []
@@ -268,6 +218,17 @@ class SplitIndex:
             raise DataError(f"{self.directory}: its records have no {member!r} member of one shape")
         return table.shape(int(np.argmax(table.size >= 0)))[1:]
 
+    def widths(self, member: str) -> Iterator[tuple[Path, tuple[int, ...] | None]]:
+        """Every shape that a row of a member has, with the directory; None for its shape: a record there lacks it."""
+        directories = list(dict.fromkeys(path.parent for path in self.paths))
+        table = self._members.get(member)
+        if table is None:
+            yield from ((directory, None) for directory in directories)
+            return
+        directory_of = np.array([directories.index(path.parent) for path in self.paths])[self.shard]
+        for number, there, *tail in np.unique(np.c_[directory_of, table.size >= 0, table.tails], axis=0).tolist():
+            yield directories[number], tuple(tail) if there else None
+
     def read_audio(self, record: int) -> NDArray[np.int16]:
         """Samples of a record, context included; the first owned frame is centred on sample `context`.
 
@@ -332,7 +293,7 @@ class SplitIndex:
     def _read(self, record: int, member: str) -> bytes:
         table = self._members.get(member)
         if table is None or table.size[record] < 0:
-            raise DataError(f"{self._name(record, member)}: {_LACKING[member]}")
+            raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
         data = self._pread(int(self.shard[record]), int(table.size[record]), int(table.offset[record]))
         # A tar has no checksum of its data; hashing costs a few per cent of decoding and catches every flipped bit.
         if hashlib.sha256(data).digest() != table.sha256[record].tobytes():

@@ -10,20 +10,32 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.errors import DataError
+from datamodules.excerpts import Excerpts
 from datamodules.messages import arrived, or_error
-from datamodules.reader import Excerpts, Pool, WindowReader
+from datamodules.reader import Pool, WindowReader
 from datamodules.readers import WindowSource
 from datamodules.sampling import Chunk, Group, evaluation_plan
 
 # Windows. Sending a message costs as much as gathering about a thousand, and what is done once for each stream and
 # message is shared by more windows.
 MESSAGE = 4096
+MESSAGE_BYTES = 1 << 24  # of signal: each worker has two messages under way
 
 
 def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
     """A batch of the excerpts."""
     signal, f0, valid, track, frame, seed = excerpts
     return PitchBatch(signal, f0, valid, track, frame, last, evaluation, seed if evaluation is None else None)
+
+
+def message_windows(batch_size: int, excerpt_bytes: int) -> int:
+    """How many windows a message has: whole batches, one at least.
+
+    Args:
+        batch_size: windows of a batch.
+        excerpt_bytes: size of the signal of one window.
+    """
+    return batch_size * max(1, min(-(-MESSAGE // batch_size), MESSAGE_BYTES // (batch_size * excerpt_bytes)))
 
 
 class Token(NamedTuple):
@@ -74,7 +86,7 @@ class TrainingLoader:
     ) -> None:
         self.reader, self.batch_size, self.rank, self.ranks = reader, batch_size, rank, ranks
         self.lanes, self.begin = max(workers, 1), begin
-        self.message = -(-MESSAGE // batch_size) * batch_size
+        self.message = message_windows(batch_size, reader.excerpt_bytes)
         self._tokens: list[Token] = []
         self._messages = DataLoader(
             _Messages(reader),

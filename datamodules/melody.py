@@ -1,4 +1,4 @@
-"""Excerpts of audio with the f0 of their label frames, for melody extraction and pitch tracking."""
+"""Excerpts of audio or spectrogram with the f0 of their label frames, for melody extraction and pitch tracking."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datamodules.batches import EvaluationSet
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
+from datamodules.network_input import NetworkInput, SpectrogramShape
 from datamodules.reader import PooledReader, WindowReader
 from datamodules.readers import Processes, Reader, WindowSource
 from datamodules.recipe import ShardRecipe
@@ -21,8 +22,18 @@ from datamodules.sampling import Windows
 class MelodyData(ShardedData):
     """Streams `PitchBatch`es: shuffled windows for training, whole tracks in time order for everything else.
 
+    Training holds `streams * group` decoded records in memory, each of `segment + 2 * context` seconds of the recipe:
+
+    - audio: `streams * group * seconds * rate * 2` bytes; by default, of records of 10 s at 16 kHz, 0.2 GB;
+    - spectrogram: `streams * group * seconds * rate / hop * channels * bins * 2` bytes; likewise, every 10 ms, 0.6 GB
+      of 540 bins, 2.5 GB of 6 channels of 360 bins;
+
+    and up to a quarter more, since what follows is decoded ahead. The processes that decode, n = ranks * max(workers,
+    1), share these if n divides `streams`; else all together hold n / gcd(n, streams) times as much. A smaller `group`,
+    fewer `streams` or a shorter `segment` take less.
+
     Args:
-        window: samples of an excerpt; linked from the network.
+        window: of an excerpt, samples of audio or frames of a spectrogram; linked from the network.
         frames: label frames of an excerpt; linked from the network.
         train: see ShardedData.
         validation: see ShardedData.
@@ -41,9 +52,14 @@ class MelodyData(ShardedData):
             index of `train`, exactly. Everything else is always read by its index.
         augment: changes training windows, in this order; another draw for every window and epoch, which depends on
             `seed` and on the place of the track among those of `train`.
+        spectrogram: excerpts are of the stored spectrograms, which have to be of this kind, instead of audio; linked
+            from the network. Nothing is computed from audio: the recipe's `spectrogram` has stored them.
+        hop: samples between label frames that the network is made for; null: any. Linked from the network.
+        rate: samples per second that the network is made for; null: any. Linked from the network.
 
     Raises:
-        DataError: there are both a reader and directories to train from, or augmentations that need the index.
+        DataError: there are both a reader and directories to train from, or augmentations beside a reader, since they
+            need the index, or beside a spectrogram, since they change audio.
     """
 
     def __init__(
@@ -65,6 +81,9 @@ class MelodyData(ShardedData):
         group: int = 8,
         reader: Reader | None = None,
         augment: list[Augmentation] | None = None,
+        spectrogram: SpectrogramShape | None = None,
+        hop: int | None = None,
+        rate: int | None = None,
     ) -> None:
         super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
         self.window, self.evaluation_frames = window, evaluation_frames
@@ -75,6 +94,9 @@ class MelodyData(ShardedData):
         self.augmentations = Augmentations(augment or ())
         if reader is not None and augment:
             raise DataError("data.augment: works on the index of data.train, not beside data.reader; leave one out")
+        self.network = NetworkInput(hop, rate, spectrogram)
+        if spectrogram is not None and augment:
+            raise DataError("data.augment: changes audio, but the network reads a spectrogram; leave it out")
 
     @property
     def plan(self) -> dict[str, int | float | str | bool]:
@@ -97,12 +119,13 @@ class MelodyData(ShardedData):
         """Serves the windows of the training split."""
         if self.reader is not None:
             processes = Processes(self.rank, self.ranks, self.workers)
-            return self.reader.open(self.window, self.windows, self.seed, processes)
+            return self.reader.open(self.window, self.windows, self.seed, processes, self.network)
         self.check_truth("data.train", self.training_index)
+        self.network.check(self.training_index)
         order = self.seed, self.streams, self.group
         if self.augmentations.chain:
             return AugmentedReader(self.training_index, self.window, self.windows, self.augmentations, *order)
-        return PooledReader(WindowReader(self.training_index, self.window, self.windows), *order)
+        return PooledReader(WindowReader(self.training_index, self.window, self.windows, self.network.signal), *order)
 
     def train_dataloader(self) -> TrainingLoader:
         """Shuffled windows."""
@@ -127,9 +150,10 @@ class MelodyData(ShardedData):
         return [self._evaluation_loader(name, index) for name, index in self.evaluation_indexes(stage).items()]
 
     def _evaluation_loader(self, name: str, index: SplitIndex) -> EvaluationLoader:
+        self.network.check(index)
         whole = Windows(self.windows.frames, self.windows.frames)
         return EvaluationLoader(
-            WindowReader(index, self.window, whole),
+            WindowReader(index, self.window, whole, self.network.signal),
             EvaluationSet(name, index.tracks, index.grid.rate, index.grid.hop, index.has_f0),
             self.evaluation_frames,
             self.rank,

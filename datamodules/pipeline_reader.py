@@ -15,9 +15,12 @@ from webdataset.shardlists import expand_urls
 
 from datamodules.augment import item_seeds
 from datamodules.errors import DataError
-from datamodules.reader import Arrays, Excerpts, Pool, WindowReader
+from datamodules.excerpts import Arrays, Excerpts
+from datamodules.network_input import ANYTHING, NetworkInput
+from datamodules.reader import Pool, WindowReader
 from datamodules.readers import Processes, Reader
 from datamodules.sampling import Group, Ints, Windows
+from datamodules.signals import AUDIO
 from datamodules.tar_streams import DecodedRecord, DecodedRecords, read_records
 
 GROUP = 8
@@ -99,13 +102,24 @@ class PipelineReader(Reader):
         """The length of an epoch."""
         return {"reader.windows_per_epoch": self.windows_per_epoch}
 
-    def open(self, window: int, windows: Windows, seed: int, processes: Processes) -> PipelineSource:
-        """Begin to read; says that it is inexact."""
+    def open(
+        self, window: int, windows: Windows, seed: int, processes: Processes, network: NetworkInput = ANYTHING
+    ) -> PipelineSource:
+        """Begin to read; says that it is inexact.
+
+        Raises:
+            DataError: the network reads spectrograms.
+        """
+        if network.spectrogram is not None:
+            raise DataError(
+                "data.reader: streams serve audio, but the network reads a spectrogram; leave it out and name prepared "
+                "directories in data.train"
+            )
         rank_zero_warn(
             "data.reader: streamed shards are read inexactly. Windows repeat and are left out, their order depends on "
             "processes and workers, and a run that is continued restarts the stream"
         )
-        return PipelineSource(self, window, windows, seed, processes)
+        return PipelineSource(self, window, windows, seed, processes, network)
 
 
 def _expand(url: str) -> list[str]:
@@ -138,10 +152,19 @@ class PipelineSource:
         windows: which excerpts are training examples.
         seed: of the order.
         processes: where this one stands.
+        network: what the excerpts are for.
     """
 
-    def __init__(self, reader: PipelineReader, window: int, windows: Windows, seed: int, processes: Processes) -> None:
-        self.reader, self.window, self.windows, self.seed = reader, window, windows, seed
+    def __init__(
+        self,
+        reader: PipelineReader,
+        window: int,
+        windows: Windows,
+        seed: int,
+        processes: Processes,
+        network: NetworkInput,
+    ) -> None:
+        self.reader, self.window, self.windows, self.seed, self.network = reader, window, windows, seed, network
         self.processes = processes._replace(workers=max(processes.workers, 1))
         self._stream: WindowStream | None = None
         self._next = (-1, -1)
@@ -154,6 +177,11 @@ class PipelineSource:
         """Windows of an epoch, of all processes together."""
         return self.reader.windows_per_epoch
 
+    @property
+    def excerpt_bytes(self) -> int:
+        """Size of the audio of one window."""
+        return self.window * AUDIO.dtype.itemsize
+
     def read(self, epoch: int, places: Ints) -> Excerpts:
         """As many windows as there are places: the next ones, or the first of a new stream if these are not the next.
 
@@ -162,7 +190,7 @@ class PipelineSource:
             places: of this worker, ascending; a stream has no places, but they tell whether it goes on.
 
         Raises:
-            DataError: see `tar_streams.read_records`; or no shard holds a window.
+            DataError: see `tar_streams.read_records`; or no shard holds a window, or they are not for this network.
         """
         rank, ranks, workers = self.processes
         worker = get_worker_info()
@@ -181,7 +209,8 @@ class PipelineSource:
         reader = self.reader
         turns = ShardTurns(reader.urls, seed, consumer, consumers)
         held = -(-reader.records // self.processes.workers)
-        return WindowStream(turns, self.windows, self.window, reader.pitches, held, [*seed, consumer, 1])
+        order = [*seed, consumer, 1]
+        return WindowStream(turns, self.windows, self.window, reader.pitches, held, order, self.network)
 
 
 class ShardTurns:
@@ -242,6 +271,7 @@ class WindowStream:
         pitches: see DecodedRecords.
         held: records that are held.
         seed: of the order of windows.
+        network: what the windows are for.
     """
 
     def __init__(
@@ -252,9 +282,10 @@ class WindowStream:
         pitches: int,
         held: int,
         seed: Sequence[int],
+        network: NetworkInput,
     ) -> None:
         self._turns, self._records = turns, read_records(turns.shards, pitches)
-        self.windows, self.window, self.pitches = windows, window, pitches
+        self.windows, self.window, self.pitches, self.network = windows, window, pitches, network
         lanes = -(-held // GROUP)
         self._sizes = [held // lanes + (lane < held % lanes) for lane in range(lanes)]
         self._lanes: list[_Lane | None] = [None] * lanes
@@ -290,6 +321,7 @@ class WindowStream:
                 chosen.append(record)
                 counts.append(windows)
         records = DecodedRecords(chosen, self.pitches)
+        self.network.check_grid(records.directory, records.grid)
         reader = WindowReader(records, self.window, self.windows)
         order = self._rng.permutation(sum(counts))
         slot = np.repeat(np.arange(size), counts)[order]

@@ -10,75 +10,21 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from torch import Tensor
 
-from datamodules.augment import Margin, item_seeds
-from datamodules.errors import DataError
-from datamodules.sampling import Group, Records, TrainingPlan, Windows
+from datamodules.augment import item_seeds
+from datamodules.excerpts import Arrays, Excerpts, axis
+from datamodules.sampling import Group, Ints, Records, TrainingPlan, Windows
+from datamodules.signals import AUDIO, Signal
 
 # The next group of a stream is decoded in the background once this share of the current one is delivered.
 PREFETCH_AT = 0.75
 
-NO_MARGIN = Margin()
+# Bytes. Numpy gathers excerpts into memory of its own, to copy them again; larger ones are copied one by one.
+GATHERED = 1 << 14
 
-Places = slice | NDArray[np.int64]
-
-
-class Arrays(NamedTuple):
-    """The memory of an `Excerpts`: to ask its tensors for their arrays takes as long as to copy several excerpts."""
-
-    signal: NDArray[np.int16]
-    f0: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-    track: NDArray[np.int64]
-    frame: NDArray[np.int64]
-    seed: NDArray[np.int64]
-
-
-class Excerpts(NamedTuple):
-    """Windows and their labels, as they travel from a worker.
-
-    Attributes:
-        signal: `(windows, window)` int16.
-        f0: `(windows, frames)` or, of several voices, `(windows, frames, pitches)` float32, Hz, 0 where unvoiced.
-        valid: `(windows, frames)` bool, False beyond the track's end.
-        track: `(windows,)` int64.
-        frame: `(windows,)` int64, first label frame.
-        seed: `(windows,)` int64, what chance there is in training hangs on: hashed from the run's seed, the epoch, the
-            track's number in the index and the first label frame's number in the track. 0 in evaluation.
-    """
-
-    signal: Tensor
-    f0: Tensor
-    valid: Tensor
-    track: Tensor
-    frame: Tensor
-    seed: Tensor
-
-    @staticmethod
-    def empty(windows: int, window: int, frames: int, pitches: int = 0) -> Excerpts:
-        """Room for that many windows, invalid until filled; `pitches` is 0 for one voice."""
-        # Memory of numpy's: torch asks malloc for aligned blocks, whose holes it cannot fill with the next message.
-        arrays = Arrays(
-            np.zeros((windows, window), np.int16),
-            np.zeros((windows, frames, *_axis(pitches)), np.float32),
-            np.zeros((windows, frames), np.bool_),
-            np.full(windows, -1, np.int64),
-            np.zeros(windows, np.int64),
-            np.zeros(windows, np.int64),
-        )
-        return Excerpts(*map(torch.from_numpy, arrays))
-
-    def arrays(self) -> Arrays:
-        """The same memory as arrays."""
-        return Arrays(*(field.numpy() for field in self))
-
-
-def _axis(pitches: int) -> tuple[int, ...]:
-    return (pitches,) if pitches else ()
+Places = slice | Ints
 
 
 def _put(stored: NDArray[np.float32], f0: NDArray[np.float32], at: int) -> None:
@@ -97,9 +43,9 @@ class Pool:
     Attributes:
         group: which records and windows these are.
         records: `(slots,)` of the index: those of the group, then those that are there for other reasons.
-        samples: `(slots, samples)` int16, zeros behind a record's end.
-        within: `(slots, 2)` where in `samples` the record's track begins, and where it or the record ends.
-        audio: `(slots, frames, window)` view of `samples`.
+        stored: `(slots, rows, ...)` what is read of them, zeros behind a record's end; see Signal for a row.
+        within: `(slots, 2)` where in `stored` the record's track begins, and where it or the record ends.
+        signal: `(slots, frames, window, ...)` view of `stored`.
         f0: `(slots, frames, labels)` or, of several voices, `(slots, frames, labels, pitches)` view, Hz.
         valid: `(slots, frames, labels)` view.
         starts: `(windows,)` first label frame of each window of the group, counted from its record's own first.
@@ -108,20 +54,20 @@ class Pool:
     """
 
     group: Group
-    records: NDArray[np.int64]
-    samples: NDArray[np.int16]
-    within: NDArray[np.int64]
-    audio: NDArray[np.int16]
+    records: Ints
+    stored: NDArray[Any]
+    within: Ints
+    signal: NDArray[Any]
     f0: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    starts: NDArray[np.int64]
+    starts: Ints
     track: NDArray[np.int32]
     frame: NDArray[np.int32]
 
     @cached_property
     def power(self) -> NDArray[np.float64]:
-        """`(slots,)` mean square of each record, without the zeros beyond its track's ends; full scale at 32768."""
-        parts = (row[begin:end] for row, (begin, end) in zip(self.samples, self.within, strict=True))
+        """`(slots,)` mean square of each record, without the zeros beyond its track's ends; in squares of a step."""
+        parts = (row[begin:end] for row, (begin, end) in zip(self.stored, self.within, strict=True))
         # Sums of integers are exact in double precision, in whatever order they are taken.
         return np.array([np.square(part, dtype=np.float64).mean() for part in parts])
 
@@ -131,38 +77,31 @@ class WindowReader:
 
     Args:
         index: of one split, or of a few records that have none.
-        window: samples of an excerpt.
+        window: samples of audio, or frames of a spectrogram, of an excerpt.
         windows: which excerpts there are.
-        margin: what is cut more on each side, of audio and of labels.
+        signal: what they are of.
 
     Raises:
         DataError: the excerpts need more context than the shards store; names the recipe's key.
     """
 
-    def __init__(self, index: Records, window: int, windows: Windows, margin: Margin = NO_MARGIN) -> None:
-        self.index, self.window, self.windows, self.margin = index, window, windows, margin
+    def __init__(self, index: Records, window: int, windows: Windows, signal: Signal = AUDIO) -> None:
+        self.index, self.window, self.windows, self.signal = index, window, windows, signal
+        self.margin = signal.margin
         # What is cut of one excerpt, margins included.
-        self.span, self.labels_span = window + 2 * margin.samples, windows.frames + 2 * margin.frames
-        grid = index.grid
-        # The excerpt of frames i ... i + n - 1 is centred on the middle between the first and the last.
-        self.lead = window // 2 - (windows.frames - 1) * grid.hop // 2
-        tail = window - self.lead - (windows.frames - 1) * grid.hop
-        need = max(self.lead, tail + (windows.frames - 1) * grid.hop) + margin.samples
-        behind = windows.frames - 1 + margin.frames
-        if need > grid.context or behind > grid.lookahead:
-            seconds = max(need, behind * grid.hop) / grid.rate
-            shifted, smaller = (", shifted in pitch,", " or smaller shifts") if margin.samples else ("", "")
-            raise DataError(
-                f"{index.directory}: a window of {window} samples over {windows.frames} label frames{shifted} needs "
-                f"{seconds:.3f} s of context, the shards store {grid.context / grid.rate:.3f} s; prepare them with "
-                f"context: {seconds:.3f} or more, or use a shorter window{smaller}"
-            )
+        self.span, self.labels_span = window + 2 * self.margin.samples, windows.frames + 2 * self.margin.frames
+        self.step, self.lead, self.context = signal.cut(index, window, windows.frames)
+
+    @property
+    def excerpt_bytes(self) -> int:
+        """Size of the signal of one excerpt, margins included."""
+        return self.span * math.prod(self.signal.row) * self.signal.dtype.itemsize
 
     def room(self, windows: int) -> Excerpts:
         """Room for that many excerpts with their margins, invalid until filled."""
-        return Excerpts.empty(windows, self.span, self.labels_span, self.index.pitches)
+        return Excerpts.empty(windows, self.span, self.labels_span, self.index.pitches, self.signal)
 
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Ints:
         """`(records,)` excerpts of each record."""
         if self.windows == Windows():
             return self.index.frames
@@ -172,7 +111,7 @@ class WindowReader:
         """f0 and validity of a record's owned frames and of those around, for as many as any excerpt reaches."""
         index, before = self.index, self.margin.frames
         behind = int(index.frames[record]) + self.windows.frames - 1 + before
-        f0 = np.zeros((before + behind, *_axis(index.pitches)), np.float32)
+        f0 = np.zeros((before + behind, *axis(index.pitches)), np.float32)
         begin = before - self._put_earlier(record, f0[:before])
         if index.has_f0:
             _put(index.read_f0(record)[:behind], f0, before)
@@ -191,7 +130,7 @@ class WindowReader:
         return len(f0) - left
 
     @cached_property
-    def _previous(self) -> NDArray[np.int64]:
+    def _previous(self) -> Ints:
         """`(records,)` the record before each in its track, -1 where there is none."""
         index = self.index
         order = np.lexsort((index.start, index.track))
@@ -208,52 +147,66 @@ class WindowReader:
             every_frame: the group counts label frames, not training windows.
             guests: records to be decoded besides.
         """
-        index, records = self.index, np.array([*group.records, *guests], np.int64)
-        longest = int(index.frames[records].max())
-        length = max((longest - 1) * index.grid.hop + 2 * index.grid.context, int(index.samples[records].max()))
-        audio = np.zeros((records.size, length), np.int16)
-        f0 = np.zeros((records.size, longest - 1 + self.labels_span, *_axis(index.pitches)), np.float32)
+        index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
+        longest, context = int(index.frames[records].max()), self.context
+        length = max((longest - 1) * self.step + 2 * context, int(signal.stored(index, records).max()))
+        stored = np.zeros((records.size, length, *signal.row), signal.dtype)
+        f0 = np.zeros((records.size, longest - 1 + self.labels_span, *axis(index.pitches)), np.float32)
         valid = np.zeros(f0.shape[:2], np.bool_)
         starts = np.zeros(group.slot.size, np.int64)
         # In the order of the disk: records of one shard are neighbours.
         for slot in np.lexsort((records, index.shard[records])):
             record = int(records[slot])
-            samples = index.read_audio(record)
-            audio[slot, : samples.size] = samples
+            rows = signal.read(index, record)
+            stored[slot, : len(rows)] = rows
             labels, exists = self.labels(record)
             f0[slot, : len(labels)], valid[slot, : len(labels)] = labels, exists
             mine = group.slot == slot
             numbers = group.number[mine]
             starts[mine] = numbers if every_frame else self.windows.starts(index, record)[numbers]
-        begin, record_of = index.grid.context - self.lead - self.margin.samples, records[group.slot]
+        begin, record_of = context - self.lead - self.margin.samples, records[group.slot]
         return Pool(
             group,
             records,
-            audio,
+            stored,
             self._within(records),
-            sliding_window_view(audio, self.span, axis=1)[:, begin :: index.grid.hop],
-            np.moveaxis(sliding_window_view(f0, self.labels_span, axis=1), -1, 2),
-            sliding_window_view(valid, self.labels_span, axis=1),
+            _spans(stored, self.span)[:, begin :: self.step],
+            _spans(f0, self.labels_span),
+            _spans(valid, self.labels_span),
             starts,
             index.track[record_of].astype(np.int32),
             (index.start[record_of] + starts).astype(np.int32),
         )
 
-    def _within(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
-        index, grid = self.index, self.index.grid
-        begins = grid.context - index.start[records] * grid.hop
-        ends = begins + index.track_frames[index.track[records]] * grid.hop
-        return np.stack([np.maximum(begins, 0), np.minimum(ends, index.samples[records])], axis=1)
+    def _within(self, records: Ints) -> Ints:
+        index = self.index
+        begins = self.context - index.start[records] * self.step
+        ends = begins + index.track_frames[index.track[records]] * self.step
+        return np.stack([np.maximum(begins, 0), np.minimum(ends, self.signal.stored(index, records))], axis=1)
 
     @staticmethod
     def gather(pool: Pool, places: Places, into: Arrays, rows: Places) -> None:
         """Copy the windows at some places of a group's order, with their margins, into rows of `into`."""
         slot, start = pool.group.slot[places], pool.starts[places]
-        into.signal[rows] = pool.audio[slot, start]
+        _copy(pool.signal, slot, start, into.signal, rows)
         into.f0[rows] = pool.f0[slot, start]
         into.valid[rows] = pool.valid[slot, start]
         into.track[rows] = pool.track[places]
         into.frame[rows] = pool.frame[places]
+
+
+def _spans(stored: NDArray[Any], span: int) -> NDArray[Any]:
+    """View `(slots, places, span, ...)` of all runs of so many rows in `(slots, rows, ...)`."""
+    return np.moveaxis(sliding_window_view(stored, span, axis=1), -1, 2)
+
+
+def _copy(excerpts: NDArray[Any], slot: Ints, start: Ints, into: NDArray[Any], rows: Places) -> None:
+    """Excerpts at some places of `(slots, places, ...)` into rows of `into`."""
+    if into.strides[0] < GATHERED:
+        into[rows] = excerpts[slot, start]
+        return
+    for row, *place in zip(np.arange(len(into))[rows].tolist(), slot.tolist(), start.tolist(), strict=True):
+        into[row] = excerpts[tuple(place)]
 
 
 class Visit(NamedTuple):
@@ -300,6 +253,11 @@ class PooledReader:
         """Windows of an epoch."""
         return int(self._counts.sum())
 
+    @property
+    def excerpt_bytes(self) -> int:
+        """Size of the signal of one window."""
+        return self.reader.excerpt_bytes
+
     def plan(self, epoch: int) -> TrainingPlan:
         """The sequence of an epoch."""
         if self._plan is None or epoch != self._epoch:
@@ -307,7 +265,7 @@ class PooledReader:
             self._plan = TrainingPlan(self._counts, self.seed, epoch, self.streams, self.group)
         return self._plan
 
-    def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
+    def read(self, epoch: int, places: Ints) -> Excerpts:
         """The windows at some places of the epoch's sequence, evenly spaced, in the order asked for."""
         return self._gather(epoch, places.size, self._visits(epoch, places))
 
@@ -319,7 +277,7 @@ class PooledReader:
         arrays.seed[:] = item_seeds(self.seed, epoch, arrays.track, arrays.frame)
         return out
 
-    def _visits(self, epoch: int, places: NDArray[np.int64]) -> Iterator[Visit]:
+    def _visits(self, epoch: int, places: Ints) -> Iterator[Visit]:
         plan = self.plan(epoch)
         step = int(places[1] - places[0]) if places.size > 1 else 1
         # Rows a period apart are of one stream, in which their places are a stride apart.

@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.reader import Excerpts
+from datamodules.excerpts import Excerpts
+from datamodules.network_input import ANYTHING, NetworkInput
 from datamodules.sampling import Windows
 
 
@@ -18,6 +19,10 @@ class WindowSource(Protocol):
     @property
     def total(self) -> int:
         """Windows of an epoch."""
+
+    @property
+    def excerpt_bytes(self) -> int:
+        """Size of the signal of one window."""
 
     def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
         """The windows at some places of the epoch's sequence, in the order asked for."""
@@ -56,7 +61,9 @@ class Reader(ABC):
         """What the length of an epoch depends on: values of `data`, by their keys."""
 
     @abstractmethod
-    def open(self, window: int, windows: Windows, seed: int, processes: Processes) -> WindowSource:
+    def open(
+        self, window: int, windows: Windows, seed: int, processes: Processes, network: NetworkInput = ANYTHING
+    ) -> WindowSource:
         """Begin to read.
 
         Args:
@@ -64,4 +71,8 @@ class Reader(ABC):
             windows: which excerpts are training examples.
             seed: of the order.
             processes: among which the windows are shared.
+            network: what the excerpts are for.
+
+        Raises:
+            DataError: the reader cannot serve this network.
         """

@@ -43,6 +43,9 @@ class Records(Protocol):
     def read_audio(self, record: int) -> NDArray[np.int16]:
         """Samples of a record, context included."""
 
+    def read_spectrum(self, record: int) -> NDArray[np.uint16]:
+        """Spectrogram of a record's owned frames, with as many frames on both sides as the context holds."""
+
     def read_f0(self, record: int) -> NDArray[np.float32]:
         """f0 of a record's owned frames and of those behind them within the context."""
 

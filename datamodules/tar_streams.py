@@ -88,6 +88,14 @@ class DecodedRecords:
         """Samples of a record, context included."""
         return self.records[record].audio
 
+    def read_spectrum(self, record: int) -> NDArray[np.uint16]:
+        """Nothing: spectrograms are not taken from a stream.
+
+        Raises:
+            DataError: always; names the record.
+        """
+        raise DataError(f"{self.records[record].name}: spectrograms are read by an index only; use data.train")
+
     def read_f0(self, record: int) -> NDArray[np.float32]:
         """f0 of the owned frames and of those behind them within the context, Hz, 0 where unvoiced."""
         return self.records[record].f0

@@ -17,7 +17,7 @@ import architectures  # noqa: F401 -- imported so that short class names resolve
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import commands
+from experiments import commands, network_needs
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 BASE = Path(__file__).with_name("base.yaml")
@@ -34,8 +34,15 @@ class MelismaCLI(LightningCLI):
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
         parser.link_arguments("model.init_args.grid", "model.init_args.network.init_args.width", compute_fn=bins_of)
-        for size in ("window", "frames"):
-            parser.link_arguments(f"model.init_args.network.init_args.{size}", f"data.init_args.{size}")
+        for name in ("lowest_note", "bins_per_semitone"):
+            parser.link_arguments(f"model.init_args.grid.{name}", f"model.init_args.network.init_args.{name}")
+        network_needs.link(parser)
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what is said of the data but follows from the network; it would be overwritten without a word."""
+        data = self.config[str(self.subcommand)].data
+        if key := network_needs.overruled(data):
+            self.parser.error(f"data.{key}: {data.init_args[key]}, but this follows from the network; leave it out")
 
     def instantiate_classes(self) -> None:
         """A value that a class refuses is a mistake in the configuration: say so as for any other, with exit code 2."""
