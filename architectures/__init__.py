@@ -5,6 +5,7 @@ Words for dimensions, here and in every signature: batch, samples, frames, bins,
 
 from architectures.autocorrelation import Autocorrelation, AutocorrelationSequence, MagnitudeSpectrum, SpectralPeak
 from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork
+from architectures.constant_q import ConstantQTransform, HarmonicConstantQTransform, SpectrogramTransform
 from architectures.crepe import CREPE, ReconstructingCREPE
 from architectures.crepe_parts import (
     CREPEBlock,
@@ -23,6 +24,7 @@ from architectures.deep_salience import (
     NormBeforeConvolution,
     ResidualSalience,
 )
+from architectures.frontends import SpecAugment
 from architectures.harmonics import Harmonics, HarmonicStacking
 from architectures.hcnn import HCNN, AddedInput, ConcatenatedInput
 from architectures.kim_crepe import KimCREPE, TorchCREPE
@@ -38,6 +40,7 @@ from architectures.voicing_heads import (
     TemporalVoicingHead,
 )
 from architectures.wavenet import WaveNet
+from architectures.whole_recordings import FromAudio, WholeSpectrogram
 
 __all__ = [
     "CREPE",
@@ -47,6 +50,7 @@ __all__ = [
     "AutocorrelationSequence",
     "CREPEBlock",
     "ConcatenatedInput",
+    "ConstantQTransform",
     "ConvolutionalVoicing",
     "DeepSalience",
     "DeepSalienceWithoutBiases",
@@ -55,6 +59,8 @@ __all__ = [
     "FirstLayer",
     "FrameNetwork",
     "FrameOutput",
+    "FromAudio",
+    "HarmonicConstantQTransform",
     "HarmonicStacking",
     "Harmonics",
     "KimCREPE",
@@ -74,9 +80,11 @@ __all__ = [
     "Samples",
     "SharedSalienceAndSpectrogram",
     "SingleResolution",
+    "SpecAugment",
     "SpectralPeak",
     "SpectrogramAlone",
     "SpectrogramNetwork",
+    "SpectrogramTransform",
     "StandardisedWindow",
     "TemporalVoicingHead",
     "TorchCREPE",
@@ -84,5 +92,6 @@ __all__ = [
     "VoicingNetwork",
     "VoicingPerceptron",
     "WaveNet",
+    "WholeSpectrogram",
     "WindowFeatures",
 ]

@@ -17,6 +17,7 @@ from datamodules.errors import DataError
 
 C1 = 32.70319566257483  # Hz
 FULL_SCALE = 65535
+HANN_BANDWIDTH = 1.50018310546875  # bins of a spectrum: the equivalent noise bandwidth as librosa has it
 
 
 class Spectrogram(Protocol):
@@ -117,10 +118,13 @@ class HarmonicConstantQ:
 def _constant_q(
     samples: NDArray[np.float32], rate: int, hop: int, minimum: float, per_octave: int, octaves: int, scale: float
 ) -> NDArray[np.float32]:
-    highest = minimum * 2 ** (octaves - 1 / per_octave)
-    if highest >= rate / 2:
+    # A filter reaches beyond its centre by half its bandwidth, that of a Hann window of as many periods as it is long.
+    spacing = 2 ** (2 / per_octave)
+    periods = scale * (spacing + 1) / (spacing - 1)
+    highest = minimum * 2 ** (octaves - 1 / per_octave) * (1 + HANN_BANDWIDTH / 2 / periods)
+    if highest > rate / 2:
         raise DataError(
-            f"spectrogram: its highest bin, {highest:.0f} Hz, is beyond what a rate of {rate} Hz holds; lower "
+            f"spectrogram: its highest bin reaches {highest:.0f} Hz, beyond what a rate of {rate} Hz holds; lower "
             "spectrogram.octaves or spectrogram.minimum, or raise rate"
         )
     spectrum = librosa.cqt(

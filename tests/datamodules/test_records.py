@@ -197,6 +197,10 @@ def test_silence_has_an_empty_spectrogram_and_a_bin_beyond_nyquist_is_refused():
     assert not ConstantQ(octaves=4).compute(np.zeros(RATE, np.float32), RATE, HOP).any()
     with pytest.raises(DataError, match=r"lower spectrogram\.octaves"):
         ConstantQ(octaves=8).compute(np.zeros(RATE, np.float32), RATE, HOP)
+    # Centred below half the rate, but its bandwidth reaches beyond.
+    highest = 0.499 * RATE
+    with pytest.raises(DataError, match=r"lower spectrogram\.octaves"):
+        ConstantQ(highest / 2 ** (59 / 60), octaves=1).compute(np.zeros(RATE, np.float32), RATE, HOP)
 
 
 def speech(labels, transcripts):
