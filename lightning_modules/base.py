@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import lightning
 import numpy as np
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+
+from lightning_modules.penalties import L2Penalty
+
+
+class LossPart(NamedTuple):
+    """A summand of a loss: a scalar, and its weight in the sum."""
+
+    value: Tensor
+    weight: float = 1.0
 
 
 class CheckpointMismatch(Exception):
@@ -27,6 +38,10 @@ class AudioModule(lightning.LightningModule):
         optimizer: given the parameters, makes the optimiser.
         scheduler: given the optimiser, makes the schedule, stepped with every optimiser step (a plateau schedule:
             whenever its metric is known); None keeps the learning rate constant.
+        penalty: added to the loss in training; None adds nothing.
+
+    Raises:
+        ValueError: the penalty is for parameters that the network does not have.
     """
 
     def __init__(
@@ -34,10 +49,27 @@ class AudioModule(lightning.LightningModule):
         network: nn.Module,
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
+        penalty: L2Penalty | None = None,
     ) -> None:
         super().__init__()
+        if penalty is not None:
+            penalty.select(network)  # refuses patterns without a parameter
         self.network = network
-        self.optimizer, self.scheduler = optimizer, scheduler
+        self.optimizer, self.scheduler, self.penalty = optimizer, scheduler, penalty
+
+    def training_loss(self, parts: Mapping[str, LossPart], batch_size: int) -> Tensor:
+        """The weighted sum of all parts and the penalty, logged as `train/loss`.
+
+        If there is more than one part, each is logged as `train/<name>` before its weight, the penalty as `train/l2`.
+        """
+        if self.penalty is not None:
+            parts = {**parts, "l2": LossPart(self.penalty(self.network), self.penalty.weight)}
+        loss = torch.stack([part.weight * part.value for part in parts.values()]).sum()
+        self.log("train/loss", loss, batch_size=batch_size)
+        if len(parts) > 1:
+            named = {f"train/{name}": part.value for name, part in parts.items()}
+            self.log_dict(named, batch_size=batch_size)
+        return loss
 
     def on_fit_start(self) -> None:
         """Note the seed of the run, which `seed_everything` gave to torch."""
@@ -53,7 +85,16 @@ class AudioModule(lightning.LightningModule):
         torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The injected optimiser over all parameters, with its schedule."""
+        """The injected optimiser over all parameters, with its schedule.
+
+        Raises:
+            MisconfigurationException: there are no parameters.
+        """
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise MisconfigurationException(
+                f"model.network: {type(self.network).__name__} has no parameters to fit; score it as it is with "
+                "`melisma validate`"
+            )
         optimizer = self.optimizer(self.parameters())
         if self.scheduler is None:
             return optimizer
@@ -83,8 +124,3 @@ class AudioModule(lightning.LightningModule):
 
 def _shape(entry: tuple[int, ...] | bool) -> str:
     return str(entry) if isinstance(entry, tuple) else ("there" if entry else "missing")
-
-
-def full_scale(audio: Tensor) -> Tensor:
-    """int16 samples as float32, full scale at 1; done on the device, so that half the bytes travel."""
-    return audio.float() / 32768

@@ -44,7 +44,7 @@ class Argmax(PitchDecoder):
 
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
         """See PitchDecoder."""
-        confidence, peak = _peaks(salience, grid)
+        confidence, peak = peaks(salience, grid)
         return DecodedPitch(_f0(peak.float(), grid), confidence)
 
 
@@ -67,18 +67,33 @@ class LocalAverage(PitchDecoder):
 
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
         """See PitchDecoder."""
-        confidence, peak = _peaks(salience, grid)
-        reach = max(sum(step / grid.bins_per_semitone < self.radius for step in range(grid.bins)) - 1, 0)
-        steps = torch.arange(-reach, reach + 1, device=salience.device)
-        near = peak[:, None] + steps
-        inside = (near >= 0) & (near < grid.bins)
-        weight = salience.gather(1, near.clamp(0, grid.bins - 1)).float() * inside
-        total = weight.sum(dim=1)
-        shift = (weight * steps).sum(dim=1) / total
-        return DecodedPitch(_f0(peak + torch.where(total > 0, shift, 0.0), grid), confidence)
+        confidence, peak = peaks(salience, grid)
+        return DecodedPitch(average_near(salience, peak, self.radius, grid), confidence)
 
 
-def _peaks(salience: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
+def average_near(salience: Tensor, bins: Tensor, radius: float, grid: PitchGrid) -> Tensor:
+    """f0 of the mean of the bins around one bin of each frame, weighted by their salience.
+
+    Args:
+        salience: `(frames, bins)`.
+        bins: `(frames,)` int64.
+        radius: bins count that lie less than so many semitones away.
+        grid: what the bins stand for.
+
+    Returns:
+        `(frames,)` float32, Hz; that of the bin itself where all that count are 0.
+    """
+    reach = max(sum(step / grid.bins_per_semitone < radius for step in range(grid.bins)) - 1, 0)
+    steps = torch.arange(-reach, reach + 1, device=salience.device)
+    near = bins[:, None] + steps
+    inside = (near >= 0) & (near < grid.bins)
+    weight = salience.gather(1, near.clamp(0, grid.bins - 1)).float() * inside
+    total = weight.sum(dim=1)
+    shift = (weight * steps).sum(dim=1) / total
+    return _f0(bins + torch.where(total > 0, shift, 0.0), grid)
+
+
+def peaks(salience: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
     """The greatest salience of each frame and its bin."""
     if salience.ndim != 2 or salience.shape[1] != grid.bins:
         raise ValueError(f"salience: {tuple(salience.shape)} is not (frames, {grid.bins})")

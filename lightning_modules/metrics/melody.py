@@ -60,6 +60,8 @@ _RIGHT = {
     "raw_chroma_accuracy_25": (3, 4, 6, 7),
     "raw_chroma_accuracy_10": (4, 7),
 }
+VOICING_METRICS = ("voicing_recall", "voicing_false_alarm", "voicing_accuracy")
+MELODY_METRICS = (*_RIGHT, "overall_accuracy", "overall_chroma_accuracy", *VOICING_METRICS)
 # What mir_eval.melody.evaluate returns for an undefined metric, where that is not 0.
 _MIR_EVAL_UNDEFINED = {"voicing_recall": 1.0}
 

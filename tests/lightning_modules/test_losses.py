@@ -8,6 +8,7 @@ from torch import nn
 
 from lightning_modules.losses import PitchLoss, SalienceBCE
 from lightning_modules.pitch_grid import PitchGrid
+from lightning_modules.schedules import ExponentialDecay
 
 GRID = PitchGrid(lowest_note=50, semitones=12, bins_per_semitone=3)
 VOICED, LOW, HIGH = 220.0, 30.0, 4000.0  # Hz; the grid goes from 147 to 288
@@ -192,3 +193,60 @@ def test_a_loss_is_a_module_and_the_base_is_abstract():
     assert isinstance(SalienceBCE(), nn.Module)
     with pytest.raises(TypeError, match="abstract"):
         PitchLoss()
+
+
+def test_several_pitches_have_the_greatest_of_their_gaussians_as_target():
+    loss = SalienceBCE(0.3, unvoiced_weight=1.0)
+    f0 = torch.tensor([[[VOICED, 233.0], [0.0, VOICED], [0.0, 0.0], [VOICED, HIGH], [HIGH, 0.0]]])
+    logits = torch.zeros(1, 5, GRID.bins, requires_grad=True)
+    loss(logits, f0, torch.ones(1, 5, dtype=torch.bool), GRID).backward()
+    one, other = (GRID.gaussian(torch.tensor(hz), 0.3) for hz in (VOICED, 233.0))
+    target = torch.stack([torch.maximum(one, other), one, torch.zeros_like(one), one])
+    # The gradient of a mean over 4 frames is sigmoid(0) - target, each over as many bins; the fifth does not count.
+    assert (logits.grad[0, :4] * 4 * GRID.bins) == pytest.approx(0.5 - target, abs=1e-6)
+    assert not logits.grad[0, 4].any()
+
+
+@pytest.mark.parametrize("miss_weight", [0.05, 1.0])
+def test_one_of_several_pitches_is_as_if_it_were_alone(miss_weight):
+    loss, valid = SalienceBCE(0.3, 0.5, miss_weight), torch.ones(1, 3, dtype=torch.bool)
+    logits, f0 = torch.randn(1, 3, GRID.bins), torch.tensor([[VOICED, 0.0, HIGH]])
+    several = torch.stack([torch.zeros_like(f0), f0], dim=-1)
+    assert torch.equal(loss(logits, several, valid, GRID), loss(logits, f0, valid, GRID))
+    silent = loss(logits, torch.zeros(1, 3, 0), valid, GRID)
+    assert torch.equal(silent, loss(logits, torch.zeros(1, 3), valid, GRID))
+
+
+def test_with_unvoiced_frames_in_full_it_is_the_loss_on_clipped_probabilities():
+    """Bittner's: a plain mean over all frames and bins, of probabilities between 1e-7 and 1 - 1e-7."""
+    clip = 1e-7
+    generator = torch.Generator().manual_seed(0)
+    logits = 12 * torch.randn(3, 5, GRID.bins, generator=generator)
+    f0 = torch.tensor([VOICED, 0.0, 261.0, -1.0, 150.0]).expand(3, 5)
+    target = GRID.gaussian(f0, 0.177).double()
+    p = torch.sigmoid(logits.double()).clamp(clip, 1 - clip)
+    published = -(target * p.log() + (1 - target) * (1 - p).log()).mean().item()
+    loss, valid = SalienceBCE(0.177, unvoiced_weight=1.0), torch.ones(3, 5, dtype=torch.bool)
+    edge = math.log((1 - clip) / clip)
+    assert (logits.abs() > edge).any()
+    assert loss(logits.clamp(-edge, edge), f0, valid, GRID).item() == pytest.approx(published, rel=1e-5)
+    # What is clipped has no gradient there; here it is taught on.
+    assert loss(logits, f0, valid, GRID).item() > published
+
+
+def test_the_sum_is_divided_by_the_number_of_weights_that_are_not_0():
+    """TensorFlow's SUM_BY_NONZERO_WEIGHTS: halving a weight halves the loss, but putting it to 0 leaves it out."""
+    logits = torch.zeros(1, 2, GRID.bins)
+    values = [
+        loss_and_gradient(SalienceBCE(unvoiced_weight=weight), [VOICED, 0.0], logits)[0] / math.log(2)
+        for weight in (1.0, 0.5, 1e-6, 0.0)
+    ]
+    assert values == pytest.approx([1.0, 0.75, 0.5, 1.0], abs=1e-5)
+
+
+def test_the_weight_of_unvoiced_frames_may_decay():
+    loss, valid = SalienceBCE(unvoiced_weight=ExponentialDecay(0.8, 50.0)), torch.ones(1, 2, dtype=torch.bool)
+    logits, f0 = torch.randn(1, 2, GRID.bins), torch.tensor([[VOICED, 0.0]])
+    for step in (0, 30):
+        constant = SalienceBCE(unvoiced_weight=0.8 * math.exp(-step / 50))
+        assert loss(logits, f0, valid, GRID, step).item() == pytest.approx(constant(logits, f0, valid, GRID).item())

@@ -1,0 +1,51 @@
+"""Trainers and batches for tests of modules."""
+
+import lightning
+import pytest
+import torch
+
+from datamodules.batches import EvaluationSet, PitchBatch
+from datamodules.melody import MelodyData
+
+
+@pytest.fixture
+def made_trainer(tmp_path):
+    """A trainer without logger, bars and files."""
+
+    def make(**options):
+        return lightning.Trainer(
+            accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+            enable_checkpointing=False, default_root_dir=tmp_path, **options,
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def melody_data(melody_shards):
+    """The session's shards, with windows of 256 samples."""
+    sets = {"mine": str(melody_shards)}
+    return lambda **options: MelodyData(256, 1, [str(melody_shards)], sets, sets, batch_size=8, **options)
+
+
+def spectrogram_batch(frames=4, context=1, channels=2, bins=20, batch=3, seed=0, **changes):
+    """Random spectrograms; the frames of the first half of each excerpt are voiced."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = batch, frames + 2 * context, channels, bins
+    f0 = torch.where(torch.arange(frames) < frames // 2, 220.0, 0.0).expand(batch, frames).clone()
+    return PitchBatch(
+        torch.randint(0, 65536, shape, generator=generator, dtype=torch.int32).to(torch.uint16), f0,
+        torch.ones(batch, frames, dtype=torch.bool), torch.zeros(batch, dtype=torch.int64),
+        torch.arange(batch) * frames, seed=torch.arange(batch),
+    )._replace(**changes)  # fmt: skip
+
+
+@pytest.fixture
+def make_spectrogram_batch():
+    return spectrogram_batch
+
+
+@pytest.fixture
+def one_track():
+    """Names the set `mine` of one track; goes with an evaluation batch."""
+    return EvaluationSet("mine", ["a"], 8000, 80)
