@@ -40,7 +40,7 @@ from architectures.voicing_heads import (
     TemporalVoicingHead,
 )
 from architectures.wavenet import WaveNet
-from architectures.whole_recordings import FromAudio, WholeSpectrogram
+from architectures.whole_recordings import FromAudio, WholeAudio, WholeSpectrogram
 
 __all__ = [
     "CREPE",
@@ -92,6 +92,7 @@ __all__ = [
     "VoicingNetwork",
     "VoicingPerceptron",
     "WaveNet",
+    "WholeAudio",
     "WholeSpectrogram",
     "WindowFeatures",
 ]

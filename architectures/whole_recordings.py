@@ -1,4 +1,4 @@
-"""Networks that learned from excerpts of spectrograms, over whole recordings."""
+"""Networks that learned from excerpts, over whole recordings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from architectures.base import FrameOutput, SpectrogramNetwork
+from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork
 from architectures.constant_q import SpectrogramTransform
 from architectures.layers import check_positive
 from architectures.voicing import VoicingNetwork
@@ -50,13 +50,49 @@ class WholeSpectrogram(nn.Module):
         check_positive(frames=frames)
         padded = functional.pad(spectrogram, (0, 0, context, -frames % step + context))
         excerpts = padded.unfold(1, self.network.window, step).permute(1, 0, 3, 2)
-        outputs = [self.network(some) for some in torch.split(excerpts, self.excerpts)]
-        if not isinstance(outputs[0], FrameOutput):
-            return _joined(outputs, frames)
-        pitch = _joined([output.pitch for output in outputs], frames)
-        if outputs[0].voicing is None:
-            return FrameOutput(pitch)
-        return FrameOutput(pitch, _joined([output.voicing for output in outputs], frames))
+        return _logits(self.network, excerpts, self.excerpts, frames)
+
+
+class WholeAudio(nn.Module):
+    """A network that gives the logits of every frame of a recording, as excerpts side by side give them.
+
+    Beyond its ends the recording is 0. Put the network into evaluation mode first.
+
+    Args:
+        network: of excerpts of audio.
+        hop: samples between label frames; frame t is centred on sample t * hop.
+        excerpts: how many are computed at once.
+
+    Raises:
+        ValueError: a size is not positive, or the network is made for another hop.
+    """
+
+    def __init__(self, network: FrameNetwork, hop: int, excerpts: int = 256) -> None:
+        super().__init__()
+        check_positive(hop=hop, excerpts=excerpts)
+        if network.hop not in (None, hop):
+            raise ValueError(f"hop: {hop}, but the network is made for {network.hop}")
+        self.network, self.hop, self.excerpts = network, hop, excerpts
+
+    def forward(self, audio: Tensor) -> Tensor | FrameOutput:
+        """Logits of the frames of a recording.
+
+        Args:
+            audio: `(samples,)` float, full scale at 1.
+
+        Returns:
+            `(frames, width)` of `ceil(samples / hop)` frames, or what else the network gives, without its first
+            dimension.
+
+        Raises:
+            ValueError: there are no samples.
+        """
+        check_positive(samples=len(audio))
+        frames, window, step = -(-len(audio) // self.hop), self.network.window, self.network.frames
+        lead = window // 2 - (step - 1) * self.hop // 2
+        length = -(-frames // step) * step * self.hop - step * self.hop + window
+        padded = functional.pad(audio, (lead, length - lead - len(audio)))
+        return _logits(self.network, padded.unfold(0, window, step * self.hop), self.excerpts, frames)
 
 
 class FromAudio(nn.Module):
@@ -96,6 +132,17 @@ class FromAudio(nn.Module):
         """
         logits: Tensor | FrameOutput = self.network(self.transform(audio[None])[0])
         return logits
+
+
+def _logits(network: nn.Module, excerpts: Tensor, at_once: int, frames: int) -> Tensor | FrameOutput:
+    """What the network gives of the first frames of excerpts `(excerpts, ...)` in order, without that dimension."""
+    outputs = [network(some) for some in torch.split(excerpts, at_once)]
+    if not isinstance(outputs[0], FrameOutput):
+        return _joined(outputs, frames)
+    pitch = _joined([output.pitch for output in outputs], frames)
+    if outputs[0].voicing is None:
+        return FrameOutput(pitch)
+    return FrameOutput(pitch, _joined([output.voicing for output in outputs], frames))
 
 
 def _joined(outputs: Sequence[Tensor], frames: int) -> Tensor:

@@ -126,6 +126,11 @@ class TrackCallback(Callback):
         if not _on_trial(trainer):
             assert isinstance(outputs, Mapping), 'a step must return {"tracks": [...]}'
             for track in outputs["tracks"]:
+                if "pitch" not in track:
+                    raise MisconfigurationException(
+                        f"trainer.callbacks: {type(self).__name__} is for pitch, which the model does not estimate; "
+                        "leave it out"
+                    )
                 self.collect(trainer, track)
 
     def _finish(self, trainer: Trainer) -> None:

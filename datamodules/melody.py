@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from datamodules.augment import Augmentation, Augmentations
 from datamodules.augmented import AugmentedReader
@@ -108,6 +109,20 @@ class MelodyData(ShardedData):
     def training_source(self) -> TrainingSource:
         """The index of the training split, or the reader that stands for it."""
         return self.training_index if self.reader is None else self.reader
+
+    def state_dict(self) -> dict[str, Any]:
+        """See ShardedData; also `shards`: what a recording has to be turned into for the network that is trained."""
+        state = super().state_dict()
+        if state and self.reader is None:
+            index = self.training_index
+            (*_, spectrogram) = index.spectrograms.values()
+            read = self.network.spectrogram is not None
+            state["shards"] = {
+                "rate": index.grid.rate,
+                "hop": index.grid.hop,
+                "spectrogram": spectrogram if read else None,
+            }
+        return state
 
     @property
     def items_per_epoch(self) -> int:

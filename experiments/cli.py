@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -17,7 +16,7 @@ import architectures  # noqa: F401 -- imported so that short class names resolve
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import commands, network_needs
+from experiments import commands, links
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 BASE = Path(__file__).with_name("base.yaml")
@@ -27,21 +26,19 @@ class MelismaCLI(LightningCLI):
     """LightningCLI with our checkpoint groups and the links that keep network, grid and data in step."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the named callback groups and the links; a link whose ends a class lacks is skipped."""
+        """Add the named callback groups and the links."""
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
-        parser.link_arguments("model.init_args.grid", "model.init_args.network.init_args.width", compute_fn=bins_of)
-        for name in ("lowest_note", "bins_per_semitone"):
-            parser.link_arguments(f"model.init_args.grid.{name}", f"model.init_args.network.init_args.{name}")
-        network_needs.link(parser)
+        links.link_grid_to_network(parser)
+        links.link_network_to_data(parser)
 
     def before_instantiate_classes(self) -> None:
         """Refuse what is said of the data but follows from the network; it would be overwritten without a word."""
         data = self.config[str(self.subcommand)].data
-        if key := network_needs.overruled(data):
+        if key := links.overruled(data):
             self.parser.error(f"data.{key}: {data.init_args[key]}, but this follows from the network; leave it out")
 
     def instantiate_classes(self) -> None:
@@ -62,11 +59,6 @@ class MelismaCLI(LightningCLI):
     def before_predict(self) -> None:
         """Callbacks write the predictions; keeping the salience of every track in memory as well would not scale."""
         self.config_init["predict"]["return_predictions"] = False
-
-
-def bins_of(grid: Namespace) -> int:
-    """Width of the network that a pitch grid asks for."""
-    return lightning_modules.PitchGrid(**vars(grid)).bins
 
 
 def run(args: ArgsType = None) -> MelismaCLI:

@@ -1,4 +1,7 @@
-"""What a data module has to know of the network: which excerpts it takes. No configuration says it twice."""
+"""What follows from another part of a configuration, so that none says it twice.
+
+The width of a network, from the pitch grid; and what the data module has to know of the network: its excerpts.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,22 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from datamodules import SpectrogramShape
-from lightning_modules import AudioModule
+from lightning_modules import AudioModule, PitchGrid
+
+
+def link_grid_to_network(parser: ArgumentParser) -> None:
+    """Give the network the width that the pitch grid asks for; a link whose ends a class lacks is skipped."""
+    network = "model.init_args.network.init_args"
+    parser.link_arguments("model.init_args.grid", f"{network}.width", compute_fn=_bins)
+    for name in ("lowest_note", "bins_per_semitone"):
+        parser.link_arguments(f"model.init_args.grid.{name}", f"{network}.{name}")
+
+
+def _bins(grid: Namespace) -> int:
+    return PitchGrid(**vars(grid)).bins
 
 
 def _spectrogram(model: AudioModule) -> SpectrogramShape | None:
@@ -33,7 +47,7 @@ NEEDS: dict[str, Callable[[AudioModule], Any]] = {
 }
 
 
-def link(parser: LightningArgumentParser) -> None:
+def link_network_to_data(parser: ArgumentParser) -> None:
     """Give the data module what the network needs, once that is built; a data module that lacks a key is let alone."""
     for name, need in NEEDS.items():
         parser.link_arguments("model", f"data.init_args.{name}", compute_fn=need, apply_on="instantiate")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from architectures import HCNN, ConvolutionalVoicing, FrameOutput, Harmonics, NoteOctaveVoicingHead
+from architectures import CREPE, HCNN, ConvolutionalVoicing, FrameOutput, Harmonics, NoteOctaveVoicingHead
 from architectures.constant_q import ConstantQTransform, HarmonicConstantQTransform
 from architectures.voicing_heads import Kernel
-from architectures.whole_recordings import FromAudio, WholeSpectrogram
+from architectures.whole_recordings import FromAudio, WholeAudio, WholeSpectrogram
 from datamodules import ConstantQ
 
 RATE, HOP, BINS = 8000, 80, 60
@@ -139,3 +139,30 @@ def test_a_recording_without_samples_or_frames_is_refused():
         FromAudio(hcnn(), ConstantQTransform(RATE, HOP, **SHAPE))(torch.zeros(0))
     with pytest.raises(ValueError, match="frames: 0"):
         WholeSpectrogram(hcnn())(torch.zeros(1, 0, BINS))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+@pytest.mark.parametrize("samples", [1, 80, 81, 1000, 2403])
+@torch.inference_mode()
+def test_frames_of_audio_are_those_of_excerpts_centred_on_them(frames, samples):
+    torch.manual_seed(0)
+    network = CREPE(12, 600, 1, frames).eval()
+    audio = torch.from_numpy(recording()[:samples])
+    beyond = torch.zeros(3000)
+    padded = torch.cat([beyond, audio, beyond])
+    expected = []
+    for first in range(0, -(-samples // HOP), frames):
+        # The middle of the window stands on the middle of its label frames.
+        begin = 3000 + first * HOP + (frames - 1) * HOP // 2 - 300
+        expected.append(network(padded[None, begin : begin + 600])[0])
+    logits = WholeAudio(network, HOP, excerpts=3)(audio)
+    assert torch.allclose(logits, torch.cat(expected)[: -(-samples // HOP)], atol=1e-5)
+
+
+def test_another_hop_than_the_networks_and_no_samples_are_refused():
+    network = CREPE(12, 600, 1)
+    network.hop = 93
+    with pytest.raises(ValueError, match="hop: 80, but the network is made for 93"):
+        WholeAudio(network, HOP)
+    with pytest.raises(ValueError, match="samples: 0"):
+        WholeAudio(network, 93)(torch.zeros(0))

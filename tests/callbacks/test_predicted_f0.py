@@ -54,3 +54,15 @@ def test_a_missing_threshold_is_named(made_trainer, toy_tracker):
 
     with pytest.raises(MisconfigurationException, match="'val/toy/voicing_threshold' was not logged"):
         made_trainer().validate(Module())
+
+
+def test_a_model_without_pitch_is_named(made_trainer, toy_tracker):
+    class Module(toy_tracker):
+        def validation_step(self, batch, index):
+            outputs = super().validation_step(batch, index)
+            for track in outputs["tracks"]:
+                del track["pitch"]
+            return outputs
+
+    with pytest.raises(MisconfigurationException, match="PredictedF0 is for pitch"):
+        made_trainer().validate(Module())

@@ -1,4 +1,4 @@
-"""The benchmark of the loader, made small: its measures tell apart what they claim to, and its last line holds."""
+"""The benchmarks, made small: their measures tell apart what they claim to, and their last lines hold."""
 
 import json
 import math
@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from experiments.benchmarks import loader_sets, loader_sides
+from architectures import Perceptron, SpectralPeak
+from architectures.layers import parameter_count
+from experiments.benchmarks import loader_sets, loader_sides, networks
 from experiments.benchmarks.interleaved import Cost, Side, measure, processor_microseconds, ratio, table
 from experiments.benchmarks.loader_memory import Measured, Memory, growth, memory_figure, memory_table, unique_set_size
 
@@ -150,3 +153,82 @@ def test_the_last_line_holds_all_ratios_and_they_are_finite(tmp_path):
     } <= set(result)
     assert all(math.isfinite(value) for value in result.values())
     assert (tmp_path / "loader_memory.png").stat().st_size > 0
+
+
+PUBLISHED = {
+    "CREPE of five resolutions": 2_016_350,
+    "residual CREPE": 11_743_040,
+    "CREPE tiny of Kim et al.": 486_552,
+    # Less what the originals build and never read, a residual of the last layer.
+    "WaveNet": 5_206_524 - 17 * 16,
+    "WaveNet of March": 4_181_824 - 65 * 64,
+    "deep salience": 406_253,
+    "deep salience with harmonic layers": 153_659,
+    "residual deep salience": 1_768_192,
+    "HCNN": 27_857,
+    "HCNN with context": 23_153,
+    "HCNN of MIREX": 24_961,
+    "HCNN of MIREX with context": 19_513,
+    "voicing by notes and octaves": 121_345,
+    "perceptron P1": 2_160_768,
+    "perceptron P2": 1_180_800,
+    "perceptron P3": 2_231_425,
+    "autocorrelation": 0,
+    "spectral peak": 0,
+}
+
+
+def test_the_networks_that_are_measured_are_the_published_ones():
+    with torch.device("meta"):
+        built = {name: networks.CATALOGUE[name].build() for name in PUBLISHED}
+    assert {name: parameter_count(network) for name, network in built.items()} == PUBLISHED
+    for name, network in built.items():
+        assert getattr(network, "hop", None) in (None, networks.CATALOGUE[name].hop)
+
+
+def test_multiply_adds_are_those_of_the_excerpts_of_a_second():
+    device = torch.device("cpu")
+    perceptron = networks.Entry(lambda: Perceptron(12, 100, 20, 2), rate=8000, hop=40)
+    subject = networks.Subject(perceptron, 0.05, device)
+    assert subject.excerpts == 5 and subject.seconds == pytest.approx(0.05)
+    assert subject.multiply_adds() == pytest.approx((100 * 20 + 20 * 2 * 12) * 100)
+    transform = networks.Subject(networks.Entry(lambda: SpectralPeak(12, 64, 60.0), hop=160), 0.01, device)
+    assert transform.multiply_adds() == pytest.approx(1.25 * 512 * 9 * 100)
+
+
+def test_a_turn_is_repeated_and_its_mean_taken():
+    calls = []
+
+    def turn():
+        calls.append(time.sleep(0.02))
+
+    assert networks.duration(turn, torch.device("cpu"), 0.05) >= 0.02 and len(calls) >= 2
+    calls.clear()
+    assert networks.duration(turn, torch.device("cpu"), 1e-9) >= 0.02 and len(calls) == 1
+
+
+def test_networks_are_compared_with_the_reference_of_the_same_turn():
+    assert networks.ratio([networks.Cost(4, 1), networks.Cost(40, 10), networks.Cost(5, 100)]) == 4
+
+
+def test_the_last_line_holds_two_ratios_for_each_network_and_one_for_a_rule(capsys):
+    names = ["HCNN", "perceptron P3", "spectral peak"]
+    threads = torch.get_num_threads()
+    networks.main(["--rounds=1", "--seconds=0.001", "--least=0.001", "--threads=1", "--networks", *names])
+    torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.rstrip().splitlines()
+    result = json.loads(lines[-1].removeprefix("RESULT "))
+    both = {"forward", "training"}
+    assert {name: set(ratios) for name, ratios in result.items()} == {
+        **{name: both for name in ("CREPE tiny", "HCNN", "perceptron P3")},
+        "spectral peak": {"forward"},
+    }
+    assert all(0 < value < math.inf for ratios in result.values() for value in ratios.values())
+    (row,) = (line.split() for line in lines if line.startswith("perceptron P3"))
+    assert row[2] == "2231425" and float(row[3]) == pytest.approx(0.3835, rel=1e-3)
+
+
+def test_an_unknown_network_is_refused_by_name(capsys):
+    with pytest.raises(SystemExit):
+        networks.main(["--networks", "CREPE gigantic"])
+    assert "CREPE gigantic" in capsys.readouterr().err

@@ -120,6 +120,7 @@ def test_grid_network_and_data_are_linked(small_recipe):
         (["--data.batch_size=eight"], "batch_size"),
         (["--model.network=architectures.CREPEE"], "CREPEE"),
         (["--model.grid.semitones=0"], "semitones: 0"),
+        (["--data.window=300"], "data.window: 300, but this follows from the network"),
     ],
 )
 def test_mistakes_in_keys_and_values_end_in_exit_code_2_and_name_the_key(melisma, small_recipe, words, message):
