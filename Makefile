@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# As many tests at once as there are cores; each computes on one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+
 .PHONY: install demo test test-all lint types clean
 
 install: .venv/installed
@@ -16,11 +19,12 @@ demo: install
 	$(BIN)/melisma demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # With the slow tests, those that start a local SLURM where it is installed, and those for a GPU where there is one.
-test-all: install
-	$(BIN)/python -m pytest -m ''
+test-all: test
+	$(PYTEST) -m '(slow or gpu) and not cluster'
+	$(BIN)/python -m pytest -m cluster
 
 lint: install
 	$(BIN)/ruff check .

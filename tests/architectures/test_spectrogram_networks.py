@@ -250,11 +250,28 @@ def test_the_state_holds_what_is_learned_and_nothing_else(build):
     assert all(name in names or "running_" in name or "num_batches" in name for name in network.state_dict())
 
 
+@pytest.fixture
+def fresh_compiler():
+    """Without memory of the sizes of other networks, which would make it compile for any size."""
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+def assert_compiled_equals_eager(build, backend):
+    network, spectrogram = made(build)
+    expected = outputs(network.eval(), spectrogram)
+    network.compile(backend=backend, fullgraph=True)
+    assert_same(outputs(network, spectrogram), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+@every_network
+def test_traced_as_one_graph_it_gives_the_same(build, fresh_compiler):
+    assert_compiled_equals_eager(build, "aot_eager")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["DeepSalience with harmonic layers", "HCNN with a head", "ConvolutionalVoicing"])
-def test_compiled_it_gives_the_same(name):
-    torch.compiler.reset()
-    network, spectrogram = made(NETWORKS[name])
-    expected = outputs(network.eval(), spectrogram)
-    network.compile()
-    assert_same(outputs(network, spectrogram), expected, rtol=1e-3, atol=1e-4)
+def test_compiled_it_gives_the_same(name, fresh_compiler):
+    assert_compiled_equals_eager(NETWORKS[name], "inductor")
