@@ -32,6 +32,17 @@ def test_best_stays_one_file_and_the_best(made_trainer, toy_tracker):
     assert trainer.checkpoint_callback.best_model_path == str(checkpoint(trainer, "best"))
 
 
+def test_the_best_of_another_set_does_not_keep_the_monitored_one_from_being_saved(made_trainer, toy_tracker):
+    class TwoSets(toy_tracker):
+        def on_validation_epoch_end(self):
+            super().on_validation_epoch_end()
+            self.log("val/other/accuracy", 0.99 if self.current_epoch == 0 else 0.1)
+
+    trainer = made_trainer(max_epochs=3, num_sanity_val_steps=0)
+    trainer.fit(TwoSets(scores=[0.2, 0.6, 0.4]))
+    assert step_of(checkpoint(trainer, "best")) == 8
+
+
 def test_the_end_of_fit_is_saved_between_two_regular_saves(made_trainer, toy_tracker):
     trainer = made_trainer(every=1000, max_steps=3, max_epochs=-1)
     trainer.fit(toy_tracker())

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from datamodules.batches import EvaluationSet
+from datamodules.corpora import SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
 from datamodules.prepare import prepare
 from datamodules.reader import PooledReader, WindowReader
+from datamodules.recipe import ShardRecipe
 from datamodules.sampling import Windows
 
 HOP, RATE = 80, 8000
@@ -90,6 +92,17 @@ def test_audio_beyond_the_ends_is_silence_and_labels_there_are_not_valid(melody_
         first = batch.signal[batch.frame == 0]
         lead = 512 // 2 - 3 * HOP // 2
         assert (first[:, :lead] == 0).all()
+
+
+def test_a_track_shorter_than_a_window_is_padded_on_both_sides(tmp_path):
+    corpus = SyntheticMelody({"train": 3}, seconds=0.05, rate=RATE, lowest_note=60, highest_note=72)
+    prepare(ShardRecipe(corpus, str(tmp_path), RATE, HOP, context=0.1), progress=False)
+    (batch,) = training(tmp_path, batch_size=15, window=1024)
+    assert sorted(batch.frame.tolist()) == sorted([0, 1, 2, 3, 4] * 3)
+    for signal, frame in zip(batch.signal, batch.frame.tolist(), strict=True):
+        begin = 512 - frame * HOP  # of the track's 400 samples, in the window
+        assert signal[begin : begin + 400].any()
+        assert not signal[:begin].any() and not signal[begin + 400 :].any()
 
 
 def test_only_windows_with_a_voiced_frame_are_kept_on_request(melody_shards):

@@ -123,7 +123,8 @@ def test_spectrograms_are_keyed_by_every_parameter(tmp_path):
         HarmonicConstantQ(octaves=5, harmonics=[1.0]),
     ]
     keys = [preprocessor(tmp_path, spectrogram=kind).put(recording).arrays["spectrum"] for kind in kinds]
-    keys.append(preprocessor(tmp_path, spectrogram=kinds[0], hop=80).put(recording).arrays["spectrum"])
+    for grid in ({"hop": 80}, {"rate": 22050}):
+        keys.append(preprocessor(tmp_path, spectrogram=kinds[0], **grid).put(recording).arrays["spectrum"])
     assert len(set(keys)) == len(keys)
     assert preprocessor(tmp_path, spectrogram=ConstantQ(octaves=5)).put(recording).arrays["spectrum"] == keys[0]
 

