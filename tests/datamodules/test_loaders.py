@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from datamodules import AudioFolder
 from datamodules.batches import EvaluationSet
-from datamodules.corpora import SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
@@ -95,13 +96,17 @@ def test_audio_beyond_the_ends_is_silence_and_labels_there_are_not_valid(melody_
 
 
 def test_a_track_shorter_than_a_window_is_padded_on_both_sides(tmp_path):
-    corpus = SyntheticMelody({"train": 3}, seconds=0.05, rate=RATE, lowest_note=60, highest_note=72)
-    prepare(ShardRecipe(corpus, str(tmp_path), RATE, HOP, context=0.1), progress=False)
-    (batch,) = training(tmp_path, batch_size=15, window=1024)
+    (tmp_path / "recordings").mkdir()
+    for name in "abc":
+        soundfile.write(tmp_path / "recordings" / f"{name}.wav", np.full(400, 0.5), RATE)
+    corpus = AudioFolder(str(tmp_path / "recordings"), table_suffix=None)
+    shards = tmp_path / "shards"
+    prepare(ShardRecipe(corpus, str(shards), RATE, HOP, context=0.1, splits={"train": 1.0}), progress=False)
+    (batch,) = training(shards, batch_size=15, window=1024)
     assert sorted(batch.frame.tolist()) == sorted([0, 1, 2, 3, 4] * 3)
     for signal, frame in zip(batch.signal, batch.frame.tolist(), strict=True):
         begin = 512 - frame * HOP  # of the track's 400 samples, in the window
-        assert signal[begin : begin + 400].any()
+        assert (signal[begin : begin + 400] == 16384).all()
         assert not signal[:begin].any() and not signal[begin + 400 :].any()
 
 
