@@ -1,36 +1,21 @@
 """The constant-Q transforms of `prepare`, on the device, for recordings that were not prepared.
 
-librosa computes them octave by octave, each from the signal decimated by two (C. Schörkhuber and A. Klapuri,
-"Constant-Q transform toolbox for music processing", SMC 2010), by products of filters and short-time spectra. So do
-these, with filters of the same length, window and norm, of whose spectra the same small values are left out, and with
-a decimation of the same response: what a network learned from the one holds for the other.
-
-Where the hop is odd, librosa stays at the rate that it has reached, and its lowest filters have 65 536 samples and
-more. Short-time spectra of overlapping frames share their parts here, which makes such a hop as fast as any.
+They are those of librosa in the decibels in which shards hold them, so that what a network learned from the one holds
+for the other; see `filter_banks` for how.
 """
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple, cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from architectures.filter_banks import Channel, FilterBanks
 from architectures.layers import check_positive
 
 C1 = 32.70319566257483  # Hz
-HANN_BANDWIDTH = 1.50018310546875  # bins of a spectrum: the equivalent noise bandwidth as librosa has it
-DROPPED = 0.01  # of the sum of magnitudes of a filter's spectrum: values that add up to less are left out
-# Sinc under a Kaiser window, with the response of soxr's "HQ", through which librosa decimates: it passes 0.91 of what
-# the halved rate holds and stops the rest by 125 dB. Band limit in halves of the rate, half length, shape.
-BAND, REACH, KAISER = 0.478436, 194.5, 13.0402
-BLOCK = 1 << 14  # samples that are decimated at once
-CHUNK = 1 << 12  # frames that are transformed at once
 
 
 class SpectrogramTransform(nn.Module):
@@ -105,8 +90,8 @@ class ConstantQTransform(SpectrogramTransform):
             raise ValueError(f"top_dbs: {len(top_dbs)} values for {len(filter_scales)} filter_scales")
         self.rate, self.hop, self.top_dbs = rate, hop, list(top_dbs)
         self.channels, self.bins, self.bins_per_octave = len(filter_scales), bins_per_octave * octaves, bins_per_octave
-        self.filters = _FilterBanks(
-            rate, hop, bins_per_octave, octaves, [_Channel(minimum, scale) for scale in filter_scales]
+        self.filters = FilterBanks(
+            rate, hop, bins_per_octave, octaves, [Channel(minimum, scale) for scale in filter_scales]
         )
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -151,8 +136,8 @@ class HarmonicConstantQTransform(SpectrogramTransform):
         check_positive(harmonics=len(harmonics))
         self.rate, self.hop, self.top_db = rate, hop, top_db
         self.channels, self.bins, self.bins_per_octave = len(harmonics), bins_per_octave * octaves, bins_per_octave
-        self.filters = _FilterBanks(
-            rate, hop, bins_per_octave, octaves, [_Channel(minimum * harmonic, 1.0) for harmonic in harmonics]
+        self.filters = FilterBanks(
+            rate, hop, bins_per_octave, octaves, [Channel(minimum * harmonic, 1.0) for harmonic in harmonics]
         )
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -171,205 +156,3 @@ def _decibels(chunks: list[Tensor], loudest: Tensor, top_db: Tensor) -> Tensor:
     return torch.cat(
         [(1 + 20 / top_db * torch.log10(torch.maximum(chunk / loudest, least))).clamp(0, 1) for chunk in chunks], dim=2
     )
-
-
-class _Channel(NamedTuple):
-    """One transform.
-
-    Attributes:
-        minimum: Hz, centre of the lowest bin.
-        scale: of the filters' lengths.
-    """
-
-    minimum: float
-    scale: float
-
-
-class _FilterBanks(nn.Module):
-    """Magnitudes of several constant-Q transforms with the same number of bins."""
-
-    def __init__(self, rate: int, hop: int, bins_per_octave: int, octaves: int, channels: Sequence[_Channel]) -> None:
-        super().__init__()
-        check_positive(rate=rate, hop=hop, bins_per_octave=bins_per_octave, octaves=octaves)
-        self.hop = hop
-        self.halving = _Halving()
-        self.banks = nn.ModuleList(_Bank(rate, hop, bins_per_octave, octaves, channel) for channel in channels)
-
-    def forward(self, audio: Tensor) -> list[Tensor]:
-        """`(batch, channels, frames, bins)` for each chunk of the frames of `(batch, samples)`.
-
-        As in librosa there are `1 + samples // hop` frames, all of which count for the maximum.
-        """
-        check_positive(samples=audio.shape[-1])
-        banks = cast(list[_Bank], list(self.banks))
-        with torch.autocast(audio.device.type, enabled=False), _exact_products():
-            signals = [audio.to(self.halving.response.dtype)]
-            for _ in range(max(bank.levels for bank in banks)):
-                signals.append(self.halving(signals[-1]))
-            frames = 1 + audio.shape[-1] // self.hop
-            chunks = [slice(start, min(start + CHUNK, frames)) for start in range(0, frames, CHUNK)]
-            return [torch.stack([bank(signals, chunk) for bank in banks], dim=1) for chunk in chunks]
-
-
-class _Halving(nn.Module):
-    """Halves the rate of signals without aliases, in the frequency domain and block by block."""
-
-    response: Tensor
-    margin = 2 * math.ceil(REACH / 2)  # samples on each side of a block that its filtered samples depend on
-
-    def __init__(self) -> None:
-        super().__init__()
-        place = torch.arange(-self.margin, self.margin + 1, dtype=torch.float64)
-        window = torch.special.i0(KAISER * (1 - (place / REACH) ** 2).clamp(min=0).sqrt())
-        filter = torch.sinc(BAND * place) * window * (place.abs() <= REACH)
-        size = BLOCK + 2 * self.margin
-        around = filter.new_zeros(size).index_add(0, place.long() % size, filter / filter.sum())
-        # What is above half of the band is not there any more once it is filtered: the spectrum is cut, not folded.
-        response = torch.fft.rfft(around).real[: size // 4 + 1] / 2
-        self.register_buffer("response", response.float(), persistent=False)
-
-    def forward(self, signal: Tensor) -> Tensor:
-        """`(batch, samples)` to `(batch, ceil(samples / 2))`, sample m at the place of sample 2 m."""
-        samples = signal.shape[-1]
-        size, margin = BLOCK + 2 * self.margin, self.margin // 2
-        padded = functional.pad(signal, (self.margin, -samples % BLOCK + self.margin))
-        spectra = torch.fft.rfft(padded.unfold(-1, size, BLOCK))[..., : len(self.response)]
-        filtered: Tensor = torch.fft.irfft(spectra * self.response, size // 2)
-        return filtered[..., margin:-margin].flatten(1)[:, : -(-samples // 2)]
-
-
-class _Bank(nn.Module):
-    """The filters of one transform at the rates that librosa decimates to.
-
-    It halves the rate below every octave while the hop is even, and above the highest as often as nothing is lost and
-    the octaves below do not need the hop's factors of two.
-
-    Attributes:
-        levels: how many times the signal is halved for the lowest octave.
-    """
-
-    def __init__(self, rate: int, hop: int, bins_per_octave: int, octaves: int, channel: _Channel) -> None:
-        super().__init__()
-        place = torch.arange(octaves * bins_per_octave, dtype=torch.float64)
-        frequencies = channel.minimum * 2 ** (place / bins_per_octave)
-        step = 2 ** (2 / bins_per_octave)
-        quality = channel.scale * (step + 1) / (step - 1)
-        cutoff = float(frequencies[-1]) * (1 + HANN_BANDWIDTH / 2 / quality)
-        if cutoff > rate / 2:
-            raise ValueError(
-                f"octaves: the highest bin of {octaves} above {channel.minimum:.1f} Hz reaches {cutoff:.0f} Hz, beyond "
-                f"half of the rate, {rate} Hz"
-            )
-        twos = (hop & -hop).bit_length() - 1
-        highest = min(max(0, math.ceil(math.log2(rate / 2 / cutoff)) - 2), max(0, twos - octaves + 1))
-        levels = [min(highest + above, twos) for above in reversed(range(octaves))]
-        self.levels = levels[0]
-        self.octaves = nn.ModuleList(
-            _Octave(_spectra(octave, rate / 2**level, quality, rate), level, hop >> level)
-            for octave, level in zip(frequencies.view(octaves, bins_per_octave), levels, strict=True)
-        )
-
-    def forward(self, signals: Sequence[Tensor], frames: slice) -> Tensor:
-        """Magnitudes `(batch, frames, bins)` of some frames of signals that are halved 0, 1, ... times."""
-        octaves = cast(list[_Octave], list(self.octaves))
-        return torch.cat([octave(signals[octave.level], frames.start, frames.stop) for octave in octaves], dim=2)
-
-
-class _Octave(nn.Module):
-    """The filters of one octave, applied to a frame's spectrum between the first and the last bin that one uses.
-
-    Frames overlap, so that each block of `hop` samples is transformed once, and a frame's spectrum is the sum of those
-    of its blocks, which is the difference of two running sums, and of that of the block which it ends in.
-    """
-
-    roots: Tensor
-    basis: Tensor
-    kernel: Tensor
-    bins: Tensor
-
-    def __init__(self, spectra: Tensor, level: int, hop: int) -> None:
-        """Filters at one rate.
-
-        Args:
-            spectra: `(filters, bins)` complex128, of frames of `2 * (bins - 1)` samples.
-            level: how many times the signal is halved.
-            hop: decimated samples between frames.
-        """
-        super().__init__()
-        self.level, self.hop, self.samples = level, hop, 2 * (spectra.shape[1] - 1)
-        self.blocks, self.rest = divmod(self.samples, hop)
-        used = spectra.abs().amax(dim=0).nonzero()
-        bins = torch.arange(int(used[0]), int(used[-1]) + 1)
-        angle = torch.arange(self.samples, dtype=torch.float64) * (-2 * math.pi / self.samples)
-        roots = torch.polar(torch.ones_like(angle), angle)
-        basis = roots[torch.arange(min(hop, self.samples))[:, None] * bins % self.samples]
-        # Pairs of real numbers follow the module to another precision; complex ones would lose their second half.
-        self.register_buffer("roots", torch.view_as_real(roots).float(), persistent=False)
-        self.register_buffer("basis", torch.view_as_real(basis).flatten(1).float(), persistent=False)
-        self.register_buffer("kernel", torch.view_as_real(spectra[:, bins].T.contiguous()).float(), persistent=False)
-        self.register_buffer("bins", bins, persistent=False)
-
-    def forward(self, signal: Tensor, start: int, stop: int) -> Tensor:
-        """Magnitudes `(batch, frames, filters)` of some frames of the decimated signal `(batch, samples)`."""
-        first = start * self.hop - self.samples // 2
-        after = (stop + self.blocks) * self.hop - self.samples // 2
-        blocks = functional.pad(signal, (-first, after - signal.shape[-1])).reshape(len(signal), -1, self.hop)
-        places = torch.arange(blocks.shape[1], device=signal.device)[:, None] * self.hop
-        turns = torch.view_as_complex(self.roots)[places * self.bins % self.samples]
-        # In double precision, for a frame may be far below what was summed up before it.
-        sums = (self._transformed(blocks) * turns).cumsum(1, dtype=torch.complex128)
-        sums = functional.pad(sums, (0, 0, 1, 0))
-        frames = slice(self.blocks, self.blocks + stop - start)
-        whole = (sums[:, frames] - sums[:, : stop - start]).to(turns.dtype) * turns[: stop - start].conj()
-        last = self._transformed(blocks[:, frames, : self.rest]) * turns[self.blocks]
-        return ((whole + last) @ torch.view_as_complex(self.kernel)).abs()
-
-    def _transformed(self, blocks: Tensor) -> Tensor:
-        """Spectra of blocks `(batch, blocks, samples)` that begin a frame, at the bins in use."""
-        rows = min(blocks.shape[-1], len(self.basis))
-        return torch.view_as_complex((blocks[..., :rows] @ self.basis[:rows]).reshape(*blocks.shape[:2], -1, 2))
-
-
-def _spectra(frequencies: Tensor, rate: float, quality: float, full_rate: int) -> Tensor:
-    """Spectra of filters, whose product with that of a frame is the transform, all of one length.
-
-    Args:
-        frequencies: `(filters,)` float64, Hz, ascending.
-        rate: samples per second of the frame.
-        quality: a filter's length in periods.
-        full_rate: samples per second of the undecimated signal, for the norm.
-
-    Returns:
-        `(filters, samples / 2 + 1)` complex128.
-    """
-    lengths = (quality * rate / frequencies).tolist()
-    samples = 1 << math.ceil(math.log2(max(lengths)))
-    spectra = []
-    for length, frequency in zip(lengths, frequencies.tolist(), strict=True):
-        place = torch.arange(math.floor(-length / 2), math.floor(length / 2), dtype=torch.float64)
-        window = torch.hann_window(len(place), dtype=torch.float64)
-        wave = torch.polar(window / window.sum(), 2 * math.pi * frequency / rate * place)
-        before = (samples - len(place)) // 2
-        spectrum = torch.fft.fft(functional.pad(wave, (before, samples - len(place) - before)))[: samples // 2 + 1]
-        norm = math.sqrt(quality * full_rate / frequency) / samples
-        spectra.append(_without_smallest(spectrum) * norm)
-    return torch.stack(spectra)
-
-
-def _without_smallest(spectrum: Tensor) -> Tensor:
-    """0 where the values are smallest, as many as together have less than a part DROPPED of the sum of magnitudes."""
-    magnitudes = spectrum.abs()
-    ascending = magnitudes.sort().values
-    least = ascending[int((ascending.cumsum(0) < DROPPED * ascending.sum()).sum())]
-    return torch.where(magnitudes >= least, spectrum, 0)
-
-
-@contextmanager
-def _exact_products() -> Iterator[None]:
-    """Products in all bits of float32: ten of them, as TF32 has, would be heard at -60 dB."""
-    setting = torch.backends.cuda.matmul.fp32_precision
-    torch.backends.cuda.matmul.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.fp32_precision = setting

@@ -10,110 +10,21 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
-import mir_eval.melody
-import mir_eval.multipitch
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.f0_series import F0Series, MultiF0Series
 from datamodules.files import write_atomically
 from datamodules.jams import Contour, pitch_contours
 
+__all__ = ["SAME_TIME", "F0Series", "MultiF0Series", "check_options", "read_f0", "read_multi_f0", "write_f0"]
+
 SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
-TIME_DECIMALS = 10
-
-
-class F0Series(NamedTuple):
-    """The f0 of one voice, frame by frame.
-
-    Attributes:
-        times: float64 `(frames,)`, s, increasing.
-        f0: float64 `(frames,)`, Hz; 0 is unvoiced, negative is unvoiced with a guess of the pitch.
-    """
-
-    times: NDArray[np.float64]
-    f0: NDArray[np.float64]
-
-    def at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """The f0 at other times, by the rule with which mir_eval compares two series.
-
-        The pitch is linear within a voiced run and constant from its last frame until the next frame; voicing holds
-        from frame to frame. Guesses in unvoiced frames are left out. Before the first and after the last frame
-        nothing is known, and that is unvoiced.
-
-        Args:
-            times: s, `(frames,)`, in any order.
-
-        Returns:
-            float64 `(frames,)`, Hz, exactly 0 where unvoiced.
-        """
-        asked = np.round(np.asarray(times, dtype=np.float64), TIME_DECIMALS)
-        f0 = np.zeros(asked.shape)
-        if len(self.times):
-            first, last = np.round(self.times[[0, -1]], TIME_DECIMALS)
-            inside = (asked >= first) & (asked <= last)
-            f0[inside] = self._resampled(asked[inside])
-        return f0
-
-    def _resampled(self, asked: NDArray[np.float64]) -> NDArray[np.float64]:
-        # The extra time after the end keeps mir_eval from taking grids that differ by less than a hundred-thousandth
-        # for the same grid and from stretching the last frame up to the last time asked for.
-        after_the_end = 2.0 * abs(self.times[-1]) + 1.0
-        voiced_f0 = np.maximum(self.f0, 0.0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # uneven frames are meant: silences are marked, not left out
-            resampled, _ = mir_eval.melody.resample_melody_series(
-                self.times.copy(), voiced_f0, (voiced_f0 > 0).astype(np.float64), np.append(asked, after_the_end)
-            )
-        return np.asarray(resampled[:-1], dtype=np.float64)
-
-
-class MultiF0Series(NamedTuple):
-    """The f0 of several voices, frame by frame.
-
-    Attributes:
-        times: float64 `(frames,)`, s, increasing.
-        f0: float64 `(frames, pitches)`, Hz; what is sounding stands first in its row, in any order, then zeros.
-    """
-
-    times: NDArray[np.float64]
-    f0: NDArray[np.float64]
-
-    @classmethod
-    def from_rows(cls, times: NDArray[np.float64], rows: Sequence[Sequence[float]]) -> MultiF0Series:
-        """The series of frames in which one pitch, several or none sound.
-
-        Args:
-            times: `(frames,)`, s, increasing.
-            rows: for every frame the f0 of what sounds, Hz.
-        """
-        f0 = np.zeros((len(rows), max(map(len, rows), default=0)))
-        for frame, pitches in zip(f0, rows, strict=True):
-            frame[: len(pitches)] = pitches
-        return cls(times, f0)
-
-    def at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """The f0 at other times, as mir_eval compares two multi-f0 series: that of the nearest frame.
-
-        Before the first and after the last frame nothing is known, and nothing sounds.
-
-        Args:
-            times: s, `(frames,)`, in any order.
-
-        Returns:
-            float64 `(frames, pitches)`, Hz, 0 where fewer pitches sound.
-        """
-        asked = np.round(np.asarray(times, dtype=np.float64), TIME_DECIMALS)
-        f0 = np.zeros((asked.size, self.f0.shape[1]))
-        known = np.round(self.times, TIME_DECIMALS)
-        for row, pitches in enumerate(mir_eval.multipitch.resample_multipitch(known, list(self.f0), asked)):
-            f0[row, : len(pitches)] = pitches
-        return f0
 
 
 def read_f0(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series, MultiF0Series
+from datamodules.f0_series import F0Series, MultiF0Series
 
 RECORDING_ID = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 

@@ -24,7 +24,8 @@ from datamodules.corpora.harmonics import FADE_BEGINS, Articulation, Timbre, ren
 from datamodules.corpora.mixing import mix
 from datamodules.corpora.track_lists import splits_of_tracks
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series, check_options
+from datamodules.f0_series import F0Series
+from datamodules.f0_tables import check_options
 
 VERSION = 1  # to be raised whenever the same table and parameters give other audio or another contour
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datamodules.corpora.files import sha256
-from datamodules.f0_tables import F0Series, MultiF0Series, read_f0, read_multi_f0
+from datamodules.f0_series import F0Series, MultiF0Series
+from datamodules.f0_tables import read_f0, read_multi_f0
 
 VERSION = 1  # to be raised whenever the same table is read as another series
 

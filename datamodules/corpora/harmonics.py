@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 
 BLOCK = 4096  # samples; the arrays of one block stay in the processor's cache
 FADE_BEGINS = 0.9  # relative to half the rate, where a harmonic that rises begins to fade; it is silent at 1

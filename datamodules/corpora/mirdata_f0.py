@@ -17,7 +17,8 @@ from datamodules.corpora.f0_files import F0File
 from datamodules.corpora.files import sha256
 from datamodules.corpora.mirdata_layouts import LAYOUTS, Loader
 from datamodules.errors import DataError
-from datamodules.f0_tables import SAME_TIME, F0Series, MultiF0Series
+from datamodules.f0_series import F0Series, MultiF0Series
+from datamodules.f0_tables import SAME_TIME
 
 VERSION = 1  # to be raised whenever the same annotation is converted to another series
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 
 FRAME = 0.002  # s between points of the contour
 SHORTEST_NOTE = 0.06  # s

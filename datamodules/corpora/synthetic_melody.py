@@ -17,7 +17,7 @@ from datamodules.corpora.harmonics import FADE_BEGINS, Articulation, Timbre, ren
 from datamodules.corpora.mixing import mix
 from datamodules.corpora.phrases import Melody, MelodyStyle, draw_melody
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 
 VERSION = 1  # to be raised whenever the same parameters give other audio or another contour
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from datamodules.corpora import Audio, Corpus, Recording
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 from datamodules.index import SplitIndex
 from datamodules.loaders import TrainingLoader
 from datamodules.prepare import prepare

@@ -17,7 +17,8 @@ from architectures import ConstantQTransform, FromAudio, HarmonicConstantQTransf
 from callbacks.tracks import signed_f0
 from datamodules import DataError
 from datamodules.corpora.audio_files import AudioFile
-from datamodules.f0_tables import F0Series, write_f0
+from datamodules.f0_series import F0Series
+from datamodules.f0_tables import write_f0
 from datamodules.preprocess import to_mono_int16
 from experiments.runs import load
 from lightning_modules import MelodyTracker

@@ -9,7 +9,7 @@ import soundfile
 import soxr
 import torch
 
-from architectures import constant_q
+from architectures import filter_banks
 from architectures.constant_q import ConstantQTransform, HarmonicConstantQTransform
 from datamodules import ConstantQ, HarmonicConstantQ
 
@@ -72,10 +72,10 @@ def test_values_are_those_of_librosa_on_recordings(recording, rate, hop, seconds
     assert decibels.max() < largest
 
 
-@pytest.mark.parametrize("samples", [1, 2, 1001, constant_q.BLOCK, 2 * constant_q.BLOCK + 777])
+@pytest.mark.parametrize("samples", [1, 2, 1001, filter_banks.BLOCK, 2 * filter_banks.BLOCK + 777])
 def test_half_the_rate_is_that_of_soxr_also_at_the_ends_and_between_blocks(samples):
     signal = np.random.default_rng(samples).normal(size=samples).astype(np.float32)
-    ours = constant_q._Halving()(torch.from_numpy(signal)[None])[0].numpy()
+    ours = filter_banks._Halving()(torch.from_numpy(signal)[None])[0].numpy()
     theirs = soxr.resample(signal, 2, 1, quality="HQ")
     assert len(ours) == -(-samples // 2)
     np.testing.assert_allclose(ours[: len(theirs)], theirs[: len(ours)], rtol=0, atol=1e-5)
@@ -121,7 +121,7 @@ def test_frames_are_the_same_in_any_chunks(hop, monkeypatch):
     transform = ConstantQTransform(**{**SMALL, "hop": hop}, filter_scales=[0.5, 2.0], top_dbs=[80.0, 60.0])
     audio = torch.randn(1, 12_000, generator=torch.Generator().manual_seed(0))
     whole = transform(audio)
-    monkeypatch.setattr(constant_q, "CHUNK", 7)
+    monkeypatch.setattr(filter_banks, "CHUNK", 7)
     torch.testing.assert_close(transform(audio), whole, rtol=0, atol=2e-5)
 
 
@@ -181,7 +181,7 @@ def test_products_are_exact_inside_and_as_they_were_behind():
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        with constant_q._exact_products():
+        with filter_banks._exact_products():
             assert torch.backends.cuda.matmul.fp32_precision == "ieee"
         with pytest.raises(ValueError, match="samples"):
             ConstantQTransform(**SMALL)(torch.zeros(1, 0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datamodules.corpora.base import Audio, Corpus, Recording
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 from datamodules.prepare import prepare
 from datamodules.recipe import ShardRecipe
 

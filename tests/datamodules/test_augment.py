@@ -25,7 +25,7 @@ from datamodules.augmented import AugmentedReader
 from datamodules.batches import EvaluationSet
 from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series, MultiF0Series
+from datamodules.f0_series import F0Series, MultiF0Series
 from datamodules.index import SplitIndex
 from datamodules.loaders import EvaluationLoader, TrainingLoader
 from datamodules.melody import MelodyData

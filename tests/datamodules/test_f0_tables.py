@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series, read_f0, write_f0
+from datamodules.f0_series import F0Series
+from datamodules.f0_tables import read_f0, write_f0
 
 EMPTY = F0Series(np.zeros(0), np.zeros(0))
 voiced = st.floats(20.0, 5000.0)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.errors import DataError
-from datamodules.f0_tables import MultiF0Series, read_multi_f0
+from datamodules.f0_series import MultiF0Series
+from datamodules.f0_tables import read_multi_f0
 
 
 def table(folder, text):

@@ -20,7 +20,7 @@ from webdataset.gopen import Pipe
 from datamodules.augment import item_seeds
 from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.errors import DataError
-from datamodules.f0_tables import MultiF0Series
+from datamodules.f0_series import MultiF0Series
 from datamodules.index import SplitIndex
 from datamodules.loaders import TrainingLoader
 from datamodules.melody import MelodyData

@@ -8,7 +8,7 @@ import soundfile
 from datamodules.cache import ArrayCache
 from datamodules.corpora.audio_files import AudioFile
 from datamodules.corpora.base import Audio, Recording
-from datamodules.f0_tables import F0Series, MultiF0Series
+from datamodules.f0_series import F0Series, MultiF0Series
 from datamodules.preprocess import Preprocessor, Rejected, frame_count, to_mono_int16
 from datamodules.spectrograms import ConstantQ, HarmonicConstantQ
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series, MultiF0Series
+from datamodules.f0_series import F0Series, MultiF0Series
 from datamodules.index import SplitIndex, describe
 from datamodules.melody import MelodyData
 from datamodules.prepare import prepare

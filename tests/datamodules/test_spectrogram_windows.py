@@ -17,7 +17,7 @@ from datamodules import loaders, reader
 from datamodules.augment import Gain
 from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.errors import DataError
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 from datamodules.index import SplitIndex
 from datamodules.loaders import TrainingLoader, message_windows
 from datamodules.melody import MelodyData

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.corpora.harmonics import Articulation, Timbre, render
-from datamodules.f0_tables import F0Series
+from datamodules.f0_series import F0Series
 
 RATE = 16000
 STEADY = Articulation(attack=0.003, decay=1.0, sustain=1.0)

@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.corpora import MirdataCorpus, MirdataFiles
 from datamodules.errors import DataError
-from datamodules.f0_tables import MultiF0Series, read_f0
+from datamodules.f0_series import MultiF0Series
+from datamodules.f0_tables import read_f0
 from datamodules.index import SplitIndex
 from datamodules.prepare import prepare
 from datamodules.recipe import ShardRecipe

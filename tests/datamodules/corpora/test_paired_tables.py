@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from datamodules.corpora import AudioFolder
 from datamodules.errors import DataError
-from datamodules.f0_tables import MultiF0Series
+from datamodules.f0_series import MultiF0Series
 from datamodules.index import SplitIndex
 from datamodules.prepare import prepare
 from datamodules.recipe import ShardRecipe
