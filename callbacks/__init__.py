@@ -4,6 +4,7 @@ A callback reads only the documented outputs of the steps (`callbacks.tracks.Tra
 """
 
 from callbacks.checkpoints import BestCheckpoint, ResumeCheckpoint
+from callbacks.error_pictures import ErrorPictures
 from callbacks.pianorolls import Pianorolls
 from callbacks.predicted_f0 import PredictedF0
 from callbacks.run_config import RunConfig
@@ -13,6 +14,7 @@ from callbacks.stop_on_signal import StopOnSignal
 
 __all__ = [
     "BestCheckpoint",
+    "ErrorPictures",
     "Pianorolls",
     "PredictedF0",
     "ResumeCheckpoint",

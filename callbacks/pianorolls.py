@@ -1,17 +1,19 @@
 """Pianorolls with salience of a few tracks of every set, as files and in Weights & Biases."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch.distributed
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
+from callbacks.intervals import ValidationInterval
 from callbacks.pictures.pianoroll import pianoroll_with_salience
+from callbacks.processes import gathered
 from callbacks.tracks import Track, TrackCallback, folder_of, signed_f0, stage_of, voicing_threshold
 
 _LEAD_IN = 0.5  # s shown before the first voiced frame
@@ -31,38 +33,52 @@ class Excerpt(NamedTuple):
 
 
 class Pianorolls(TrackCallback):
-    """Draws the first tracks of every set, in the order of their names, whatever the number of processes.
+    """Draws fixed excerpts, and the first other tracks of every set by name, whatever the number of processes.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
     latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<track>`.
 
     Args:
-        tracks: tracks drawn of each set.
+        tracks: tracks drawn of each set, besides those of `excerpts`.
         seconds: length of the excerpt, which starts shortly before the first voiced frame.
         every_n_validations: draw at the first and then every n-th validation of a fit.
+        excerpts: start and end, s, by the name of the track; drawn in every set that has it.
+
+    Raises:
+        ValueError: an argument that cannot be.
     """
 
-    def __init__(self, tracks: int = 2, seconds: float = 20.0, every_n_validations: int = 1) -> None:
-        if tracks < 0 or seconds <= 0 or every_n_validations < 1:
-            raise ValueError(f"cannot draw {tracks=} of {seconds=} at {every_n_validations=}")
+    def __init__(
+        self,
+        tracks: int = 2,
+        seconds: float = 20.0,
+        every_n_validations: int = 1,
+        excerpts: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        if tracks < 0 or seconds <= 0:
+            raise ValueError(f"cannot draw {tracks=} of {seconds=}")
         self.tracks = tracks
         self.seconds = seconds
-        self.every_n_validations = every_n_validations
-        self._validations = 0
+        self.excerpts = dict(excerpts or {})
+        for name, (start, end) in self.excerpts.items():
+            if not 0 <= start < end:
+                raise ValueError(f"excerpts: {name}: from {start} s to {end} s; the start must come before the end")
+        self._interval = ValidationInterval(every_n_validations)
         self._drawing = True
+        self._fixed: dict[tuple[str, str], Excerpt] = {}
         self._candidates: dict[str, dict[str, Excerpt]] = {}
 
     def begin(self, trainer: Trainer) -> None:
         """Decide whether this pass is drawn."""
-        self._candidates.clear()
-        self._drawing = True
-        if trainer.state.fn == TrainerFn.FITTING:
-            self._drawing = self._validations % self.every_n_validations == 0
-            self._validations += 1
+        self._forget()
+        self._drawing = self._interval.due(trainer)
 
     def collect(self, trainer: Trainer, track: Track) -> None:
-        """Keep an excerpt of the tracks that may still be among the first: few, because salience is large."""
+        """Keep fixed excerpts, and those of tracks that may still be among the first: few, as salience is large."""
         if not self._drawing:
+            return
+        if track["track"] in self.excerpts:
+            self._fixed[track["dataset"], track["track"]] = part_of(track, *self.excerpts[track["track"]])
             return
         candidates = self._candidates.setdefault(track["dataset"], {})
         if len(candidates) < self.tracks or track["track"] < max(candidates, default=""):
@@ -74,14 +90,23 @@ class Pianorolls(TrackCallback):
         """Draw on the process that has the track, then log everything from one process."""
         if not self._drawing:
             return
-        mine = [(dataset, name) for dataset, names in self._candidates.items() for name in names]
-        chosen = _first_of_each(_gathered(mine), self.tracks)
+        mine = {(dataset, name): part for dataset, parts in self._candidates.items() for name, part in parts.items()}
+        fixed = {track for tracks in gathered(list(self._fixed)) for track in tracks}
+        chosen = fixed | _first_of_each([track for tracks in gathered(list(mine)) for track in tracks], self.tracks)
+        mine |= self._fixed
         for dataset, name in sorted(chosen.intersection(mine)):
-            _draw(trainer, dataset, name, self._candidates[dataset][name])
-        self._candidates.clear()
+            _draw(trainer, dataset, name, mine[dataset, name])
+        self._forget()
         trainer.strategy.barrier("Pianorolls")
         if trainer.is_global_zero:
             _log(trainer, sorted(chosen))
+        missing = sorted(set(self.excerpts).difference(name for _, name in fixed))
+        if missing:
+            rank_zero_warn(f"Pianorolls: excerpts: no set has a track named {', '.join(missing)}")
+
+    def _forget(self) -> None:
+        self._fixed.clear()
+        self._candidates.clear()
 
 
 def excerpt(track: Track, seconds: float) -> Excerpt:
@@ -94,12 +119,18 @@ def excerpt(track: Track, seconds: float) -> Excerpt:
     if not voiced.any():
         voiced = confidence > 0.5 * confidence.max(initial=0.0)
     start = times[np.argmax(voiced)] - _LEAD_IN if len(times) else 0.0
-    part = slice(*np.searchsorted(times, [start, start + seconds]))
+    return part_of(track, start, start + seconds)
+
+
+def part_of(track: Track, start: float, end: float) -> Excerpt:
+    """The frames of a track from `start` to before `end`, s, copied, because a view would keep the whole track."""
+    reference = track["reference"]
+    part = slice(*np.searchsorted(track["times"], [start, end]))
     return Excerpt(
-        times[part].copy(),
+        track["times"][part].copy(),
         None if reference is None else reference[part].copy(),
         track["pitch"][part].copy(),
-        confidence[part].copy(),
+        track["confidence"][part].copy(),
         track["salience"][part].copy(),
         track["notes"],
         track.get("threshold"),
@@ -109,14 +140,6 @@ def excerpt(track: Track, seconds: float) -> Excerpt:
 def _first_of_each(tracks: list[tuple[str, str]], count: int) -> set[tuple[str, str]]:
     datasets = {dataset for dataset, _ in tracks}
     return {track for dataset in datasets for track in sorted(t for t in tracks if t[0] == dataset)[:count]}
-
-
-def _gathered(mine: list[Any]) -> list[Any]:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return mine
-    everyone: list[list[Any]] = [[]] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(everyone, mine)
-    return [track for tracks in everyone for track in tracks]
 
 
 def _picture(trainer: Trainer, dataset: str, name: str) -> Path:

@@ -1,6 +1,35 @@
 """Pictures: pure functions from arrays to matplotlib figures, without state and without a screen."""
 
+from callbacks.pictures.comparison import Spectrogram, compare_methods
+from callbacks.pictures.confusion import confusion_matrix, count_confusions
+from callbacks.pictures.error_histogram import count_errors, error_histogram
+from callbacks.pictures.filters import first_layer_filters
+from callbacks.pictures.note_accuracy import count_correct, note_accuracy, wilson_interval
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
-from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.results import box_plots, heat_map, line_plot
+from callbacks.pictures.salience import draw_salience, stacked_saliences
+from callbacks.pictures.targets import Target, target_vectors
 
-__all__ = ["FrameClass", "classify_frames", "draw_pianoroll", "draw_salience", "pianoroll_with_salience"]
+__all__ = [
+    "FrameClass",
+    "Spectrogram",
+    "Target",
+    "box_plots",
+    "classify_frames",
+    "compare_methods",
+    "confusion_matrix",
+    "count_confusions",
+    "count_correct",
+    "count_errors",
+    "draw_pianoroll",
+    "draw_salience",
+    "error_histogram",
+    "first_layer_filters",
+    "heat_map",
+    "line_plot",
+    "note_accuracy",
+    "pianoroll_with_salience",
+    "stacked_saliences",
+    "target_vectors",
+    "wilson_interval",
+]

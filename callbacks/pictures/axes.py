@@ -3,6 +3,7 @@
 import math
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 # Which notes are named, up to which range in semitones: neighbours a semitone apart need much room.
@@ -17,6 +18,33 @@ def note_name(note: int) -> str:
 def name_notes(axes: Axes, lowest: float, highest: float) -> None:
     """Limit the y axis to a range of MIDI notes and name as many as fit: all naturals, or C, E and G, or fewer."""
     axes.set_ylim(lowest, highest)
+    axes.set_yticks(*_named(lowest, highest))
+
+
+def name_notes_along_x(axes: Axes, lowest: float, highest: float) -> None:
+    """Limit the x axis to a range of MIDI notes and name them as `name_notes` does."""
+    axes.set_xlim(lowest, highest)
+    axes.set_xticks(*_named(lowest, highest))
+
+
+def count_along_y(axes: Axes) -> None:
+    """Let the y axis begin at 0 and number it by whole frames, thousands apart."""
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: thousands(round(value))))
+
+
+def thousands(count: int) -> str:
+    """A count with a narrow gap between thousands."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def say_empty(axes: Axes, what: str) -> None:
+    """Say in the middle of empty axes what is missing."""
+    axes.text(0.5, 0.5, what, transform=axes.transAxes, ha="center", va="center", color="0.4")
+
+
+def _named(lowest: float, highest: float) -> tuple[list[int], list[str]]:
     pitch_classes = next(classes for span, classes in _NAMED if highest - lowest <= span)
     notes = [note for note in range(math.ceil(lowest), math.floor(highest) + 1) if note % 12 in pitch_classes]
-    axes.set_yticks(notes, [note_name(note) for note in notes])
+    return notes, [note_name(note) for note in notes]

@@ -1,17 +1,20 @@
 """The pianoroll: estimated against true pitch, frame by frame, coloured by what went right or wrong."""
 
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from callbacks.pictures import colours
 from callbacks.pictures.axes import name_notes
+from callbacks.pictures.notes import TOLERANCE, hz_to_notes, paired_f0
 from callbacks.pictures.salience import draw_salience
 
-_TOLERANCE = 0.5  # semitones; less than this is correct, as in mir_eval
 _SMALLEST_SPAN = 12.0  # semitones
 _MARGIN = 1.5  # semitones above and below what is drawn
 
@@ -36,20 +39,21 @@ class _Style(NamedTuple):
     size: float
 
 
-# The palette of Okabe and Ito ("Color Universal Design", 2008), which the colour-blind can tell apart; pale and small
-# is what the estimate itself holds for unvoiced.
+# Pale and small is what the estimate itself holds for unvoiced. No two colours are near each other, also as they look
+# to the colour-blind (Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision
+# deficiency", 2009).
 _STYLES = {
-    FrameClass.UNVOICED: _Style("both unvoiced (guess)", "#A6CBE3", 1.8),
-    FrameClass.MISSED_WRONG: _Style("missed, wrong guess", "#F0B48C", 2.4),
-    FrameClass.MISSED_OCTAVE: _Style("missed, octave guess", "#F3DB9E", 2.4),
-    FrameClass.MISSED_CORRECT: _Style("missed, right guess", "#8FD6C0", 2.4),
+    FrameClass.UNVOICED: _Style("both unvoiced (guess)", "#A6ADEF", 1.8),
+    FrameClass.MISSED_WRONG: _Style("missed, wrong guess", "#DEA6B9", 2.4),
+    FrameClass.MISSED_OCTAVE: _Style("missed, octave guess", "#E9DC6B", 2.4),
+    FrameClass.MISSED_CORRECT: _Style("missed, right guess", "#91EEB7", 2.4),
     FrameClass.FALSE_ALARM: _Style("false alarm", "#8E4585", 3.2),
-    FrameClass.WRONG: _Style("wrong pitch", "#CC3311", 3.2),
-    FrameClass.OCTAVE: _Style("octave error", "#F0A500", 3.2),
-    FrameClass.CORRECT: _Style("correct pitch", "#00A97C", 3.2),
+    FrameClass.WRONG: _Style("wrong pitch", colours.WRONG, 3.2),
+    FrameClass.OCTAVE: _Style("octave error", colours.OCTAVE, 3.2),
+    FrameClass.CORRECT: _Style("correct pitch", colours.CORRECT, 3.2),
 }
-_REFERENCE = _Style("reference", "#161925", 5.5)
-_UNJUDGED = {False: _Style("unvoiced (guess)", "#A6CBE3", 1.8), True: _Style("voiced", "#0072B2", 3.2)}
+_REFERENCE = _Style("reference", colours.REFERENCE, 5.5)
+_UNJUDGED = {False: _Style("unvoiced (guess)", "#A6ADEF", 1.8), True: _Style("voiced", "#0072B2", 3.2)}
 
 
 def classify_frames(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int8]:
@@ -61,19 +65,53 @@ def classify_frames(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int
 
     Returns:
         int8 `(frames,)`, values of `FrameClass`. An octave error is any number of whole octaves off.
+
+    Raises:
+        ValueError: the two series do not share their frames, or are not finite.
     """
-    reference, estimate = np.asarray(reference, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
-    true, guessed, voiced = reference > 0, estimate != 0, estimate > 0
-    distance = np.zeros(reference.shape)
+    truth, guess = paired_f0(reference, estimate)
+    true, guessed, voiced = truth > 0, guess != 0, guess > 0
+    distance = np.zeros(truth.shape)
     both = true & guessed
-    distance[both] = np.abs(12 * np.log2(np.abs(estimate[both]) / reference[both]))
-    correct = distance < _TOLERANCE
-    octave = np.abs(distance - 12 * np.round(distance / 12)) < _TOLERANCE
+    distance[both] = np.abs(hz_to_notes(guess[both]) - hz_to_notes(truth[both]))
+    correct = distance < TOLERANCE
+    octave = np.abs(distance - 12 * np.round(distance / 12)) < TOLERANCE
     pitch = np.where(correct, FrameClass.CORRECT, np.where(octave, FrameClass.OCTAVE, FrameClass.WRONG))
     missed = pitch + (FrameClass.MISSED_CORRECT - FrameClass.CORRECT)
     of_true = np.where(voiced, pitch, missed)
     of_silence = np.where(voiced, FrameClass.FALSE_ALARM, FrameClass.UNVOICED)
     return np.where(guessed, np.where(true, of_true, of_silence), FrameClass.NO_ESTIMATE).astype(np.int8)
+
+
+def scores_line(reference: ArrayLike, estimate: ArrayLike) -> str:
+    """The figures of `mir_eval.melody` for frames on one grid, in one line; a dash where one is undefined.
+
+    Args:
+        reference: `(frames,)`, Hz, 0 or less where unvoiced.
+        estimate: `(frames,)`, Hz, negative where unvoiced with a guess, 0 where there is no guess.
+
+    Returns:
+        Overall, raw pitch and raw chroma accuracy, voicing recall, false alarm and accuracy.
+    """
+    classes = classify_frames(reference, estimate)
+    number = np.bincount(classes, minlength=len(FrameClass))
+    voiced = int((np.asarray(reference) > 0).sum())
+    unvoiced = len(classes) - voiced
+    correct, recalled = number[FrameClass.CORRECT], number[[FrameClass.CORRECT, FrameClass.OCTAVE, FrameClass.WRONG]]
+    right_pitch = correct + number[FrameClass.MISSED_CORRECT]
+    right_chroma = right_pitch + number[FrameClass.OCTAVE] + number[FrameClass.MISSED_OCTAVE]
+    rejected = unvoiced - number[FrameClass.FALSE_ALARM]
+    shares = {
+        "OA": (correct + rejected, len(classes)),
+        "RPA": (right_pitch, voiced),
+        "RCA": (right_chroma, voiced),
+        "VR": (recalled.sum(), voiced),
+        "VFA": (number[FrameClass.FALSE_ALARM], unvoiced),
+        "VA": (recalled.sum() + rejected, len(classes)),
+    }
+    return "   ".join(
+        f"{name} {part / whole:.3f}" if whole else f"{name} \N{EN DASH}" for name, (part, whole) in shares.items()
+    )
 
 
 def draw_pianoroll(axes: Axes, times: ArrayLike, reference: ArrayLike | None, estimate: ArrayLike) -> None:
@@ -88,24 +126,59 @@ def draw_pianoroll(axes: Axes, times: ArrayLike, reference: ArrayLike | None, es
         reference: `(frames,)`, Hz, 0 where unvoiced; None where the truth is unknown.
         estimate: `(frames,)`, Hz, negative where unvoiced.
     """
-    times, estimate = np.asarray(times, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
+    draw_frames(axes, times, reference, estimate)
+    f0 = np.asarray(estimate, dtype=np.float64)
+    shown = f0[f0 > 0]
+    if reference is not None:
+        truth = np.asarray(reference, dtype=np.float64)
+        shown = np.concatenate([truth[truth > 0], shown])
+    name_notes(axes, *_range(hz_to_notes(shown if len(shown) else f0[f0 != 0])))
+    axes.set_xlabel("time (s)")
+    add_legend(axes, [axes])
+
+
+def draw_frames(axes: Axes, times: ArrayLike, reference: ArrayLike | None, estimate: ArrayLike) -> None:
+    """Draw the reference in black and the estimate on it, without a legend and without limits.
+
+    Args:
+        axes: where to draw.
+        times: `(frames,)`, s.
+        reference: `(frames,)`, Hz, 0 where unvoiced; None where the truth is unknown.
+        estimate: `(frames,)`, Hz, negative where unvoiced.
+    """
+    seconds, f0 = np.asarray(times, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
     if reference is None:
-        layers = [(style, (estimate > 0) if voiced else (estimate < 0)) for voiced, style in _UNJUDGED.items()]
-        shown = estimate[estimate > 0]
+        layers = [(style, (f0 > 0) if voiced else (f0 < 0)) for voiced, style in _UNJUDGED.items()]
     else:
         truth = np.asarray(reference, dtype=np.float64)
-        classes = classify_frames(truth, estimate)
+        classes = classify_frames(truth, f0)
         layers = [(style, classes == frame_class) for frame_class, style in _STYLES.items()]
-        _draw_frames(axes, _REFERENCE, times, truth, truth > 0)
-        shown = np.concatenate([truth[truth > 0], estimate[estimate > 0]])
+        _draw_layer(axes, _REFERENCE, seconds, truth, truth > 0)
     for style, frames in layers:
-        _draw_frames(axes, style, times, estimate, frames)
-    name_notes(axes, *_range(_notes(shown if len(shown) else estimate[estimate != 0])))
-    axes.set_xlabel("time (s)")
+        _draw_layer(axes, style, seconds, f0, frames)
     axes.set_ylabel("pitch")
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
-    _add_legend(axes)
+
+
+def add_legend(axes: Axes, drawn: Sequence[Axes]) -> None:
+    """Put one legend right of `axes`, of what `draw_frames` drew in any of several axes.
+
+    It names the reference first, then the estimates from right to wrong.
+    """
+    handles: dict[str, Artist] = {}
+    for each in drawn:
+        artists, names = each.get_legend_handles_labels()
+        handles.update(zip(names, artists, strict=True))
+    styles = [_REFERENCE, *reversed(_STYLES.values()), *reversed(_UNJUDGED.values())]
+    labels = [style.label for style in styles if style.label in handles]
+    if not labels:
+        return
+    legend = axes.legend(
+        [handles[label] for label in labels], labels, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
+    )
+    for line in legend.get_lines():
+        line.set_markersize(7.0)
 
 
 def pianoroll_with_salience(
@@ -124,7 +197,7 @@ def pianoroll_with_salience(
         estimate: `(frames,)`, Hz, negative where unvoiced.
         notes: `(bins,)`, MIDI note of each bin.
         salience: `(frames, bins)`, 0 to 1.
-        title: shown above, as it is.
+        title: shown above, as it is; beside it stand the scores of these frames, if the truth is known.
 
     Returns:
         A figure that belongs to no window; save it with `savefig`.
@@ -135,6 +208,8 @@ def pianoroll_with_salience(
     draw_pianoroll(upper, times, reference, estimate)
     upper.set_xlabel("")
     upper.set_title(title, loc="left", parse_math=False)
+    if reference is not None:
+        upper.set_title(scores_line(reference, estimate), loc="right", fontsize="small")
     image = draw_salience(lower, times, notes, salience)
     figure.colorbar(image, cax=lower.inset_axes((1.015, 0.0, 0.012, 1.0)), label="salience")
     if len(times):
@@ -143,23 +218,19 @@ def pianoroll_with_salience(
     return figure
 
 
-def _notes(f0: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(69 + 12 * np.log2(np.abs(f0) / 440.0), dtype=np.float64)
-
-
 def _range(notes: NDArray[np.float64]) -> tuple[float, float]:
     lowest, highest = (notes.min(), notes.max()) if len(notes) else (60.0, 60.0)
     widening = max(_MARGIN, (_SMALLEST_SPAN - (highest - lowest)) / 2)
     return float(lowest - widening), float(highest + widening)
 
 
-def _draw_frames(
+def _draw_layer(
     axes: Axes, style: _Style, times: NDArray[np.float64], f0: NDArray[np.float64], frames: NDArray[np.bool_]
 ) -> None:
     if frames.any():
         axes.plot(
             times[frames],
-            _notes(f0[frames]),
+            hz_to_notes(f0[frames]),
             linestyle="none",
             marker="o",
             markersize=style.size,
@@ -167,20 +238,3 @@ def _draw_frames(
             color=style.colour,
             label=style.label,
         )
-
-
-def _add_legend(axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        # What is drawn last is the most important: the reference first, then the estimates from right to wrong.
-        order = [labels.index(_REFERENCE.label)] if _REFERENCE.label in labels else []
-        order += [i for i in reversed(range(len(labels))) if i not in order]
-        legend = axes.legend(
-            [handles[i] for i in order],
-            [labels[i] for i in order],
-            loc="upper left",
-            bbox_to_anchor=(1.0, 1.0),
-            frameon=False,
-        )
-        for line in legend.get_lines():
-            line.set_markersize(7.0)

@@ -3,6 +3,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from jsonargparse import ArgumentParser
 from lightning.pytorch.loggers import WandbLogger
 
 from callbacks import Pianorolls, run_folder
@@ -29,6 +30,48 @@ def test_not_every_validation_is_drawn(made_trainer, toy_tracker, monkeypatch):
     monkeypatch.setattr("callbacks.pianorolls._draw", lambda trainer, *_: drawn.append(trainer.global_step))
     made_trainer(pictures=Pianorolls(tracks=1, every_n_validations=2), max_epochs=4).fit(toy_tracker())
     assert drawn == [4, 12]
+
+
+def test_fixed_excerpts_are_drawn_besides_the_first_tracks(made_trainer, toy_tracker, monkeypatch):
+    drawn = {}
+
+    def draw(trainer, dataset, name, part):
+        drawn[name] = part.times[0], part.times[-1]
+
+    monkeypatch.setattr("callbacks.pianorolls._draw", draw)
+    pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"a": (1.0, 1.5), "d": (3.0, 60.0)})
+    made_trainer(pictures=pianorolls).validate(toy_tracker())
+    assert set(drawn) == {"a", "b", "d"}
+    assert drawn["a"] == pytest.approx((1.0, 1.49))
+    assert drawn["d"] == pytest.approx((3.0, 3.99))
+
+
+def test_an_excerpt_of_a_track_that_is_in_no_set_is_named(made_trainer, toy_tracker):
+    trainer = made_trainer(pictures=Pianorolls(tracks=0, excerpts={"a": (0, 1), "absent": (0, 1)}))
+    with pytest.warns(UserWarning, match="excerpts: no set has a track named absent"):
+        trainer.validate(toy_tracker())
+    assert pictures(run_folder(trainer)) == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"tracks": -1}, "tracks=-1"),
+        ({"every_n_validations": 0}, "every_n_validations: 0"),
+        ({"excerpts": {"a": (2.0, 1.0)}}, r"excerpts: a: from 2.0 s to 1.0 s"),
+        ({"excerpts": {"a": (-1.0, 1.0)}}, r"excerpts: a: from -1.0 s"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_by_name(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        Pianorolls(**wrong)
+
+
+def test_excerpts_are_lists_in_yaml():
+    parser = ArgumentParser()
+    parser.add_class_arguments(Pianorolls, "pianorolls")
+    made = parser.instantiate_classes(parser.parse_string("pianorolls: {excerpts: {a: [1, 2.5]}}")).pianorolls
+    assert made.excerpts == {"a": (1.0, 2.5)}
 
 
 def test_no_more_candidates_are_kept_than_drawn(made_trainer, track):

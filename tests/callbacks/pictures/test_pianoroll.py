@@ -1,12 +1,15 @@
 import time
 from io import BytesIO
 
+import mir_eval
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from callbacks.pictures import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.axes import note_name
+from callbacks.pictures.pianoroll import scores_line
 
 SEMITONE = 2 ** (1 / 12)
 NOTES = np.linspace(36, 84, 241)
@@ -47,6 +50,66 @@ def test_the_legend_names_what_occurs_and_the_axis_spans_the_voiced_notes():
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[0] == "A4" and "C5" in labels and labels[-1] == "A5"
     assert axes.get_xlabel() == "time (s)"
+
+
+# Linear RGB as seen without one of the three kinds of cones: Machado, Oliveira, Fernandes 2009, table of severity 1.
+SEEN = {
+    "all cones": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+RGB_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.180437], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503]]
+)
+
+
+def lab(colour, seen):
+    """CIE L*a*b*, in which a distance of 2.3 is just noticeable."""
+    encoded = np.array(to_rgb(colour))
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    xyz = RGB_TO_XYZ @ np.clip(np.asarray(seen) @ linear, 0, 1) / RGB_TO_XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("seen", SEEN.values(), ids=SEEN)
+def test_the_colour_blind_can_tell_the_nine_classes_apart(seen):
+    axes = Figure().subplots()
+    reference = [220.0] * 6 + [0.0] * 2
+    draw_pianoroll(axes, np.arange(8), reference, [220.0, 440.0, 300.0, -220.0, -440.0, -300.0, 220.0, -220.0])
+    assert len(axes.lines) == 9
+    colours = [lab(line.get_color(), seen) for line in axes.lines]
+    apart = [np.linalg.norm(one - other) for index, one in enumerate(colours) for other in colours[:index]]
+    assert min(apart) > 15
+
+
+def test_the_scores_are_those_of_mir_eval():
+    rng = np.random.default_rng(0)
+    times = np.arange(500) * 0.01
+    reference = np.where(rng.random(500) < 0.7, rng.uniform(100, 400, 500), 0.0)
+    pitch = np.where(reference > 0, reference, 200) * 2 ** (rng.choice([0, 0.02, 0.3, 1, -1, 1.5], 500))
+    estimate = np.where(rng.random(500) < 0.6, pitch, -pitch)
+    expected = mir_eval.melody.evaluate(times, reference, times, estimate)
+    scores = dict(part.split(" ") for part in scores_line(reference, estimate).split("   "))
+    names = {
+        "OA": "Overall Accuracy",
+        "RPA": "Raw Pitch Accuracy",
+        "RCA": "Raw Chroma Accuracy",
+        "VR": "Voicing Recall",
+        "VFA": "Voicing False Alarm",
+    }
+    assert {name: scores[name] for name in names} == {name: f"{expected[full]:.3f}" for name, full in names.items()}
+    assert scores["VA"] == f"{np.mean((reference > 0) == (estimate > 0)):.3f}"
+
+
+def test_undefined_scores_are_dashes():
+    assert scores_line([0.0], [-220.0]) == "OA 1.000   RPA –   RCA –   VR –   VFA 0.000   VA 1.000"  # noqa: RUF001
+
+
+def test_a_picture_without_a_reference_has_no_scores():
+    assert picture(10, reference=False).axes[0].get_title(loc="right") == ""
+    assert picture(10).axes[0].get_title(loc="right").startswith("OA 1.000")
 
 
 def test_notes_have_their_usual_names():

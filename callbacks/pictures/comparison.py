@@ -1,0 +1,106 @@
+"""Several methods on one recording, below each other."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from callbacks.pictures.axes import name_notes, say_empty
+from callbacks.pictures.notes import hz_to_notes
+from callbacks.pictures.pianoroll import add_legend, draw_frames, scores_line
+from callbacks.pictures.salience import cell_edges
+
+_MARGIN = 13  # semitones around the reference: errors of an octave are seen, wild guesses do not shrink the rest
+_NOTES_WHEN_EMPTY = (48.0, 72.0)
+_RANGE = 60.0  # dB shown below the loudest
+
+
+class Spectrogram(NamedTuple):
+    """A constant-Q transform.
+
+    Attributes:
+        times: `(frames,)`, s, increasing.
+        notes: `(bins,)`, MIDI notes, increasing.
+        decibels: `(frames, bins)`.
+    """
+
+    times: ArrayLike
+    notes: ArrayLike
+    decibels: ArrayLike
+
+
+def compare_methods(
+    times: ArrayLike,
+    reference: ArrayLike,
+    estimates: Mapping[str, ArrayLike],
+    title: str,
+    spectrogram: Spectrogram | None = None,
+) -> Figure:
+    """Draw a pianoroll and the scores of every method on the same axes, and a spectrogram below them.
+
+    Pitch spans 13 semitones on each side of the reference.
+
+    Args:
+        times: `(frames,)`, s.
+        reference: `(frames,)`, Hz, 0 where unvoiced.
+        estimates: `(frames,)`, Hz, negative where unvoiced, by the name of the method.
+        title: shown above, as it is.
+        spectrogram: drawn below, on axes of the same limits.
+
+    Returns:
+        A figure that belongs to no window; save it with `savefig`.
+
+    Raises:
+        ValueError: an estimate does not share the frames of the reference, or something is not finite.
+    """
+    seconds, truth = np.asarray(times, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    # Without a method the reference still has a pianoroll of its own.
+    drawn = dict(estimates) or {"reference": np.zeros(truth.shape)}
+    rows = len(drawn) + (spectrogram is not None)
+    figure = Figure(figsize=(12.0, 0.8 + 2.4 * rows), layout="constrained")
+    stacked = figure.subplots(rows, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    pianorolls = list(stacked[: len(drawn)])
+    for axes, (name, estimate) in zip(pianorolls, drawn.items(), strict=True):
+        draw_frames(axes, seconds, truth, estimate)
+        axes.set_title(name, loc="left", fontsize="medium", parse_math=False)
+        axes.set_title(scores_line(truth, estimate), loc="right", fontsize="small")
+    add_legend(pianorolls[0], pianorolls)
+    if spectrogram is not None:
+        _draw_spectrogram(stacked[-1], spectrogram)
+    name_notes(stacked[0], *_around(truth))
+    if len(seconds):
+        step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.01
+        stacked[0].set_xlim(seconds[0] - step / 2, seconds[-1] + step / 2)
+    else:
+        say_empty(stacked[0], "no frame")
+    stacked[-1].set_xlabel("time (s)")
+    figure.suptitle(title, x=0.01, ha="left", parse_math=False)
+    return figure
+
+
+def _around(reference: NDArray[np.float64]) -> tuple[float, float]:
+    notes = hz_to_notes(reference[reference > 0])
+    if not len(notes):
+        return _NOTES_WHEN_EMPTY
+    return float(notes.min()) - _MARGIN, float(notes.max()) + _MARGIN
+
+
+def _draw_spectrogram(axes: Axes, spectrogram: Spectrogram) -> None:
+    values = np.asarray(spectrogram.decibels, dtype=np.float32).T
+    axes.set_title("constant-Q spectrogram", loc="left", fontsize="medium")
+    axes.set_ylabel("pitch")
+    if not values.size:
+        return
+    loudest = float(values.max())
+    image = axes.pcolorfast(
+        cell_edges(np.asarray(spectrogram.times, dtype=np.float64), alone=0.01),
+        cell_edges(np.asarray(spectrogram.notes, dtype=np.float64), alone=1.0),
+        values,
+        cmap="cubehelix",
+        vmin=loudest - _RANGE,
+        vmax=loudest,
+    )
+    axes.figure.colorbar(image, cax=axes.inset_axes((1.015, 0.0, 0.012, 1.0)), label="level (dB)")

@@ -1,0 +1,95 @@
+"""How often each note is right."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from callbacks.pictures import colours
+from callbacks.pictures.axes import count_along_y, name_notes_along_x, say_empty
+from callbacks.pictures.notes import MIDI_NOTES, TOLERANCE, hz_to_notes, nearest_notes, paired_f0
+
+_Z = 1.959964  # 95 % of a normal distribution lie within this many standard deviations
+_NOTES_WHEN_EMPTY = (48, 72)
+
+
+def count_correct(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int64]:
+    """Count voiced and correct frames of every note of the reference, rounded to the nearest.
+
+    Correct is what raw pitch accuracy counts: within half a semitone, whatever the sign of the estimate. A frame
+    without an estimate is wrong.
+
+    Args:
+        reference: `(frames,)`, Hz, 0 or less where unvoiced.
+        estimate: `(frames,)`, Hz, negative where unvoiced with a guess, 0 where there is no guess.
+
+    Returns:
+        int64 `(2, 128)`: frames that are correct, and all voiced frames, of each MIDI note. Counts of several tracks
+        may be added.
+
+    Raises:
+        ValueError: the two series do not share their frames, or are not finite.
+    """
+    true, guess = paired_f0(reference, estimate)
+    voiced = true > 0
+    true, guess = hz_to_notes(true[voiced]), guess[voiced]
+    correct = guess != 0
+    correct[correct] = np.abs(hz_to_notes(guess[correct]) - true[correct]) < TOLERANCE
+    notes = nearest_notes(true)
+    return np.stack([np.bincount(notes[kept], minlength=MIDI_NOTES) for kept in (correct, slice(None))])
+
+
+def note_accuracy(counts: ArrayLike, title: str) -> Figure:
+    """Draw the share of correct frames of every note above the number of its frames.
+
+    The intervals are Wilson's of 95 % ("Probable inference, the law of succession, and statistical inference", 1927).
+    They take frames for independent; neighbouring frames are not, so that the truth is less certain still.
+
+    Args:
+        counts: `(2, 128)`, from `count_correct`.
+        title: shown above, as it is.
+
+    Returns:
+        A figure that belongs to no window; save it with `savefig`.
+    """
+    correct, frames = np.asarray(counts)
+    notes = np.flatnonzero(frames)
+    share = correct[notes] / frames[notes]
+    figure = Figure(figsize=(9.0, 6.0), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.bar(notes, share, width=0.85, color=colours.CORRECT)
+    low, high = wilson_interval(correct[notes], frames[notes])
+    upper.errorbar(
+        notes, share, yerr=np.clip([share - low, high - share], 0, None), fmt="none", ecolor="0.2", elinewidth=1.0
+    )
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("share of correct frames")
+    upper.set_title(title, loc="left", parse_math=False)
+    lower.bar(notes, frames[notes], width=0.85, color="0.6")
+    count_along_y(lower)
+    lower.set_ylabel("frames")
+    lower.set_xlabel("note of the reference")
+    lowest, highest = (notes[0], notes[-1]) if len(notes) else _NOTES_WHEN_EMPTY
+    name_notes_along_x(lower, lowest - 0.75, highest + 0.75)
+    for axes in (upper, lower):
+        axes.grid(axis="y", color="0.9", linewidth=0.6)
+        axes.set_axisbelow(True)
+    if not len(notes):
+        lower.set_ylim(0, 1)
+        say_empty(upper, "no voiced frame")
+    return figure
+
+
+def wilson_interval(correct: ArrayLike, frames: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The interval that holds the true share in 95 % of cases, if frames were independent.
+
+    Args:
+        correct: `(notes,)`, counts.
+        frames: `(notes,)`, counts, none of them 0.
+
+    Returns:
+        Lower and upper bounds, `(notes,)` each, 0 to 1.
+    """
+    share, count = np.asarray(correct) / np.asarray(frames), np.asarray(frames, dtype=np.float64)
+    centre = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    spread = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return centre - spread, centre + spread

@@ -1,0 +1,56 @@
+"""Frames as the pictures of errors see them: notes on the MIDI scale, and what counts as right."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+TOLERANCE = 0.5  # semitones; less than this is correct, as in mir_eval
+MIDI_NOTES = 128
+
+
+def hz_to_notes(f0: ArrayLike) -> NDArray[np.float64]:
+    """MIDI notes, 69 at 440 Hz, of frequencies in Hz, whose sign does not matter; none may be 0."""
+    return np.asarray(69 + 12 * np.log2(np.abs(f0) / 440.0), dtype=np.float64)
+
+
+def paired_f0(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two series on the same frames, in float64.
+
+    Args:
+        reference: `(frames,)`, Hz.
+        estimate: `(frames,)`, Hz.
+
+    Raises:
+        ValueError: they are not of one length, or hold something that is not finite.
+    """
+    true, guess = np.asarray(reference, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
+    if true.ndim != 1 or true.shape != guess.shape:
+        raise ValueError(f"reference of shape {true.shape} and estimate of shape {guess.shape} must share their frames")
+    if not (np.isfinite(true).all() and np.isfinite(guess).all()):
+        raise ValueError("reference or estimate is not finite in some frame; 0 says that there is no pitch")
+    return true, guess
+
+
+def paired_notes(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """MIDI notes of reference and estimate where both have a pitch.
+
+    As in raw pitch accuracy, a frame counts where the reference is voiced and the estimate holds a pitch, also one that
+    it calls unvoiced (negative). Give 0 in place of such guesses to leave them out.
+
+    Args:
+        reference: `(frames,)`, Hz, 0 or less where unvoiced.
+        estimate: `(frames,)`, Hz, negative where unvoiced with a guess, 0 where there is no guess.
+
+    Returns:
+        Two arrays `(counted frames,)`.
+
+    Raises:
+        ValueError: see `paired_f0`.
+    """
+    true, guess = paired_f0(reference, estimate)
+    both = (true > 0) & (guess != 0)
+    return hz_to_notes(true[both]), hz_to_notes(guess[both])
+
+
+def nearest_notes(notes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The MIDI note nearest to each; what lies beyond 0 ... 127 becomes the outermost note."""
+    return np.clip(np.rint(notes), 0, MIDI_NOTES - 1).astype(np.int64)

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+
+from callbacks.pictures import Spectrogram, compare_methods, stacked_saliences
+
+TIMES = np.arange(4) * 0.1
+REFERENCE = np.array([440.0, 440.0, 440.0, 0.0])
+RIGHT, OCTAVE_UP = REFERENCE, np.array([880.0, 440.0, -880.0, 3000.0])
+NOTES = np.arange(40.0, 90.0)
+
+
+def lines(axes):
+    return {line.get_label(): line.get_xydata() for line in axes.lines}
+
+
+def test_every_method_has_its_pianoroll_on_the_same_axes_around_the_reference():
+    figure = compare_methods(TIMES, REFERENCE, {"right_$": RIGHT, "octave": OCTAVE_UP}, "title_$")
+    figure.draw_without_rendering()
+    upper, lower = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["right_$", "octave"]
+    assert upper.get_ylim() == lower.get_ylim() == (69 - 13, 69 + 13)
+    assert upper.get_xlim() == lower.get_xlim() == pytest.approx((-0.05, 0.35))
+    assert set(lines(upper)) == {"reference", "correct pitch"}
+    assert set(lines(lower)) == {"reference", "correct pitch", "octave error", "missed, octave guess", "false alarm"}
+    assert lines(lower)["octave error"] == pytest.approx(np.array([[0.0, 81.0]]))
+    assert lower.get_xlabel() == "time (s)"
+    assert "C5" in [label.get_text() for label in upper.get_yticklabels()]
+    assert figure.get_suptitle() == "title_$"
+
+
+def test_one_legend_names_what_occurs_anywhere():
+    figure = compare_methods(TIMES, REFERENCE, {"right": RIGHT, "octave": OCTAVE_UP}, "")
+    upper, lower = figure.axes
+    assert lower.get_legend() is None
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == [
+        "reference",
+        "correct pitch",
+        "octave error",
+        "false alarm",
+        "missed, octave guess",
+    ]
+
+
+def test_the_scores_stand_beside_the_name():
+    axes = compare_methods(TIMES, REFERENCE, {"octave": OCTAVE_UP}, "").axes[0]
+    assert axes.get_title(loc="right") == "OA 0.250   RPA 0.333   RCA 1.000   VR 0.667   VFA 1.000   VA 0.500"
+
+
+def test_a_spectrogram_lies_on_the_same_axes():
+    spectrogram = Spectrogram(TIMES, NOTES, np.linspace(-100.0, -10.0, 4 * 50).reshape(4, 50))
+    figure = compare_methods(TIMES, REFERENCE, {"right": RIGHT}, "", spectrogram)
+    figure.draw_without_rendering()
+    upper, lower = figure.axes[:2]
+    assert upper.get_xlim() == lower.get_xlim() == pytest.approx((-0.05, 0.35))
+    assert upper.get_ylim() == lower.get_ylim() == (56, 82)
+    assert lower.images[0].get_extent() == pytest.approx((-0.05, 0.35, 39.5, 89.5))
+    assert lower.images[0].get_clim() == (-70.0, -10.0)
+    assert lower.child_axes[0].get_ylabel() == "level (dB)"
+
+
+def test_an_estimate_of_other_frames_is_refused():
+    with pytest.raises(ValueError, match="must share their frames"):
+        compare_methods(TIMES, REFERENCE, {"short": RIGHT[:3]}, "")
+
+
+@pytest.mark.parametrize("spectrogram", [None, Spectrogram([], NOTES, np.zeros((0, 50)))])
+def test_nothing_to_compare_gives_an_empty_picture(spectrogram):
+    figure = compare_methods([], [], {}, "empty", spectrogram)
+    figure.draw_without_rendering()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no frame"]
+    assert figure.axes[-1].get_xlabel() == "time (s)"
+    assert len(figure.axes[0].get_yticklabels()) > 3
+
+
+def test_saliences_share_axes_and_scale():
+    strong, weak = np.full((4, 50), 0.8), np.full((4, 50), 0.1)
+    figure = stacked_saliences(TIMES, NOTES, {"with context": strong, "without": weak}, "gap", REFERENCE)
+    figure.draw_without_rendering()
+    upper, lower, bar = figure.axes
+    assert [axes.get_title(loc="left") for axes in (upper, lower)] == ["with context", "without"]
+    assert upper.images[0].get_clim() == lower.images[0].get_clim() == pytest.approx((0.0, 0.8))
+    assert upper.get_xlim() == lower.get_xlim() == pytest.approx((-0.05, 0.35))
+    assert upper.get_ylim() == lower.get_ylim() == (39.5, 89.5)
+    assert bar.get_ylabel() == "salience"
+    assert (upper.get_xlabel(), lower.get_xlabel()) == ("", "time (s)")
+    for axes in (upper, lower):
+        assert axes.lines[0].get_xydata() == pytest.approx(np.array([[0.0, 69.0], [0.1, 69.0], [0.2, 69.0]]))
+        assert to_rgba(axes.lines[0].get_color())[2] > 0.5
+
+
+@pytest.mark.parametrize("saliences", [{}, {"a": np.zeros((0, 50))}])
+def test_no_salience_gives_an_empty_picture(saliences):
+    figure = stacked_saliences([], NOTES, saliences, "empty")
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_xlabel() == "time (s)"
+    assert figure.axes[0].get_ylabel() == "pitch"
