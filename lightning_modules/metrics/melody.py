@@ -1,41 +1,4 @@
-"""How well an f0 series agrees with a reference, as mir_eval.melody measures it, for every voicing threshold at once.
-
-The task is to give the pitch of the main melody over time, and to say when there is none. Pitch and voicing are judged
-apart and together, frame by frame on a common time grid. The measures are those of
-
-    J. Salamon, E. Gómez, D. P. W. Ellis and G. Richard, "Melody Extraction from Polyphonic Music Signals: Approaches,
-    Applications and Challenges", IEEE Signal Processing Magazine 31(2), 118-134, 2014;
-
-    G. E. Poliner, D. P. W. Ellis, A. F. Ehmann, E. Gómez, S. Streich and B. Ong, "Melody transcription from music
-    audio: Approaches and evaluation", IEEE Transactions on Audio, Speech, and Language Processing 15(4), 1247-1256,
-    2007;
-
-without the graded voicing of R. Bittner and J. Bosch, "Generalized Metrics for Single-F0 Estimation Evaluation",
-ISMIR 2019: a frame is voiced or not.
-
-Conventions
------------
-A reference of 0 Hz or less is unvoiced. The estimate is a best guess in every frame, voiced or not; 0 is no guess, is
-never correct in pitch and counts as unvoiced. A frame is estimated voiced where its confidence is greater than a
-threshold. Pitches agree if they differ by less than a tolerance: 50 cents, or the 25 or 10 of a metric's name. Chroma
-agrees if they do so after moving by whole octaves.
-
-Metrics
--------
-All are shares of frames, 0 ... 1, per track. Higher is better, except for `voicing_false_alarm`.
-
-- `raw_pitch_accuracy`, `raw_pitch_accuracy_25`, `raw_pitch_accuracy_10`: of the reference's voiced frames, those whose
-  pitch is right, whatever the estimated voicing.
-- `raw_chroma_accuracy`, `raw_chroma_accuracy_25`, `raw_chroma_accuracy_10`: the same for chroma; never lower.
-- `voicing_recall`: of the reference's voiced frames, those estimated voiced.
-- `voicing_false_alarm`: of the reference's unvoiced frames, those estimated voiced.
-- `voicing_accuracy`: of all frames, those whose voicing is right.
-- `overall_accuracy`: of all frames, those rightly estimated unvoiced, or rightly voiced with the right pitch.
-- `overall_chroma_accuracy`: the same for chroma.
-
-A share of no frames is undefined: the raw accuracies and the recall of a track without voiced reference frames, and the
-false alarm of one without unvoiced ones. Means leave such tracks out. mir_eval puts 1 for the recall, 0 for the others.
-"""
+"""The figures of melody extraction while a model is evaluated, for every voicing threshold at once."""
 
 from __future__ import annotations
 
@@ -46,24 +9,29 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-_THRESHOLDS = tuple(k / 100 for k in range(100))
-# Cents. What is within one of these is within those before it.
-_TOLERANCES = (50.0, 25.0, 10.0)
-# What can become of a frame: the reference is unvoiced (0); it is voiced and the chroma is wrong (1), or right only for
-# the first 1, 2 or 3 tolerances in another octave (2, 3, 4), or in the same octave, thus the pitch is right (5, 6, 7).
-_OUTCOMES = 8
-_RIGHT = {
-    "raw_pitch_accuracy": (5, 6, 7),
-    "raw_pitch_accuracy_25": (6, 7),
-    "raw_pitch_accuracy_10": (7,),
-    "raw_chroma_accuracy": (2, 3, 4, 5, 6, 7),
-    "raw_chroma_accuracy_25": (3, 4, 6, 7),
-    "raw_chroma_accuracy_10": (4, 7),
-}
-VOICING_METRICS = ("voicing_recall", "voicing_false_alarm", "voicing_accuracy")
-MELODY_METRICS = (*_RIGHT, "overall_accuracy", "overall_chroma_accuracy", *VOICING_METRICS)
-# What mir_eval.melody.evaluate returns for an undefined metric, where that is not 0.
-_MIR_EVAL_UNDEFINED = {"voicing_recall": 1.0}
+from lightning_modules.metrics.counts import (
+    ERROR_CELLS,
+    MOST_HARMONICS,
+    UNVOICED,
+    Criteria,
+    PitchFrames,
+    TrackCounts,
+    cents,
+    error_counts,
+    harmonic_counts,
+    outcome_counts,
+)
+from lightning_modules.metrics.scores import (
+    VOICING_METRICS,
+    accuracy_names,
+    all_scores,
+    mean_where_defined,
+    undefined_in_mir_eval,
+)
+
+_THRESHOLDS = np.arange(100) / 100
+# What a training logs; the others of `metric_names` are in its scores as well.
+MELODY_METRICS = (*accuracy_names(Criteria()), *VOICING_METRICS)
 
 
 class MelodyScores:
@@ -73,18 +41,17 @@ class MelodyScores:
     float32 rounds): how many frames lie between two of them is known, but not where.
 
     Args:
-        histogram: float64 `(tracks, outcomes, thresholds + 1)`, frames by how many thresholds their confidence exceeds.
-        plain_mean: the means take mir_eval's values for undefined metrics instead of leaving the tracks out.
+        counts: frames of every track, with a level more than there are thresholds.
+        criteria: what they were counted by.
+        plain_mean: the means take mir_eval's values for undefined accuracies and voicing metrics instead of leaving the
+            tracks out. Where mir_eval has no such metric (the errors), they are left out all the same.
     """
 
-    def __init__(self, histogram: Tensor, plain_mean: bool = False) -> None:
-        self._plain_mean = plain_mean
-        self._frames = histogram.sum(dim=2)
+    def __init__(self, counts: TrackCounts, criteria: Criteria, plain_mean: bool = False) -> None:
+        self._counts, self._criteria, self._plain_mean = counts, criteria, plain_mean
         # [..., k]: frames estimated voiced at threshold k, those whose confidence exceeds more than k thresholds.
-        self._voiced = histogram.flip(2).cumsum(dim=2).flip(2)[..., 1:]
-        self._total = self._frames.sum(dim=1)
-        self._silent = self._frames[:, :1] - self._voiced[:, 0]
-        self._voicing_accuracy = (self._voiced[:, 1:].sum(dim=1) + self._silent) / self._total[:, None]
+        self._voiced = counts.outcomes[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:]
+        self._total = counts.outcomes.sum(axis=(1, 2))
 
     def best_threshold(self) -> float:
         """The threshold with the best mean voicing accuracy over the tracks, the smallest of equal ones.
@@ -93,29 +60,22 @@ class MelodyScores:
             ValueError: no track was seen.
         """
         seen = self._total > 0
-        if not bool(seen.any()):
+        if not seen.any():
             raise ValueError("voicing threshold: no frame was scored, so that none is best")
-        return _THRESHOLDS[int(self._voicing_accuracy[seen].mean(dim=0).argmax())]
+        unvoiced = self._counts.outcomes[seen, UNVOICED].sum(axis=1, keepdims=True)
+        voiced = self._voiced[seen]
+        right = voiced[:, UNVOICED + 1 :].sum(axis=1) + unvoiced - voiced[:, UNVOICED]
+        return float(_THRESHOLDS[(right / self._total[seen, None]).mean(axis=0).argmax()])
 
     def per_track(self, threshold: float) -> dict[str, Tensor]:
-        """Each metric, float64 `(tracks,)` on the CPU; NaN where it is undefined or the track was not seen.
+        """Each of `metric_names`, float64 `(tracks,)` on the CPU; NaN where it is undefined or the track was not seen.
 
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
         """
-        k = _threshold_number(threshold)
-        voiced, silent = self._voiced[:, :, k], self._silent[:, k]
-        unvoiced = self._frames[:, 0]
-        scores = {name: self._frames[:, right].sum(dim=1) / (self._total - unvoiced) for name, right in _RIGHT.items()}
-        for overall, raw in (
-            ("overall_accuracy", "raw_pitch_accuracy"),
-            ("overall_chroma_accuracy", "raw_chroma_accuracy"),
-        ):
-            scores[overall] = (voiced[:, _RIGHT[raw]].sum(dim=1) + silent) / self._total
-        scores["voicing_recall"] = voiced[:, 1:].sum(dim=1) / (self._total - unvoiced)
-        scores["voicing_false_alarm"] = voiced[:, 0] / unvoiced
-        scores["voicing_accuracy"] = self._voicing_accuracy[:, k]
-        return scores
+        voiced = self._voiced[:, :, _threshold_number(threshold)]
+        scores = all_scores(self._counts, voiced, self._criteria)
+        return {name: torch.from_numpy(values) for name, values in scores.items()}
 
     def means(self, threshold: float) -> dict[str, float]:
         """Each metric's unweighted mean over the tracks where it is defined; NaN if there are none.
@@ -123,12 +83,13 @@ class MelodyScores:
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
         """
+        seen = torch.from_numpy(self._total > 0)
         means = {}
         for name, values in self.per_track(threshold).items():
-            values = values[self._total > 0]
+            values = values[seen]
             if self._plain_mean:
-                values = values.nan_to_num(nan=_MIR_EVAL_UNDEFINED.get(name, 0.0))
-            means[name] = float(values[~values.isnan()].mean())
+                values = values.nan_to_num(nan=undefined_in_mir_eval(name))
+            means[name] = mean_where_defined(values)
         return means
 
     def undefined(self, threshold: float) -> dict[str, int]:
@@ -137,7 +98,7 @@ class MelodyScores:
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
         """
-        seen = self._total > 0
+        seen = torch.from_numpy(self._total > 0)
         return {name: int(values[seen].isnan().sum()) for name, values in self.per_track(threshold).items()}
 
 
@@ -150,21 +111,30 @@ class MelodyMetrics(Metric):
     Args:
         tracks: size of the evaluation set, over all processes.
         plain_mean: see MelodyScores.
+        criteria: what counts as right; None is 50, 25 and 10 cents, and 2, 3 and 4 harmonics.
 
     Raises:
         ValueError: there are no tracks.
     """
 
     full_state_update = False
-    histogram: Tensor
+    outcomes: Tensor
+    errors: Tensor
+    harmonics: Tensor
 
-    def __init__(self, tracks: int, plain_mean: bool = False) -> None:
+    def __init__(self, tracks: int, plain_mean: bool = False, criteria: Criteria | None = None) -> None:
         super().__init__()
         if tracks < 1:
             raise ValueError(f"tracks: {tracks} is not at least 1")
-        self.tracks, self.plain_mean = tracks, plain_mean
-        counts = torch.zeros(tracks, _OUTCOMES, len(_THRESHOLDS) + 1, dtype=torch.float64)
-        self.add_state("histogram", counts, dist_reduce_fx="sum", persistent=False)
+        self.tracks, self.plain_mean, self.criteria = tracks, plain_mean, criteria or Criteria()
+        shapes = {
+            "outcomes": (self.criteria.outcomes, len(_THRESHOLDS) + 1),
+            "errors": (ERROR_CELLS,),
+            "harmonics": (MOST_HARMONICS - 1,),
+        }
+        for name, shape in shapes.items():
+            counts = torch.zeros(tracks, *shape, dtype=torch.float64)
+            self.add_state(name, counts, dist_reduce_fx="sum", persistent=False)
 
     # A state that was reset while validating is an inference tensor, which can be written to in this mode only.
     @torch.inference_mode()
@@ -182,16 +152,22 @@ class MelodyMetrics(Metric):
         """
         self._check(track, reference, estimate, confidence)
         # On the CPU, so that a difference right at a tolerance falls to the same side on every device.
-        reference, estimate, confidence = (each.cpu().double() for each in (reference, estimate, confidence))
-        thresholds = torch.tensor(_THRESHOLDS, dtype=torch.float64)
-        exceeded = torch.bucketize(confidence, thresholds) * (estimate != 0)
-        cell = _outcomes(reference, estimate) * (len(_THRESHOLDS) + 1) + exceeded
-        row = self.histogram[track]
-        row += torch.bincount(cell, minlength=row.numel()).view_as(row).to(row.device)
+        hz, guess, voicing = (each.cpu().double().numpy() for each in (reference, estimate, confidence))
+        level = np.searchsorted(_THRESHOLDS, voicing) * (guess != 0)
+        frames = PitchFrames(hz > 0, cents(hz), level > 0, cents(guess))
+        for state, counts in (
+            (self.outcomes, outcome_counts(frames, level, len(_THRESHOLDS) + 1, self.criteria)),
+            (self.errors, error_counts(frames)),
+            (self.harmonics, harmonic_counts(frames)),
+        ):
+            row = state[track]
+            row += torch.from_numpy(counts).to(row.device)
 
     def compute(self) -> MelodyScores:
         """The scores of all frames so far, of all processes; a copy that later updates do not change."""
-        return MelodyScores(self.histogram.cpu(), self.plain_mean)
+        states = (self.outcomes, self.errors, self.harmonics)
+        counts = TrackCounts(*(state.cpu().numpy().copy() for state in states))
+        return MelodyScores(counts, self.criteria, self.plain_mean)
 
     def _check(self, track: int, reference: Tensor, estimate: Tensor, confidence: Tensor) -> None:
         if not 0 <= track < self.tracks:
@@ -208,23 +184,6 @@ class MelodyMetrics(Metric):
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
         """Follow the model to its device, but not to its precision: float32 counts frames wrongly above 2^24."""
         return super()._apply(lambda state: state.to(fn(state.new_empty(0)).device), exclude_state)
-
-
-def _outcomes(reference: Tensor, estimate: Tensor) -> Tensor:
-    """What becomes of each frame, int64; see the comment at the top."""
-    reference_cents, estimate_cents = _cents(reference), _cents(estimate)
-    # As in mir_eval, 0 cents stands for no pitch, even if it is a pitch of 10 Hz.
-    known = (reference_cents != 0) & (estimate_cents != 0)
-    distance = (reference_cents - estimate_cents).abs()
-    folded = (distance - 1200 * (distance / 1200 + 0.5).floor()).abs()
-    tolerances_met = sum((folded < tolerance).long() for tolerance in _TOLERANCES)
-    same_octave = distance < _TOLERANCES[0]
-    return (reference > 0) * (1 + known * (tolerances_met + len(_TOLERANCES) * same_octave))
-
-
-def _cents(f0: Tensor) -> Tensor:
-    """Cents above 10 Hz; 0 where there is no pitch. With numpy's logarithm, to the last bit what mir_eval gets."""
-    return torch.from_numpy(1200 * np.log2(f0.abs().masked_fill(f0 == 0, 10).numpy() / 10))
 
 
 def _threshold_number(threshold: float) -> int:

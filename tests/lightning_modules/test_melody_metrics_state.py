@@ -1,11 +1,14 @@
 """The counts behind the melody metrics: added up over parts, processes and devices, kept out of checkpoints."""
 
 import math
+import multiprocessing
 
 import pytest
 import torch
 
 from lightning_modules.metrics import MelodyMetrics
+
+STATES = ("outcomes", "errors", "harmonics")
 
 
 def random_track(seed, frames=200):
@@ -32,13 +35,34 @@ def filled(updates, tracks=4):
     return metrics
 
 
-def test_two_processes_give_the_numbers_of_one():
-    updates = [(track, random_track(track)) for track in range(4)]
-    expected = filled(updates).compute()
-    first, second = filled(updates[:1]), filled(updates[1:])
-    first.distributed_available_fn = lambda: True
-    first.dist_sync_fn = lambda state, group: [state, second.histogram]
-    assert_same(first.compute(), expected)
+def score_a_share(rank, updates, folder):
+    torch.set_num_threads(1)
+    store = f"file://{folder}/store"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    scores = filled(updates[rank]).compute()
+    torch.save([scores.best_threshold(), scores.per_track(0.5), scores.means(0.5)], folder / f"scores{rank}.pt")
+
+
+def test_two_gloo_processes_give_the_numbers_of_one(tmp_path):
+    """The second holds two tracks and the end of the first; none has seen the fourth."""
+    tracks = [random_track(seed) for seed in range(3)]
+    halves = [tuple(each[part] for each in tracks[0]) for part in (slice(70), slice(70, None))]
+    updates = [[(0, halves[0])], [(0, halves[1]), (1, tracks[1]), (2, tracks[2])]]
+    context = multiprocessing.get_context("fork")  # imports nothing anew
+    ranks = [context.Process(target=score_a_share, args=(rank, updates, tmp_path)) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(60)
+        rank.kill()
+    assert [rank.exitcode for rank in ranks] == [0, 0]
+    one = filled(enumerate(tracks)).compute()
+    for rank in range(2):
+        threshold, per_track, means = torch.load(tmp_path / f"scores{rank}.pt")
+        assert threshold == one.best_threshold()
+        assert means == pytest.approx(one.means(0.5), abs=1e-9)
+        for name, values in one.per_track(0.5).items():
+            assert per_track[name].tolist() == pytest.approx(values.tolist(), abs=1e-9, nan_ok=True), name
 
 
 def test_parts_of_a_track_add_up():
@@ -92,16 +116,17 @@ def test_counts_stay_out_of_checkpoints_and_in_float64():
     expected = module.metrics.compute()
     for cast in (module.half, module.float, module.bfloat16, lambda: module.to(torch.bfloat16)):
         cast()
-        assert module.metrics.histogram.dtype == torch.float64
+        assert all(getattr(module.metrics, state).dtype == torch.float64 for state in STATES)
     module.metrics.update(0, *(torch.zeros(0),) * 3)
     assert_same(module.metrics.compute(), expected)
 
 
 def test_counts_move_with_the_module():
     metrics = filled([(0, random_track(1))]).to("meta")
-    assert metrics.histogram.device.type == "meta" and metrics.histogram.dtype == torch.float64
+    states = [getattr(metrics, state) for state in STATES]
+    assert all(state.device.type == "meta" and state.dtype == torch.float64 for state in states)
     metrics.reset()
-    assert metrics.histogram.device.type == "meta"
+    assert all(getattr(metrics, state).device.type == "meta" for state in STATES)
 
 
 @pytest.mark.gpu
