@@ -1,0 +1,94 @@
+"""Score every table of every method; report all that cannot be read at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from datamodules import DataError
+from datamodules.f0_series import F0Series
+from experiments.evaluation.tables import Pairs, TableFolder, check_length
+from lightning_modules.metrics import Criteria, evaluate_series, metric_names
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured.
+
+    Attributes:
+        methods: their names, the one that others are compared with first.
+        tracks: ids.
+        metrics: names.
+        values: float64 `(methods, tracks, metrics)`, NaN where a metric is undefined.
+    """
+
+    methods: tuple[str, ...]
+    tracks: tuple[str, ...]
+    metrics: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How tables are held against each other.
+
+    Attributes:
+        criteria: tolerances and harmonics.
+        resample: s between the frames that both are brought to; None: the estimate is brought to the reference's.
+        length_tolerance: s by which an estimate may end before the last voiced frame of its reference.
+    """
+
+    criteria: Criteria
+    resample: float | None = None
+    length_tolerance: float = 1.0
+
+
+def score(references: TableFolder, estimates: dict[str, TableFolder], pairs: Pairs, rules: Rules) -> Scores:
+    """Score the tracks of which there are all tables.
+
+    Args:
+        references: where the truth is.
+        estimates: where each method's tables are.
+        pairs: of the tables.
+        rules: how they are compared.
+
+    Raises:
+        DataError: tables cannot be read or end too early; the message has a line for each.
+    """
+    metrics = metric_names(rules.criteria)
+    values = np.full((len(estimates), len(pairs.tracks), len(metrics)), np.nan)
+    problems: list[str] = []
+    for row, track in enumerate(tqdm(pairs.tracks, desc="scoring", unit="track")):
+        reference = _read(references, pairs.references[track], problems)
+        for place, (name, folder) in enumerate(estimates.items()):
+            path = pairs.estimates[name][track]
+            estimate = _read(folder, path, problems)
+            if reference is None or estimate is None:
+                continue
+            try:
+                check_length(path, estimate, reference, rules.length_tolerance)
+                values[place, row] = _scores(reference, estimate, rules)
+            except DataError as error:
+                problems.append(str(error))
+            except ValueError as error:
+                problems.append(f"{path}: cannot be held against {pairs.references[track]}: {error}")
+    if problems:
+        raise DataError("\n  ".join([f"{len(problems)} problems with f0 tables:", *problems]))
+    return Scores(tuple(estimates), tuple(pairs.tracks), metrics, values)
+
+
+def _read(folder: TableFolder, path: Path, problems: list[str]) -> F0Series | None:
+    try:
+        return folder.read(path)
+    except DataError as error:
+        problems.append(str(error))
+        return None
+
+
+def _scores(reference: F0Series, estimate: F0Series, rules: Rules) -> list[float]:
+    scores = evaluate_series(*reference, *estimate, hop=rules.resample, criteria=rules.criteria)
+    return [scores[name] for name in metric_names(rules.criteria)]

@@ -1,0 +1,80 @@
+"""What is asked of a tracker."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules import DataError
+from datamodules.f0_series import F0Series
+
+NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
+
+
+class Tracked(NamedTuple):
+    """What a tracker made of a recording.
+
+    Attributes:
+        series: f0 in Hz, negative where unvoiced, 0 where there is no guess either.
+        seconds: wall time of the call.
+    """
+
+    series: F0Series
+    seconds: float
+
+
+class Tracker(ABC):
+    """A way to f0; a context manager, because what it needs is loaded on entry and freed on exit.
+
+    Args:
+        name: of the method; it names a folder.
+
+    Raises:
+        DataError: the name cannot name a folder.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not NAME.fullmatch(name):
+            raise DataError(
+                f"method {name!r}: use letters, digits, '_', '-' and inner dots only, because it names files"
+            )
+        self.name = name
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """JSON values that change whenever its f0 may: settings, versions, weights.
+
+        Raises:
+            DataError: what it needs is missing; the message names it and says how to get it.
+        """
+
+    @abstractmethod
+    def __enter__(self) -> Self:
+        """Load it.
+
+        Raises:
+            DataError: it cannot be loaded.
+        """
+
+    @abstractmethod
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free what it holds."""
+
+    @abstractmethod
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
+        """Track one recording.
+
+        Args:
+            samples: `(samples,)`, mono, full scale at 1.
+            rate: samples per second.
+
+        Raises:
+            DataError: it fails on this recording.
+        """

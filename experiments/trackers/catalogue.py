@@ -1,0 +1,65 @@
+"""The public trackers by the names that `melisma compare --methods` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Method:
+    """A public tracker in given settings.
+
+    Attributes:
+        file: Python file of its class, which imports nothing of melisma.
+        tracker: name of the class.
+        settings: arguments of its constructor, JSON values.
+        requirement: what `pip install` takes.
+        packages: the distributions whose versions decide what it gives; all have to be there.
+    """
+
+    file: Path
+    tracker: str
+    settings: Mapping[str, Any]
+    requirement: str
+    packages: tuple[str, ...]
+
+
+def _torchcrepe(tracker: str, model: str, **settings: float) -> Method:
+    packages = ("torchcrepe", "torch")
+    return Method(HERE / "torchcrepe.py", tracker, {"model": model, **settings}, "torchcrepe>=0.0.24", packages)
+
+
+_AVERAGED = {"hop": 0.01, "voiced": 0.5}
+_SHIPPED = {"hop": 0.01, "lowest": 50.0, "highest": 2006.0, "voiced": 0.21}
+
+METHODS: dict[str, Method] = {
+    "pyin": Method(
+        HERE / "pyin.py",
+        "Pyin",
+        {"hop": 0.01, "lowest": 65.40639, "highest": 2093.0045},
+        "librosa>=0.11",
+        ("librosa",),
+    ),
+    "torchcrepe_tiny": _torchcrepe("AveragedCrepe", "tiny", **_AVERAGED),
+    "torchcrepe_full": _torchcrepe("AveragedCrepe", "full", **_AVERAGED),
+    "torchcrepe_tiny_viterbi": _torchcrepe("ShippedCrepe", "tiny", **_SHIPPED),
+    "torchcrepe_full_viterbi": _torchcrepe("ShippedCrepe", "full", **_SHIPPED),
+    "pesto": Method(
+        HERE / "pesto.py",
+        "Pesto",
+        {"model": "mir-1k_g7", "hop": 0.01, "voiced": 0.5},
+        "pesto-pitch>=2.0.1",
+        ("pesto-pitch", "torch"),
+    ),
+    "swift_f0": Method(
+        HERE / "swift_f0.py", "Swift", {"voiced": 0.5}, "swift-f0[audio]>=0.3", ("swift-f0", "onnxruntime", "soxr")
+    ),
+    "basic_pitch": Method(
+        HERE / "basic_pitch.py", "BasicPitch", {"voiced": 0.3}, "basic-pitch[onnx]>=0.4", ("basic-pitch", "onnxruntime")
+    ),
+}

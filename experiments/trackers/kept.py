@@ -1,0 +1,86 @@
+"""The f0 tables of one method, or of the reference: kept from run to run as long as they would come out the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from datamodules import DataError
+from datamodules.f0_tables import write_f0
+from datamodules.files import remove_leftovers, write_atomically
+from experiments.trackers.base import Tracked
+
+RECORD = "method.json"
+
+
+class KeptTables:
+    """`FOLDER/TRACK.csv` of every finished track, and `FOLDER/method.json`: what made them, and how fast.
+
+    Tables that something else made, other settings, another version or other data, are deleted.
+
+    Attributes:
+        replaced: whether that was so.
+
+    Args:
+        folder: of the method.
+        made_by: JSON values that change whenever the tables would.
+
+    Raises:
+        DataError: the folder holds tables of which it does not say what made them.
+    """
+
+    def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
+        kept = self._read()
+        self.replaced = kept is not None and kept["made_by"] != made_by
+        if kept is None and any(folder.glob("*.csv")):
+            raise DataError(f"{folder}: holds tables but no {RECORD}; they are not of this command, name another --out")
+        if kept is None or self.replaced:
+            for table in folder.glob("*.csv"):
+                table.unlink()
+            kept = {"made_by": made_by, "tracks": {}}
+            self._write(kept)
+        self._kept = kept
+
+    def has(self, track: str) -> bool:
+        """Whether the table of a track is there."""
+        return track in self._kept["tracks"] and self._table(track).is_file()
+
+    def keep(self, track: str, tracked: Tracked, duration: float) -> None:
+        """Write the table of a track.
+
+        Args:
+            track: its id.
+            tracked: what the method made of it.
+            duration: of the recording, s.
+
+        Raises:
+            DataError: the method's times or f0 cannot stand in a table.
+        """
+        write_f0(self._table(track), tracked.series)
+        self._kept["tracks"][track] = {"duration": duration, "seconds": tracked.seconds}
+        self._write(self._kept)
+
+    def speed(self) -> float:
+        """Seconds of audio for each second of wall time, over all tracks kept."""
+        tracks = self._kept["tracks"].values()
+        return float(sum(track["duration"] for track in tracks) / sum(track["seconds"] for track in tracks))
+
+    def _table(self, track: str) -> Path:
+        return self.folder / f"{track}.csv"
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            kept: dict[str, Any] = json.loads((self.folder / RECORD).read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise DataError(f"{self.folder / RECORD}: not readable as JSON ({error}); delete its folder") from error
+        return kept
+
+    def _write(self, kept: dict[str, Any]) -> None:
+        with write_atomically(self.folder / RECORD) as file:
+            file.write(json.dumps(kept, indent=1).encode())

@@ -1,0 +1,125 @@
+"""A public tracker, in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules import DataError
+from datamodules.f0_series import F0Series
+from experiments.trackers import worker
+from experiments.trackers.base import Tracked, Tracker
+from experiments.trackers.catalogue import Method
+
+WORKER = Path(worker.__file__)
+SHOWN = 600  # characters of what the process said last
+
+
+class PublicTracker(Tracker):
+    """A method of the catalogue, run by an interpreter that has its package.
+
+    Args:
+        name: of the method.
+        method: what it is.
+        python: the interpreter, of this or another environment.
+    """
+
+    def __init__(self, name: str, method: Method, python: str) -> None:
+        super().__init__(name)
+        self.method, self.python = method, python
+
+    def identity(self) -> dict[str, Any]:
+        """Settings, versions of the packages that the interpreter has, and the code between them and melisma."""
+        versions = json.loads(self._output("versions", *self.method.packages))
+        missing = [package for package, version in versions.items() if version is None]
+        if missing:
+            raise DataError(
+                f"{self.name}: {self.python} has no {', '.join(missing)}; install it with\n"
+                f"    {self.python} -m pip install '{self.method.requirement}'\n"
+                f"  or name an environment that has it with --environment {self.name}=PYTHON"
+            )
+        code = hashlib.sha256(self.method.file.read_bytes()).hexdigest()
+        return {"tracker": self.method.tracker, "settings": dict(self.method.settings), **versions, "code": code}
+
+    def _output(self, *words: str) -> bytes:
+        try:
+            return subprocess.run([self.python, "-I", str(WORKER), *words], check=True, capture_output=True).stdout
+        except OSError as error:
+            raise DataError(f"{self.name}: {self.python} cannot be run: {error.strerror}") from error
+        except subprocess.CalledProcessError as error:
+            said = error.stderr.decode(errors="replace").strip()[-SHOWN:]
+            raise DataError(f"{self.name}: {self.python} has no numpy, or cannot run:\n{said}") from error
+
+    def __enter__(self) -> Self:
+        """Start the process; it answers when the tracker is loaded and warm."""
+        self._start()
+        return self
+
+    def _start(self) -> None:
+        self._said = tempfile.TemporaryFile()
+        words = [str(self.method.file), self.method.tracker, json.dumps(dict(self.method.settings))]
+        self._process = subprocess.Popen(
+            [self.python, "-I", str(WORKER), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+        )
+        try:
+            self._answer()
+        except BaseException:
+            self._stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        self._stop()
+
+    def _stop(self) -> None:
+        self._process.kill()  # it holds nothing that could be lost
+        self._process.communicate()
+        self._said.close()
+
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
+        """Track one recording; see `Tracker`. If the one before ended the process, a new one is started."""
+        if self._process.poll() is not None:
+            self._stop()
+            self._start()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        request = json.dumps({"rate": rate, "samples": len(samples)}).encode()
+        try:
+            self._process.stdin.write(request + b"\n" + samples.astype("<f4").tobytes())
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise DataError(self._ended()) from error
+        answer = self._answer()
+        if "error" in answer:
+            raise DataError(f"{self.name}: {answer['error']}")
+        data = self._process.stdout.read(16 * answer["frames"])
+        if len(data) < 16 * answer["frames"]:
+            raise DataError(self._ended())
+        times, f0 = np.frombuffer(data, "<f8").reshape(2, -1)
+        return Tracked(F0Series(times, f0), answer["seconds"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise DataError(self._ended())
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _ended(self) -> str:
+        code = self._process.wait()
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace").strip()[-SHOWN:]
+        return f"{self.name}: its process, of {self.python}, ended with code {code}:\n{said}"

@@ -1,0 +1,61 @@
+"""A checkpoint of ours as a tracker beside the public ones."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+from datamodules import DataError
+from datamodules.corpora.files import sha256
+from experiments.commands.transcribe import Transcriber
+from experiments.trackers.base import Tracked, Tracker
+
+
+class TrainedTracker(Tracker):
+    """`melisma transcribe` with a checkpoint and its tuned voicing threshold.
+
+    Args:
+        name: of the method.
+        checkpoint: `RUN/checkpoints/NAME.ckpt`.
+        device: where it runs.
+    """
+
+    def __init__(self, name: str, checkpoint: Path, device: torch.device) -> None:
+        super().__init__(name)
+        self.checkpoint, self.device = checkpoint, device
+
+    def identity(self) -> dict[str, Any]:
+        """Hashes of the checkpoint and of its run's configuration."""
+        config = self.checkpoint.parent.parent / "config.yaml"
+        return {"checkpoint": sha256(self.checkpoint), "config": sha256(config), "device": str(self.device)}
+
+    def __enter__(self) -> Self:
+        """Load the checkpoint."""
+        self._transcriber = Transcriber(self.checkpoint, self.device)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the model."""
+        del self._transcriber
+
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
+        """Track one recording; see `Tracker`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "recording.wav"
+            soundfile.write(path, samples, rate, subtype="FLOAT")
+            began = time.perf_counter()
+            try:
+                series = self._transcriber(path)
+            except RuntimeError as error:  # torch's, such as out of memory
+                raise DataError(f"{self.name}: {error}") from error
+            return Tracked(series, time.perf_counter() - began)
