@@ -17,6 +17,7 @@ from architectures import ConstantQTransform, FromAudio, HarmonicConstantQTransf
 from callbacks.tracks import signed_f0
 from datamodules import DataError
 from datamodules.corpora.audio_files import AudioFile
+from datamodules.corpora.base import Audio
 from datamodules.f0_series import F0Series
 from datamodules.f0_tables import write_f0
 from datamodules.preprocess import to_mono_int16
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> None:
     failed = []
     for path in tqdm(options.recordings, desc="transcribing", unit="recording"):
         try:
-            write_f0(options.out / f"{path.stem}.csv", transcriber(path))
+            write_f0(options.out / f"{path.stem}.csv", transcriber(AudioFile(path).read()))
         except DataError as error:
             failed.append(str(error))
     print(f"{len(options.recordings) - len(failed)} f0 tables in {options.out}")
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> None:
 
 
 class Transcriber:
-    """A trained model that takes audio files.
+    """A trained model that takes recordings of any rate.
 
     Args:
         checkpoint: `RUN/checkpoints/NAME.ckpt`.
@@ -73,14 +74,10 @@ class Transcriber:
         self.threshold = model.thresholds.frozen("").value if voicing_threshold is None else voicing_threshold
 
     @torch.inference_mode()
-    def __call__(self, path: Path) -> F0Series:
-        """The f0 of a recording, Hz, negative where unvoiced.
-
-        Raises:
-            DataError: the file cannot be read.
-        """
+    def __call__(self, recording: Audio) -> F0Series:
+        """The f0 of a recording, Hz, negative where unvoiced."""
         # Through int16, as the recordings that the model was trained on.
-        samples = to_mono_int16(AudioFile(path).read(), self.shards["rate"])
+        samples = to_mono_int16(recording, self.shards["rate"])
         audio = torch.from_numpy(samples.astype(np.float32) / 32768).to(self.device)
         decoded = self.model.decode(self.whole(audio))
         times = np.arange(len(decoded.f0)) * self.shards["hop"] / self.shards["rate"]

@@ -23,7 +23,7 @@ class AveragedCrepe:
     noise; this one does neither, so that it gives the same f0 every time. All frames have a guess.
 
     Args:
-        model:  or `full`.
+        model: `tiny` or `full`.
         hop: s between frames.
         voiced: a frame is voiced where the largest salience, 0 to 1, is at least this.
     """

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
 
 from datamodules import DataError
+from datamodules.corpora.base import Audio
 from datamodules.corpora.files import sha256
 from experiments.commands.transcribe import Transcriber
 from experiments.trackers.base import Tracked, Tracker
@@ -50,12 +49,9 @@ class TrainedTracker(Tracker):
 
     def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
         """Track one recording; see `Tracker`."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "recording.wav"
-            soundfile.write(path, samples, rate, subtype="FLOAT")
-            began = time.perf_counter()
-            try:
-                series = self._transcriber(path)
-            except RuntimeError as error:  # torch's, such as out of memory
-                raise DataError(f"{self.name}: {error}") from error
-            return Tracked(series, time.perf_counter() - began)
+        began = time.perf_counter()
+        try:
+            series = self._transcriber(Audio(samples, rate))
+        except RuntimeError as error:  # torch's, such as out of memory
+            raise DataError(f"{self.name}: {error}") from error
+        return Tracked(series, time.perf_counter() - began)
