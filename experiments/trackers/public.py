@@ -19,6 +19,8 @@ from experiments.trackers import worker
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import Method
 
+# Without the user's own modules, and without cached bytecode: a file changed within a second may pass for the old one.
+ALONE = ("-I", "-B")
 WORKER = Path(worker.__file__)
 SHOWN = 600  # characters of what the process said last
 
@@ -51,7 +53,7 @@ class PublicTracker(Tracker):
 
     def _output(self, *words: str) -> bytes:
         try:
-            return subprocess.run([self.python, "-I", str(WORKER), *words], check=True, capture_output=True).stdout
+            return subprocess.run([self.python, *ALONE, str(WORKER), *words], check=True, capture_output=True).stdout
         except OSError as error:
             raise DataError(f"{self.name}: {self.python} cannot be run: {error.strerror}") from error
         except subprocess.CalledProcessError as error:
@@ -67,7 +69,7 @@ class PublicTracker(Tracker):
         self._said = tempfile.TemporaryFile()
         words = [str(self.method.file), self.method.tracker, json.dumps(dict(self.method.settings))]
         self._process = subprocess.Popen(
-            [self.python, "-I", str(WORKER), *words],
+            [self.python, *ALONE, str(WORKER), *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

@@ -1,4 +1,4 @@
-"""Run one tracker by whatever interpreter has its package: `PYTHON -I worker.py MODULE.py CLASS SETTINGS`.
+"""Run one tracker by whatever interpreter has its package: `PYTHON -I -B worker.py MODULE.py CLASS SETTINGS`.
 
 This file and the trackers' import numpy and nothing of melisma, which that interpreter need not have. A request is a
 line of JSON, `{"rate": Hz, "samples": count}`, and as many little-endian float32; its answer is a line,
