@@ -4,7 +4,15 @@ Words for dimensions, here and in every signature: batch, samples, frames, bins,
 """
 
 from architectures.autocorrelation import Autocorrelation, AutocorrelationSequence, MagnitudeSpectrum, SpectralPeak
-from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork
+from architectures.base import (
+    ClipNetwork,
+    FrameNetwork,
+    FrameOutput,
+    FrontEnd,
+    SequenceNetwork,
+    Sequences,
+    SpectrogramNetwork,
+)
 from architectures.constant_q import ConstantQTransform, HarmonicConstantQTransform, SpectrogramTransform
 from architectures.crepe import CREPE, ReconstructingCREPE
 from architectures.crepe_parts import (
@@ -49,6 +57,7 @@ __all__ = [
     "Autocorrelation",
     "AutocorrelationSequence",
     "CREPEBlock",
+    "ClipNetwork",
     "ConcatenatedInput",
     "ConstantQTransform",
     "ConvolutionalVoicing",
@@ -60,6 +69,7 @@ __all__ = [
     "FrameNetwork",
     "FrameOutput",
     "FromAudio",
+    "FrontEnd",
     "HarmonicConstantQTransform",
     "HarmonicStacking",
     "Harmonics",
@@ -78,6 +88,8 @@ __all__ = [
     "SalienceAlone",
     "SalienceAndSpectrogram",
     "Samples",
+    "SequenceNetwork",
+    "Sequences",
     "SharedSalienceAndSpectrogram",
     "SingleResolution",
     "SpecAugment",

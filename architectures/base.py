@@ -80,3 +80,100 @@ class SpectrogramNetwork(FrameNetwork):
         Returns:
             `(batch, frames, width)` logits, before any sigmoid or softmax, or these among others.
         """
+
+
+class Sequences(NamedTuple):
+    """A padded batch of sequences.
+
+    Attributes:
+        values: `(batch, frames, width)`, zeros behind each sequence's end if they are features.
+        lengths: `(batch,)` int64, frames of each.
+    """
+
+    values: Tensor
+    lengths: Tensor
+
+
+class FrontEnd(nn.Module):
+    """From whole signals to the features that a network reads.
+
+    The features of a signal depend neither on the rest of the batch nor on the zeros behind the signal's end, unless a
+    class says otherwise; behind the last frame of each stand zeros.
+
+    Attributes:
+        rate: samples per second that it is made for; None: what it takes is not audio.
+        bins: of each frame.
+    """
+
+    rate: int | None
+    bins: int
+
+    @abstractmethod
+    def frames(self, samples: int) -> int:
+        """Frames of a signal of so many samples."""
+
+    @abstractmethod
+    def forward(self, signal: Tensor, lengths: Tensor) -> Sequences:
+        """Features of a batch.
+
+        Args:
+            signal: `(batch, samples)` float, full scale at 1, or what else the class says; zeros behind each end.
+            lengths: `(batch,)` int64, samples of each signal.
+
+        Returns:
+            `(batch, frames, bins)` and the frames of each signal.
+        """
+
+
+class ClipNetwork(nn.Module):
+    """A network that gives one vector of logits for each clip.
+
+    Attributes:
+        classes: logits of a clip.
+        bins: of each frame of features.
+        frames: that every clip must have; None: clips of any length, whose logits do not depend on the padding.
+    """
+
+    classes: int
+    bins: int
+    frames: int | None = None
+
+    @abstractmethod
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Logits of each clip.
+
+        Args:
+            features: `(batch, frames, bins)`, zeros behind each clip's end.
+            lengths: `(batch,)` int64, frames of each clip.
+
+        Returns:
+            `(batch, classes)`, before any softmax.
+        """
+
+
+class SequenceNetwork(nn.Module):
+    """A network that gives a sequence of logits for each utterance, at its own frame rate.
+
+    Attributes:
+        symbols: logits of a frame, the blank (0) among them.
+        bins: of each frame of features.
+    """
+
+    symbols: int
+    bins: int
+
+    @abstractmethod
+    def lengths(self, frames: Tensor) -> Tensor:
+        """Frames of logits, at least 0, of utterances of so many frames of features; both `(batch,)` int64."""
+
+    @abstractmethod
+    def forward(self, features: Tensor, lengths: Tensor) -> Sequences:
+        """Logits of each frame, which do not depend on the padding.
+
+        Args:
+            features: `(batch, frames, bins)`, zeros behind each utterance's end.
+            lengths: `(batch,)` int64, frames of each utterance.
+
+        Returns:
+            `(batch, frames, symbols)`, before any softmax, and the frames of each utterance.
+        """

@@ -1,0 +1,56 @@
+"""Layers for padded batches whose results do not depend on the padding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def frame_mask(lengths: Tensor, frames: int) -> Tensor:
+    """`(batch, frames)` bool, True before each sequence's end; `lengths`: `(batch,)` frames."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation over the frames that exist; S. Ioffe, C. Szegedy, ICML 2015.
+
+    Neither the statistics of a batch nor the running ones know of the padding, behind which stand zeros. In training
+    the statistics are those of the process.
+    """
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
+        """Normalise each channel.
+
+        Args:
+            values: `(batch, channels, frames)` or `(batch, channels, ..., frames)`.
+            mask: `(batch, frames)` bool, False in the padding.
+
+        Returns:
+            The same shape, zeros where the mask is False.
+        """
+        shape = [1, -1, *[1] * (values.ndim - 2)]
+        mask = mask.view(mask.shape[0], *[1] * (values.ndim - 2), mask.shape[1])
+        if self.training:
+            mean, variance = self._batch_statistics(values.float(), mask)
+        else:
+            assert self.running_mean is not None and self.running_var is not None
+            mean, variance = self.running_mean, self.running_var
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        normalised = values * scale.view(shape) + (self.bias - mean * scale).view(shape)
+        return normalised.to(values.dtype).masked_fill(~mask, 0.0)
+
+    def _batch_statistics(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        others = [axis for axis in range(values.ndim) if axis != 1]
+        count = (mask.sum() * values[0, 0, ..., 0].numel()).clamp(min=1)
+        mean = values.masked_fill(~mask, 0.0).sum(others) / count
+        shape = [1, -1, *[1] * (values.ndim - 2)]
+        deviation = (values - mean.view(shape)).masked_fill(~mask, 0.0)
+        variance = deviation.square().sum(others) / count
+        with torch.no_grad():
+            unbiased = variance * count / (count - 1).clamp(min=1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
+        return mean, variance
