@@ -157,10 +157,14 @@ class SequenceNetwork(nn.Module):
     Attributes:
         symbols: logits of a frame, the blank (0) among them.
         bins: of each frame of features.
+        stride: frames of features from one frame of logits to the next.
+        offset: the frame of features that the first logits are centred on.
     """
 
     symbols: int
     bins: int
+    stride: int = 1
+    offset: int = 0
 
     @abstractmethod
     def lengths(self, frames: Tensor) -> Tensor:

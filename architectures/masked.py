@@ -31,7 +31,9 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         shape = [1, -1, *[1] * (values.ndim - 2)]
         mask = mask.view(mask.shape[0], *[1] * (values.ndim - 2), mask.shape[1])
         if self.training:
-            mean, variance = self._batch_statistics(values.float(), mask)
+            # Sums of many values, which half precision would round.
+            wide = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+            mean, variance = self._batch_statistics(wide, mask)
         else:
             assert self.running_mean is not None and self.running_var is not None
             mean, variance = self.running_mean, self.running_var

@@ -1,0 +1,97 @@
+"""A small convolutional network on mel spectrograms of single words.
+
+After the MEL notebooks of the FinalProjectAIDL project (Speech Commands, 2021): M1, M2 and M3 are the same network
+with dropout at other places.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from architectures.base import ClipNetwork
+from architectures.feature_shapes import check_features, check_probability
+from architectures.layers import check_positive
+
+LEAST = 17  # frames or bins that leave one after both blocks
+
+
+class MelCNN(ClipNetwork):
+    """Two blocks of convolution, ReLU and pooling by three, and three dense layers.
+
+    The second block gives `F = 16 h(frames) h(bins)` values with `h(n) = ((n - 2) // 3 - 2) // 3`: 1,664 for 81 frames
+    of 128 bins (464,899 parameters with 35 classes), 624 for 41 of 128, 480 for 101 of 40. Parameters:
+    `256 F + 34,400 + 129 classes`.
+
+    Args:
+        classes: logits of a clip.
+        bins: of each frame of features; at least 17.
+        frames: of every clip; at least 17.
+        first_block_dropout: probability that an output of the first block is dropped.
+        second_block_dropout: likewise, of the second block.
+        first_dense_dropout: likewise, of the first dense layer.
+        second_dense_dropout: likewise, of the second dense layer.
+
+    Raises:
+        ValueError: a size is too small or a probability is none; the message names it.
+    """
+
+    frames: int
+
+    def __init__(
+        self,
+        classes: int,
+        bins: int,
+        frames: int,
+        first_block_dropout: float = 0.0,
+        second_block_dropout: float = 0.3,
+        first_dense_dropout: float = 0.3,
+        second_dense_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_positive(classes=classes)
+        for name, size in {"bins": bins, "frames": frames}.items():
+            if size < LEAST:
+                raise ValueError(f"{name}: {size}, at least {LEAST} are needed")
+        check_probability(
+            first_block_dropout=first_block_dropout,
+            second_block_dropout=second_block_dropout,
+            first_dense_dropout=first_dense_dropout,
+            second_dense_dropout=second_dense_dropout,
+        )
+        self.classes, self.bins, self.frames = classes, bins, frames
+        self.convolutions = nn.Sequential(
+            *_block(1, 8, first_block_dropout), *_block(8, 16, second_block_dropout), nn.Flatten()
+        )
+        self.dense = nn.Sequential(
+            *(nn.Linear(16 * _blocks(frames) * _blocks(bins), 256), nn.ReLU(), nn.Dropout(first_dense_dropout)),
+            *(nn.Linear(256, 128), nn.ReLU(), nn.Dropout(second_dense_dropout)),
+            nn.Linear(128, classes),
+        )
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Logits of each clip.
+
+        Args:
+            features: `(batch, frames, bins)`.
+            lengths: `(batch,)`; not read, for all frames of a clip count.
+
+        Returns:
+            `(batch, classes)`.
+
+        Raises:
+            ValueError: the features have other frames or bins.
+        """
+        check_features(features, self.bins, self.frames)
+        logits: Tensor = self.dense(self.convolutions(features.unsqueeze(1)))
+        return logits
+
+
+def _block(before: int, after: int, dropout: float) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Dropout(dropout)]
+
+
+def _blocks(size: int) -> int:
+    """Places that both blocks leave of so many."""
+    for _ in range(2):
+        size = (size - 2) // 3
+    return size
