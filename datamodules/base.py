@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import lightning
@@ -11,7 +12,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
+from datamodules.index import SplitIndex, describe
 from datamodules.prepare import prepare
 from datamodules.recipe import ShardRecipe
 from datamodules.resume import (
@@ -153,6 +154,13 @@ class ShardedData(lightning.LightningDataModule, ABC):
         """
         if not index.has_f0:
             raise DataError(f"{key}: {index.directory} has recordings without annotation")
+
+    @property
+    def data_sets(self) -> dict[str, str]:
+        """The id of every prepared directory that is named, as far as it is prepared: equal ids mean equal data."""
+        named = {*self.train_directories, *(each for sets in self.evaluated.values() for each in sets.values())}
+        prepared = sorted(each for each in named if (Path(each) / "dataset.json").is_file())
+        return {directory: str(describe(Path(directory))["id"]) for directory in prepared}
 
     @property
     def rank(self) -> int:

@@ -104,6 +104,7 @@ class ClipData(UtteranceData[ClipBatch]):
         workers: see ShardedData.
         seed: see UtteranceData.
         augment: see UtteranceData.
+        rate: see UtteranceData.
     """
 
     inventory = "classes"
@@ -124,6 +125,7 @@ class ClipData(UtteranceData[ClipBatch]):
         workers: int = 0,
         seed: int = 0,
         augment: Sequence[WaveformAugmentation] = (),
+        rate: int | None = None,
     ) -> None:
         super().__init__(
             classes,
@@ -139,6 +141,7 @@ class ClipData(UtteranceData[ClipBatch]):
             workers,
             seed,
             augment,
+            rate,
         )
         if seconds is not None and not seconds > 0:
             raise DataError(f"data.seconds: {seconds} is not positive")

@@ -93,6 +93,7 @@ class MelodyData(ShardedData):
         if reader is not None and train:
             raise DataError("data.train: has no effect beside data.reader; leave one of them out")
         self.augmentations = Augmentations(augment or ())
+        self.augmentations.refuse_shifts()
         if reader is not None and augment:
             raise DataError("data.augment: works on the index of data.train, not beside data.reader; leave one out")
         self.network = NetworkInput(hop, rate, spectrogram)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,9 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         workers: see ShardedData.
         seed: see UtteranceData.
         augment: see UtteranceData; of audio, features stay as they are stored.
+        rate: see UtteranceData.
+        output_frames: how many frames the network has for utterances of so many samples, or frames of features: CTC
+            gives each phone one at least. It follows from the model; null: not checked.
     """
 
     inventory = "phones"
@@ -113,6 +117,8 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         workers: int = 0,
         seed: int = 0,
         augment: Sequence[WaveformAugmentation] = (),
+        rate: int | None = None,
+        output_frames: Callable[[Ints], Ints] | None = None,
     ) -> None:
         super().__init__(
             phones,
@@ -128,7 +134,10 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
             workers,
             seed,
             augment,
+            rate,
         )
+        self.augmentations.refuse_shifts()
+        self.output_frames = output_frames
         self._first: Signal | None = None
 
     def check_truth(self, key: str, index: SplitIndex) -> None:
@@ -136,6 +145,19 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         for record in np.flatnonzero(index.symbols <= 0)[:1]:
             what = "an empty transcript" if index.symbols[record] == 0 else "no transcript"
             raise DataError(f"{key}: {index.directory}: utterance {utterance_id(index, int(record))!r} has {what}")
+
+    @cached_property
+    def training_reader(self) -> UtteranceReader[PhonemeBatch]:
+        """Makes batches of the training split.
+
+        Raises:
+            DataError: an utterance has more phones than the network has frames for it; names the first.
+        """
+        reader = super().training_reader
+        assert isinstance(reader, PhonemeReader)
+        if self.output_frames is not None:
+            _refuse_longer_targets(reader, self.output_frames(reader.lengths))
+        return reader
 
     def reader(self, index: SplitIndex) -> PhonemeReader:
         """What makes batches of a split's utterances.
@@ -155,3 +177,25 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
                 "prepare both alike"
             )
         return PhonemeReader(signal, self.labels, self.augmentations)
+
+
+def _refuse_longer_targets(reader: PhonemeReader, frames: Ints) -> None:
+    # Twice as many frames as phones are enough, whatever the phones; only what has fewer is looked into.
+    longer = [
+        (int(record), needed)
+        for record in np.flatnonzero(frames < 2 * reader.index.symbols)
+        if frames[record] < (needed := frames_needed(reader.targets(int(record))))
+    ]
+    if longer:
+        record, needed = longer[0]
+        raise DataError(
+            f"{reader.index.directory}: {len(longer)} training utterances are too short for their transcripts, the "
+            f"first of them {utterance_id(reader.index, record)!r}: the network has {frames[record]} frames for it, "
+            f"but its {int(reader.index.symbols[record])} phones need {needed}; leave such utterances out, or give "
+            "model.network a smaller stride"
+        )
+
+
+def frames_needed(targets: NDArray[np.int64]) -> int:
+    """Fewest frames into which CTC can put targets, `(symbols,)`: one each, and a blank between equal neighbours."""
+    return targets.size + int(np.count_nonzero(targets[1:] == targets[:-1]))

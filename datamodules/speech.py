@@ -50,6 +50,7 @@ class UtteranceData(ShardedData, Generic[Batch]):
         workers: see ShardedData.
         seed: of the order of training and of whatever else is left to chance in it.
         augment: changes the audio of training utterances, in this order.
+        rate: samples per second that the shards must have; null: any. It follows from the model's front end.
 
     Attributes:
         inventory: key of the list of labels, in `data` and in dataset.json.
@@ -72,6 +73,7 @@ class UtteranceData(ShardedData, Generic[Batch]):
         workers: int = 0,
         seed: int = 0,
         augment: Sequence[WaveformAugmentation] = (),
+        rate: int | None = None,
     ) -> None:
         super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
         for key, value in {"batch_seconds": batch_seconds, "buckets": buckets, "block": block}.items():
@@ -83,9 +85,10 @@ class UtteranceData(ShardedData, Generic[Batch]):
                 "data.augment: PitchShift and Mix are for excerpts, not for whole utterances; leave them out"
             )
         self.labels, self.batch_seconds, self.buckets, self.block = tuple(labels), batch_seconds, buckets, block
+        self.rate = rate
 
     def setup(self, stage: str) -> None:
-        """Compare the list of labels with what the shards were prepared with.
+        """Compare rate and list of labels with what the shards were prepared with.
 
         Raises:
             DataError: they differ; names the directory and the first difference.
@@ -93,7 +96,13 @@ class UtteranceData(ShardedData, Generic[Batch]):
         super().setup(stage)
         directories = [*self.evaluated[_EVALUATED[stage]].values(), *(self.train_directories if stage == "fit" else ())]
         for directory in directories:
-            stored = describe(Path(directory))[self.inventory]
+            described = describe(Path(directory))
+            if self.rate not in (None, described["rate"]):
+                raise DataError(
+                    f"{directory}: its audio has {described['rate']} samples per second, but model.front_end takes "
+                    f"{self.rate}; prepare it with --rate {self.rate}, or change model.front_end"
+                )
+            stored = described[self.inventory]
             if stage != "predict" or stored is not None:
                 self._compare(directory, stored)
 

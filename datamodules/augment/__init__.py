@@ -9,7 +9,7 @@ from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugme
 from datamodules.augment.chain import Augmentations
 from datamodules.augment.draws import Draws, item_seeds
 from datamodules.augment.pitch_shift import Layout, Margin, PitchShift, move_labels
-from datamodules.augment.waveforms import Gain, Mix, Noise, Polarity
+from datamodules.augment.waveforms import Gain, Mix, Noise, Polarity, TimeShift
 
 __all__ = [
     "Augmentation",
@@ -24,6 +24,7 @@ __all__ = [
     "PitchShift",
     "Polarity",
     "Sounds",
+    "TimeShift",
     "WaveformAugmentation",
     "item_seeds",
     "move_labels",

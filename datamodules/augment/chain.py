@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugmentation
 from datamodules.augment.draws import Doubles, Draws, Ints, Singles
 from datamodules.augment.pitch_shift import Layout, Margin, PitchShift, move_labels
-from datamodules.augment.waveforms import Mix
+from datamodules.augment.waveforms import Mix, TimeShift
 from datamodules.errors import DataError
 
 
@@ -34,6 +34,15 @@ class Augmentations:
     def mixes(self) -> bool:
         """Whether other recordings are needed."""
         return any(isinstance(augmentation, Mix) for augmentation in self.chain)
+
+    def refuse_shifts(self) -> None:
+        """For what is labelled in time.
+
+        Raises:
+            DataError: there is a TimeShift.
+        """
+        if any(isinstance(augmentation, TimeShift) for augmentation in self.chain):
+            raise DataError("data.augment: TimeShift is for clips of one label; leave it out")
 
     def margin(self, layout: Layout) -> Margin:
         """What is read beyond windows and their labels."""

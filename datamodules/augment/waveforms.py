@@ -109,6 +109,32 @@ class Mix(WaveformAugmentation):
         sounds.power[items] += np.where(stored > 0, power, 0.0)
 
 
+class TimeShift(WaveformAugmentation):
+    """Moves clips earlier or later; zeros follow, and what leaves the clip is lost. For clips of one label alone.
+
+    Args:
+        part: largest shift in either direction, as a part of the clip; uniform up to it, the zero shift included.
+        p: see Augmentation.
+
+    Raises:
+        DataError: an argument is out of range.
+    """
+
+    def __init__(self, part: float = 0.1, p: float = 1.0) -> None:
+        super().__init__(p)
+        self.part = part
+        self._require("part", 0 <= part < 1, "a part of the clip, from 0 to less than 1")
+
+    def apply(self, sounds: Sounds, draws: Draws) -> None:
+        """Change the items in place."""
+        furthest = int(self.part * sounds.audio.shape[1])
+        places = np.floor(draws.uniform() * (2 * furthest + 1)).astype(int) - furthest
+        for item in np.flatnonzero(self.chosen(draws) & (places != 0)):
+            audio, place = sounds.audio[item], int(places[item])
+            audio[:] = np.roll(audio, place)
+            audio[slice(0, place) if place > 0 else slice(place, None)] = 0
+
+
 def _ratio(db: Doubles) -> Doubles:
     """Of amplitudes."""
     return np.asarray(10.0 ** (db / 20), np.float64)

@@ -1,6 +1,27 @@
 """From a network's outputs to what they mean."""
 
+from lightning_modules.decoding.alignment import Segment, align, frames_needed
+from lightning_modules.decoding.beam import Beam
+from lightning_modules.decoding.characters import CHARACTERS_11785, as_characters
+from lightning_modules.decoding.ctc import CTCDecoder, Greedy, Hypothesis
+from lightning_modules.decoding.lexicon import LexiconBeam
 from lightning_modules.decoding.pitch import Argmax, DecodedPitch, LocalAverage, PitchDecoder
 from lightning_modules.decoding.viterbi import Viterbi
 
-__all__ = ["Argmax", "DecodedPitch", "LocalAverage", "PitchDecoder", "Viterbi"]
+__all__ = [
+    "CHARACTERS_11785",
+    "Argmax",
+    "Beam",
+    "CTCDecoder",
+    "DecodedPitch",
+    "Greedy",
+    "Hypothesis",
+    "LexiconBeam",
+    "LocalAverage",
+    "PitchDecoder",
+    "Segment",
+    "Viterbi",
+    "align",
+    "as_characters",
+    "frames_needed",
+]

@@ -1,19 +1,43 @@
 """How outputs are scored."""
 
 from lightning_modules.metrics.counts import Criteria, PitchFrames
+from lightning_modules.metrics.edit_distance import align_sequences, edit_distance
+from lightning_modules.metrics.folding import (
+    FoldedBy,
+    FoldedPhones,
+    Folding,
+    LeeHon39,
+    LeeHon48,
+    Unfolded,
+    WithoutStress,
+)
 from lightning_modules.metrics.melody import MELODY_METRICS, MelodyMetrics, MelodyScores
+from lightning_modules.metrics.phonemes import PHONEME_METRICS, Confusion, PhonemeMetrics, PhonemeScores
 from lightning_modules.metrics.scores import LOWER_IS_BETTER, VOICING_METRICS, mean_where_defined, metric_names
 from lightning_modules.metrics.series import align_series, evaluate_series, mir_eval_scores
 
 __all__ = [
     "LOWER_IS_BETTER",
     "MELODY_METRICS",
+    "PHONEME_METRICS",
     "VOICING_METRICS",
+    "Confusion",
     "Criteria",
+    "FoldedBy",
+    "FoldedPhones",
+    "Folding",
+    "LeeHon39",
+    "LeeHon48",
     "MelodyMetrics",
     "MelodyScores",
+    "PhonemeMetrics",
+    "PhonemeScores",
     "PitchFrames",
+    "Unfolded",
+    "WithoutStress",
+    "align_sequences",
     "align_series",
+    "edit_distance",
     "evaluate_series",
     "mean_where_defined",
     "metric_names",

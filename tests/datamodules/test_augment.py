@@ -18,6 +18,7 @@ from datamodules.augment import (
     Noise,
     PitchShift,
     Polarity,
+    TimeShift,
     item_seeds,
     move_labels,
 )
@@ -273,6 +274,21 @@ def test_polarity_inverts_half_of_the_items():
     inverted = (changed == -original).all(axis=1)
     assert ((changed == original).all(axis=1) ^ inverted).all()
     assert inverted.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_time_shift_moves_a_clip_by_up_to_its_part_and_fills_up_with_zeros():
+    clip = np.arange(1, 21, dtype=np.float32)
+    shifted = Augmentations([TimeShift(0.1)]).waveforms(np.tile(clip, (500, 1)), seeds(500))
+    expected = {
+        -2: [*clip[2:], 0, 0], -1: [*clip[1:], 0], 0: clip, 1: [0, *clip[:-1]], 2: [0, 0, *clip[:-2]],
+    }  # fmt: skip
+    counts = [(shifted == np.array(moved)).all(axis=1).sum() for moved in expected.values()]
+    assert sum(counts) == 500 and min(counts) > 70
+
+
+def test_melodies_have_their_time_and_are_not_shifted():
+    with pytest.raises(DataError, match="TimeShift is for clips of one label"):
+        MelodyData(WINDOW, 1, augment=[TimeShift()])
 
 
 @pytest.mark.parametrize("one", [Gain((6, 6), p=0.3), Noise((0, 0), p=0.3), Polarity(p=0.3)])

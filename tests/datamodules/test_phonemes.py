@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from datamodules.augment import Polarity
+from datamodules.augment import Polarity, TimeShift
 from datamodules.corpora import AN4, AudioFolder, Phonemes11785
 from datamodules.errors import DataError
 from datamodules.index import SplitIndex
@@ -210,6 +210,37 @@ def test_filling_is_something_a_network_can_take(audio_shards):
     ((filling,),) = map(list, data.val_dataloader())
     assert not filling.valid.any() and filling.item.tolist() == [-1]
     assert filling.lengths.tolist() == [filling.signal.shape[1]] == [min(samples(n).size for n in range(7))]
+
+
+@pytest.mark.parametrize(
+    ("transcript", "needed"), [("B AA", 2), ("B AA B AA", 4), ("AA AA", 3), ("T AA AA AA", 6), ("B B T T", 6)]
+)
+def test_a_transcript_that_ctc_cannot_put_into_the_frames_is_refused_by_name(tmp_path, transcript, needed):
+    train = {"train": [spoken(tmp_path, ["T", transcript])], "batch_size": 4, "block": 1}
+
+    def frames(count):  # of every utterance
+        return lambda lengths: np.full(len(lengths), count)
+
+    assert PhonemeData(PHONES, **train, output_frames=frames(needed)).layout.batches
+    message = (
+        f"12 training utterances are too short .* the first of them 'train-[0-9]+': the network has {needed - 1} "
+        f"frames for it, but its {len(transcript.split())} phones need {needed};"
+    )
+    with pytest.raises(DataError, match=message):
+        _ = PhonemeData(PHONES, **train, output_frames=frames(needed - 1)).layout
+
+
+def test_another_rate_is_refused_by_name(audio_shards):
+    data = PhonemeData(PHONES, validation={"mine": audio_shards}, rate=RATE)
+    data.setup("validate")
+    data.rate = 2 * RATE
+    with pytest.raises(DataError, match=rf"{RATE} samples per second, but model.front_end takes {2 * RATE}; .*--rate"):
+        data.setup("validate")
+
+
+def test_phones_have_their_time_and_are_not_shifted():
+    with pytest.raises(DataError, match="TimeShift is for clips of one label"):
+        PhonemeData(PHONES, augment=[TimeShift()])
 
 
 SPOKEN = Path(os.environ.get("MELISMA_TEST_DATA", "")) / "phones_an4"

@@ -3,6 +3,7 @@
 import lightning
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.melody import MelodyData
@@ -19,6 +20,28 @@ def made_trainer(tmp_path):
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def scored(made_trainer):
+    """What a stage logs of some batches, and the utterances that its steps return."""
+
+    def run(module, *batches, stage="validate"):
+        found = []
+        name = {"validate": "validation_step", "test": "test_step", "predict": "predict_step"}[stage]
+        step = getattr(module, name)
+
+        def kept(*given):
+            found.extend((output := step(*given))["utterances"])
+            return output
+
+        setattr(module, name, kept)
+        trainer = made_trainer()
+        options = {} if stage == "predict" else {"verbose": False}
+        getattr(trainer, stage)(module, DataLoader(list(batches), batch_size=None), **options)
+        return {key: float(value) for key, value in trainer.callback_metrics.items()}, found
+
+    return run
 
 
 @pytest.fixture

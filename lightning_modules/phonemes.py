@@ -1,0 +1,175 @@
+"""Phoneme recognition by connectionist temporal classification."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from architectures import FrontEnd, SequenceNetwork, Sequences
+from datamodules.batches import PhonemeBatch, UtteranceSet
+from lightning_modules.base import LossPart
+from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, align
+from lightning_modules.metrics import Folding, PhonemeMetrics
+from lightning_modules.penalties import L2Penalty
+from lightning_modules.utterances import UtteranceModule
+
+
+class SetMetrics:
+    """Scores of one set, and the decoder that goes with the stage."""
+
+    def __init__(self, metrics: PhonemeMetrics, decoder: CTCDecoder) -> None:
+        self.metrics, self.decoder = metrics, decoder
+
+    def scores(self) -> dict[str, float]:
+        """What is logged; synchronises processes."""
+        return self.metrics.compute().figures()
+
+
+class PhonemeRecognizer(UtteranceModule[PhonemeBatch, SetMetrics]):
+    """Learns the phones of utterances by CTC; A. Graves et al., ICML 2006.
+
+    `validation_step`, `test_step` and `predict_step` return `{"utterances": [...]}` with a dictionary for each
+    utterance: `dataset`, `id` (names), `phones` (names, phone k is symbol k + 1), `reference` (symbols; None where they
+    are not known), `hypotheses` (the decoder's, the best first), `log_probs` float32 `(frames, symbols)`, `times`
+    float64 `(frames,)`, s, `segments` (called with symbols, it aligns them with the utterance: see `align`), `features`
+    float32 `(frames, bins)` at their own rate, and `feature_times`, s, of these.
+    Logged as `val/<set>/...` or `test/<set>/...`: `levenshtein_distance` (edits per utterance),
+    `phoneme_error_rate` (edits per phone of the references) and its parts `substitution_rate`, `deletion_rate` and
+    `insertion_rate`, and `loss` (that of an utterance over the number of its phones).
+
+    Args:
+        network: gives the logits; one for each phone, and one, the first, for the blank.
+        front_end: see UtteranceModule.
+        decoder: of validation.
+        test_decoder: of test and predict, which may take longer; None takes that of validation.
+        folding: which phones are scored as one.
+        optimizer: see AudioModule.
+        scheduler: see AudioModule.
+        penalty: see AudioModule.
+        augment: see UtteranceModule.
+
+    Raises:
+        ValueError: an argument does not fit; the message names it.
+    """
+
+    network: SequenceNetwork
+
+    def __init__(
+        self,
+        network: SequenceNetwork,
+        front_end: FrontEnd,
+        decoder: CTCDecoder | None = None,
+        test_decoder: CTCDecoder | None = None,
+        folding: Folding | None = None,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        penalty: L2Penalty | None = None,
+        augment: nn.Module | None = None,
+    ) -> None:
+        super().__init__(network, front_end, optimizer, scheduler, penalty, augment)
+        self.decoder = Greedy() if decoder is None else decoder
+        self.test_decoder = self.decoder if test_decoder is None else test_decoder
+        self.folding = folding
+
+    def forward(self, signal: Tensor, lengths: Tensor) -> Sequences:
+        """Natural logarithms of the symbols' probabilities, `(batch, frames, symbols)`, and frames of each utterance.
+
+        Args:
+            signal: as in PhonemeBatch.
+            lengths: `(batch,)`.
+        """
+        return self._log_probs(self.features(signal, lengths))
+
+    def output_frames(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Frames that the network has for utterances of so many samples, or frames of stored features."""
+        frames = torch.tensor([self.front_end.frames(int(length)) for length in lengths])
+        return self.network.lengths(frames).numpy()
+
+    def training_step(self, batch: PhonemeBatch, batch_index: int) -> Tensor:
+        """The loss of a batch of utterances."""
+        log_probs = self._log_probs(self.training_features(batch.signal, batch.lengths, batch.seed))
+        losses = self._losses(log_probs, batch.targets, batch.target_lengths)
+        return self.training_loss({"ctc": LossPart(losses.mean())}, len(losses))
+
+    def new_metrics(self, evaluation: UtteranceSet) -> SetMetrics:
+        """Scores of a set that begins."""
+        if len(evaluation.labels) != self.network.symbols - 1:
+            raise MisconfigurationException(
+                f"data.phones: {len(evaluation.labels)} phones need as many symbols and a blank, but "
+                f"model.network.symbols is {self.network.symbols}"
+            )
+        decoder = self.decoder if self.trainer.validating or self.trainer.state.fn == "fit" else self.test_decoder
+        try:
+            decoder.check(evaluation.labels)
+            metrics = PhonemeMetrics(len(evaluation.ids), evaluation.labels, self.folding)
+        except ValueError as error:
+            raise MisconfigurationException(f"data.phones of {evaluation.name}: {error}") from error
+        return SetMetrics(metrics.to(self.device), decoder)
+
+    def evaluate(self, batch: PhonemeBatch, metrics: SetMetrics) -> tuple[Tensor, list[dict[str, Any]]]:
+        """Losses of the valid utterances that have a transcript, and what was heard in all of them."""
+        evaluation = batch.evaluation
+        assert evaluation is not None
+        features = self.features(batch.signal, batch.lengths)
+        log_probs = self._log_probs(features)
+        hypotheses = metrics.decoder(*log_probs, evaluation.labels)
+        known = batch.valid & (batch.target_lengths > 0)
+        if evaluation.has_truth:
+            metrics.metrics.update([nbest[0].symbols for nbest in hypotheses], batch)
+        known_log_probs = Sequences(log_probs.values[known], log_probs.lengths[known])
+        losses = self._losses(known_log_probs, batch.targets[known], batch.target_lengths[known])
+        return losses, self._utterances(batch, features, log_probs, hypotheses)
+
+    def _utterances(
+        self, batch: PhonemeBatch, features: Sequences, log_probs: Sequences, hypotheses: list[list[Hypothesis]]
+    ) -> list[dict[str, Any]]:
+        evaluation = batch.evaluation
+        assert evaluation is not None
+        seconds = getattr(self.front_end, "hop", evaluation.hop) / evaluation.rate
+        found = []
+        for place in batch.valid.nonzero()[:, 0].tolist():
+            frames, feature_frames = int(log_probs.lengths[place]), int(features.lengths[place])
+            of_utterance = log_probs.values[place, :frames].cpu()
+            reference = batch.targets[place, : int(batch.target_lengths[place])].tolist()
+            found.append(
+                {
+                    "dataset": evaluation.name,
+                    "id": evaluation.ids[int(batch.item[place])],
+                    "phones": evaluation.labels,
+                    "reference": reference if evaluation.has_truth else None,
+                    "hypotheses": hypotheses[place],
+                    "log_probs": of_utterance.numpy(),
+                    "times": (self.network.offset + self.network.stride * np.arange(frames)) * seconds,
+                    "segments": partial(align, of_utterance),
+                    "features": features.values[place, :feature_frames].cpu().numpy(),
+                    "feature_times": np.arange(feature_frames) * seconds,
+                }
+            )
+        return found
+
+    def _losses(self, log_probs: Sequences, targets: Tensor, target_lengths: Tensor) -> Tensor:
+        """`(utterances,)`, each over the number of its phones; 0 where these do not fit into the frames."""
+        if not len(targets):
+            return log_probs.values.new_zeros(0)
+        losses = functional.ctc_loss(
+            log_probs.values.transpose(0, 1),
+            targets,
+            log_probs.lengths,
+            target_lengths,
+            reduction="none",
+            zero_infinity=True,
+        )
+        return losses / target_lengths.clamp(min=1)
+
+    def _log_probs(self, features: Sequences) -> Sequences:
+        """In float32."""
+        logits: Sequences = self.network(features.values, features.lengths)
+        return logits._replace(values=logits.values.float().log_softmax(-1))
