@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
+from callbacks.passes import folder_of, stage_of
 from callbacks.pictures.axes import note_name
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.processes import gathered
-from callbacks.tracks import Track, TrackCallback, folder_of, stage_of
+from callbacks.tracks import Track, TrackCallback
 
 _DOTS_PER_INCH = 110
 VectorFormat = Literal["svg", "pdf"]

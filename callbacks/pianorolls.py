@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
+from callbacks.passes import folder_of, stage_of
 from callbacks.pictures.pianoroll import pianoroll_with_salience
 from callbacks.processes import gathered
-from callbacks.tracks import Track, TrackCallback, folder_of, signed_f0, stage_of, voicing_threshold
+from callbacks.tracks import Track, TrackCallback, signed_f0, voicing_threshold
 
 _LEAD_IN = 0.5  # s shown before the first voiced frame
 _DOTS_PER_INCH = 110

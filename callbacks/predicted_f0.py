@@ -6,7 +6,8 @@ import numpy as np
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 
-from callbacks.tracks import Track, TrackCallback, folder_of, signed_f0, voicing_threshold
+from callbacks.passes import folder_of
+from callbacks.tracks import Track, TrackCallback, signed_f0, voicing_threshold
 from datamodules.f0_tables import F0Series, write_f0
 
 

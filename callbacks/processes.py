@@ -1,8 +1,12 @@
 """What the processes of a run tell each other outside the metrics."""
 
-from typing import Any
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import torch.distributed
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 def gathered(mine: Any) -> list[Any]:  # noqa: ANN401 - whatever can be pickled
@@ -12,3 +16,12 @@ def gathered(mine: Any) -> list[Any]:  # noqa: ANN401 - whatever can be pickled
     everyone = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, mine)
     return everyone
+
+
+def gathered_rows(mine: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """The rows of all processes by their set, sorted by their first column; called on all processes at once."""
+    every: dict[str, list[Row]] = {}
+    for of_process in gathered(dict(mine)):
+        for dataset, rows in of_process.items():
+            every.setdefault(dataset, []).extend(rows)
+    return {dataset: sorted(rows, key=itemgetter(0)) for dataset, rows in sorted(every.items())}

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
-from callbacks.tracks import stage_of
+from callbacks.passes import stage_of
 
 
 class ScoreTable(Callback):

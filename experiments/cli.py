@@ -29,10 +29,11 @@ class MelismaCLI(LightningCLI):
         """Add the named callback groups and the links."""
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
+        parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
-        links.link_grid_to_network(parser)
+        links.link_to_network(parser)
         links.link_network_to_data(parser)
 
     def before_instantiate_classes(self) -> None:

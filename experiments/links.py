@@ -1,6 +1,7 @@
 """What follows from another part of a configuration, so that none says it twice.
 
-The width of a network, from the pitch grid; and what the data module has to know of the network: its excerpts.
+The width of a network, from the pitch grid or from the list of classes or phones; the size of its input, from the front
+end; and what the data module has to know of the network: its excerpts.
 """
 
 from __future__ import annotations
@@ -12,8 +13,16 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from architectures import FrontEnd
 from datamodules import SpectrogramShape
 from lightning_modules import AudioModule, PitchGrid
+
+
+def link_to_network(parser: ArgumentParser) -> None:
+    """All links that end at the network; they are resolved when a configuration is parsed."""
+    link_grid_to_network(parser)
+    link_labels_to_network(parser)
+    link_front_end_to_network(parser)
 
 
 def link_grid_to_network(parser: ArgumentParser) -> None:
@@ -22,6 +31,34 @@ def link_grid_to_network(parser: ArgumentParser) -> None:
     parser.link_arguments("model.init_args.grid", f"{network}.width", compute_fn=_bins)
     for name in ("lowest_note", "bins_per_semitone"):
         parser.link_arguments(f"model.init_args.grid.{name}", f"{network}.{name}")
+
+
+def link_labels_to_network(parser: ArgumentParser) -> None:
+    """Give the network a logit for each class, or for each phone and the blank."""
+    network = "model.init_args.network.init_args"
+    parser.link_arguments("data.init_args.classes", f"{network}.classes", compute_fn=len)
+    parser.link_arguments("data.init_args.phones", f"{network}.symbols", compute_fn=lambda phones: len(phones) + 1)
+
+
+def link_front_end_to_network(parser: ArgumentParser) -> None:
+    """Give the network the bins of the front end and, of clips of one length, the frames."""
+    network, front_end = "model.init_args.network.init_args", "model.init_args.front_end"
+    parser.link_arguments(front_end, f"{network}.bins", compute_fn=lambda given: _front_end(given).bins)
+    parser.link_arguments((front_end, "data.init_args.seconds"), f"{network}.frames", compute_fn=_frames)
+
+
+def _front_end(given: Namespace) -> FrontEnd:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(FrontEnd, "front_end")
+    front_end: FrontEnd = parser.instantiate(Namespace(front_end=given)).front_end  # type: ignore[no-untyped-call]
+    return front_end
+
+
+def _frames(given: Namespace, seconds: float | None) -> int:
+    front_end = _front_end(given)
+    if seconds is None or front_end.rate is None:
+        raise ValueError("the network takes clips of one length; give data.seconds, and audio to model.front_end")
+    return front_end.frames(round(seconds * front_end.rate))
 
 
 def _bins(grid: Namespace) -> int:
@@ -41,8 +78,15 @@ def _attribute(name: str) -> Callable[[AudioModule], Any]:
     return lambda model: getattr(model.network, name, None)
 
 
+def _rate(model: AudioModule) -> int | None:
+    rate: int | None = getattr(getattr(model, "front_end", model.network), "rate", None)
+    return rate
+
+
 NEEDS: dict[str, Callable[[AudioModule], Any]] = {
-    **{name: _attribute(name) for name in ("window", "frames", "hop", "rate")},
+    **{name: _attribute(name) for name in ("window", "frames", "hop")},
+    "rate": _rate,
+    "output_frames": lambda model: getattr(model, "output_frames", None),
     "spectrogram": _spectrogram,
 }
 

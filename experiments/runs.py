@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from datamodules import DataError
+from datamodules import DataError, ShardedData
 from experiments import links
 from lightning_modules import AudioModule
 
@@ -50,10 +50,15 @@ def load(checkpoint: Path) -> TrainedModel:
 def _model(config: Path) -> AudioModule:
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     parser.add_subclass_arguments(AudioModule, "model", required=True)
-    links.link_grid_to_network(parser)
+    parser.add_subclass_arguments(ShardedData, "data", required=True)
+    links.link_to_network(parser)
+    builder = ArgumentParser(exit_on_error=False)
+    builder.add_subclass_arguments(AudioModule, "model")
     try:
-        stated = {"model": yaml.safe_load(config.read_text(encoding="utf-8"))["model"]}
-        model: AudioModule = parser.instantiate(parser.parse_object(stated)).model
+        stated = yaml.safe_load(config.read_text(encoding="utf-8"))
+        parsed = parser.parse_object({name: stated[name] for name in ("model", "data")})
+        whole = Namespace(model=parsed.model)  # type: ignore[no-untyped-call]
+        model: AudioModule = builder.instantiate(whole).model
     except (ArgumentError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{config}: describes no model ({error})") from error
     return model

@@ -1,10 +1,15 @@
 """Pictures: pure functions from arrays to matplotlib figures, without state and without a screen."""
 
+from callbacks.pictures.alignment import TimedPhone, aligned_phones
+from callbacks.pictures.class_confusion import class_confusion
+from callbacks.pictures.clip import classified_clip
 from callbacks.pictures.comparison import Spectrogram, compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
+from callbacks.pictures.features import draw_features
 from callbacks.pictures.filters import first_layer_filters
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy, wilson_interval
+from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots, heat_map, line_plot
 from callbacks.pictures.salience import draw_salience, stacked_saliences
@@ -12,22 +17,31 @@ from callbacks.pictures.targets import Target, target_vectors
 
 __all__ = [
     "FrameClass",
+    "PhoneEdit",
     "Spectrogram",
     "Target",
+    "TimedPhone",
+    "aligned_phones",
     "box_plots",
+    "class_confusion",
+    "classified_clip",
     "classify_frames",
     "compare_methods",
     "confusion_matrix",
     "count_confusions",
     "count_correct",
+    "count_edits",
     "count_errors",
+    "draw_features",
     "draw_pianoroll",
     "draw_salience",
     "error_histogram",
     "first_layer_filters",
     "heat_map",
     "line_plot",
+    "most_frequent",
     "note_accuracy",
+    "phone_confusion",
     "pianoroll_with_salience",
     "stacked_saliences",
     "target_vectors",

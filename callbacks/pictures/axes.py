@@ -2,8 +2,13 @@
 
 import math
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 # Which notes are named, up to which range in semitones: neighbours a semitone apart need much room.
@@ -32,6 +37,19 @@ def count_along_y(axes: Axes) -> None:
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: thousands(round(value))))
+
+
+def scale_of_counts(counts: NDArray[np.int64]) -> LogNorm:
+    """A logarithmic scale of counts from 1 on; of at least a decade, lest it have a single tick."""
+    return LogNorm(vmin=1, vmax=max(10, int(counts.max(initial=0))))
+
+
+def add_bar_of_counts(figure: Figure, axes: Axes, image: ScalarMappable, label: str) -> None:
+    """Put a colour bar of such a scale right of the axes, numbered by decades."""
+    bar = figure.colorbar(image, ax=axes, label=label, pad=0.02)
+    bar.ax.yaxis.set_major_locator(LogLocator())
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: thousands(round(value))))
 
 
 def thousands(count: int) -> str:

@@ -1,19 +1,15 @@
 """Which notes are taken for which others."""
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import name_notes, name_notes_along_x, say_empty, thousands
+from callbacks.pictures.axes import add_bar_of_counts, name_notes, name_notes_along_x, say_empty, scale_of_counts
+from callbacks.pictures.colours import SEQUENTIAL
 from callbacks.pictures.notes import MIDI_NOTES, nearest_notes, paired_notes
 
 _OCTAVE = 12  # semitones
-# Without its first, bright yellow, which is hard to see on white where a single frame stands alone.
-_COLOURS = ListedColormap(colormaps["viridis_r"](np.linspace(0.15, 1.0, 256)))
 _NOTES_WHEN_EMPTY = (48, 72)
 
 
@@ -57,10 +53,9 @@ def confusion_matrix(counts: ArrayLike, title: str) -> Figure:
         origin="lower",
         aspect="auto",
         interpolation="none",
-        cmap=_COLOURS,
+        cmap=SEQUENTIAL,
         zorder=1,
-        # A single decade would leave the scale of few frames without a second tick.
-        norm=LogNorm(vmin=1, vmax=max(10, int(frames.max(initial=0)))),
+        norm=scale_of_counts(frames),
     )
     _mark_octaves(axes)
     name_notes_along_x(axes, *_used(frames.any(axis=0)))
@@ -68,10 +63,7 @@ def confusion_matrix(counts: ArrayLike, title: str) -> Figure:
     axes.set_xlabel("reference")
     axes.set_ylabel("estimate")
     axes.set_title(title, loc="left", parse_math=False)
-    bar = figure.colorbar(image, label="frames", pad=0.02)
-    bar.ax.yaxis.set_major_locator(LogLocator())
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: thousands(round(value))))
+    add_bar_of_counts(figure, axes, image, "frames")
     if not frames.any():
         say_empty(axes, "no frame with a pitch in both")
     return figure
