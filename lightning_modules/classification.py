@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -24,7 +25,8 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
 
     `validation_step`, `test_step` and `predict_step` return `{"utterances": [...]}` with a dictionary for each clip:
     `dataset`, `id` (names), `classes` (names, in order), `label` (place in `classes`; None where it is not known),
-    `probabilities` float32 `(classes,)`, `audio` int16 `(samples,)`, `rate` (Hz), `features` float32 `(frames, bins)`.
+    `probabilities` float32 `(classes,)`, `audio` int16 `(samples,)`, `rate` (Hz), `features` float32 `(frames, bins)`,
+    `feature_times` (s, of these).
     Logged as `val/<set>/...` or `test/<set>/...`: `accuracy`, the ends of its 95 % Wilson interval `accuracy_low` and
     `accuracy_high`, `macro_f1`, and `loss` (the cross entropy of a clip with its class's weight).
 
@@ -96,9 +98,10 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
         if known.any():
             metrics.update(logits[known].argmax(-1), batch.label[known])
         probabilities = logits.softmax(-1).cpu().numpy()
-        clips = []
+        clips, seconds = [], self.frame_seconds(evaluation)
         for place in batch.valid.nonzero()[:, 0].tolist():
             label = int(batch.label[place])
+            frames = int(features.lengths[place])
             clips.append(
                 {
                     "dataset": evaluation.name,
@@ -108,7 +111,8 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
                     "probabilities": probabilities[place],
                     "audio": batch.audio[place, : int(batch.lengths[place])].cpu().numpy(),
                     "rate": evaluation.rate,
-                    "features": features.values[place, : int(features.lengths[place])].float().cpu().numpy(),
+                    "features": features.values[place, :frames].float().cpu().numpy(),
+                    "feature_times": np.arange(frames) * seconds,
                 }
             )
         return self._losses(logits[known], batch.label[known]), clips

@@ -22,25 +22,16 @@ from lightning_modules.penalties import L2Penalty
 from lightning_modules.utterances import UtteranceModule
 
 
-class SetMetrics:
-    """Scores of one set, and the decoder that goes with the stage."""
-
-    def __init__(self, metrics: PhonemeMetrics, decoder: CTCDecoder) -> None:
-        self.metrics, self.decoder = metrics, decoder
-
-    def scores(self) -> dict[str, float]:
-        """What is logged; synchronises processes."""
-        return self.metrics.compute().figures()
-
-
-class PhonemeRecognizer(UtteranceModule[PhonemeBatch, SetMetrics]):
+class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
     """Learns the phones of utterances by CTC; A. Graves et al., ICML 2006.
 
     `validation_step`, `test_step` and `predict_step` return `{"utterances": [...]}` with a dictionary for each
-    utterance: `dataset`, `id` (names), `phones` (names, phone k is symbol k + 1), `reference` (symbols; None where they
-    are not known), `hypotheses` (the decoder's, the best first), `log_probs` float32 `(frames, symbols)`, `times`
-    float64 `(frames,)`, s, `segments` (called with symbols, it aligns them with the utterance: see `align`), `features`
-    float32 `(frames, bins)` at their own rate, and `feature_times`, s, of these.
+    utterance: `dataset`, `id` (names), `item` (its place in the set), `phones` (names, phone k is symbol k + 1),
+    `reference` (symbols; None where they are not known), `hypotheses` (the decoder's, the best first), `scored_phones`
+    (names after folding), `aligned` int64 `(steps, 2)` (reference and best hypothesis: see `PhonemeMetrics.aligned`;
+    None without reference), `log_probs` float32 `(frames, symbols)`, `times` float64 `(frames,)`, s, `segments` (called
+    with symbols, it aligns them with the utterance: see `align`), `features` float32 `(frames, bins)` at their own
+    rate, and `feature_times`, s, of these.
     Logged as `val/<set>/...` or `test/<set>/...`: `levenshtein_distance` (edits per utterance),
     `phoneme_error_rate` (edits per phone of the references) and its parts `substitution_rate`, `deletion_rate` and
     `insertion_rate`, and `loss` (that of an utterance over the number of its phones).
@@ -99,61 +90,76 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, SetMetrics]):
         losses = self._losses(log_probs, batch.targets, batch.target_lengths)
         return self.training_loss({"ctc": LossPart(losses.mean())}, len(losses))
 
-    def new_metrics(self, evaluation: UtteranceSet) -> SetMetrics:
-        """Scores of a set that begins."""
+    @property
+    def stage_decoder(self) -> CTCDecoder:
+        """The decoder of the stage that the trainer is in."""
+        return self.test_decoder if self.trainer.testing or self.trainer.predicting else self.decoder
+
+    def new_metrics(self, evaluation: UtteranceSet) -> PhonemeMetrics:
+        """Counts of a set that begins."""
         if len(evaluation.labels) != self.network.symbols - 1:
             raise MisconfigurationException(
                 f"data.phones: {len(evaluation.labels)} phones need as many symbols and a blank, but "
                 f"model.network.symbols is {self.network.symbols}"
             )
-        decoder = self.decoder if self.trainer.validating or self.trainer.state.fn == "fit" else self.test_decoder
         try:
-            decoder.check(evaluation.labels)
+            self.stage_decoder.check(evaluation.labels)
             metrics = PhonemeMetrics(len(evaluation.ids), evaluation.labels, self.folding)
         except ValueError as error:
             raise MisconfigurationException(f"data.phones of {evaluation.name}: {error}") from error
-        return SetMetrics(metrics.to(self.device), decoder)
+        return metrics.to(self.device)
 
-    def evaluate(self, batch: PhonemeBatch, metrics: SetMetrics) -> tuple[Tensor, list[dict[str, Any]]]:
+    def evaluate(self, batch: PhonemeBatch, metrics: PhonemeMetrics) -> tuple[Tensor, list[dict[str, Any]]]:
         """Losses of the valid utterances that have a transcript, and what was heard in all of them."""
         evaluation = batch.evaluation
         assert evaluation is not None
         features = self.features(batch.signal, batch.lengths)
         log_probs = self._log_probs(features)
-        hypotheses = metrics.decoder(*log_probs, evaluation.labels)
-        known = batch.valid & (batch.target_lengths > 0)
+        hypotheses = self.stage_decoder(*log_probs, evaluation.labels)
         if evaluation.has_truth:
-            metrics.metrics.update([nbest[0].symbols for nbest in hypotheses], batch)
-        known_log_probs = Sequences(log_probs.values[known], log_probs.lengths[known])
-        losses = self._losses(known_log_probs, batch.targets[known], batch.target_lengths[known])
-        return losses, self._utterances(batch, features, log_probs, hypotheses)
+            metrics.update([nbest[0].symbols for nbest in hypotheses], batch)
+        known = batch.valid & (batch.target_lengths > 0)
+        of_known = Sequences(log_probs.values[known], log_probs.lengths[known])
+        losses = self._losses(of_known, batch.targets[known], batch.target_lengths[known])
+        places = batch.valid.nonzero()[:, 0].tolist()
+        return losses, [
+            {
+                **self._heard(batch, place, metrics, hypotheses[place]),
+                **self._seen(place, features, log_probs, evaluation),
+            }
+            for place in places
+        ]
 
-    def _utterances(
-        self, batch: PhonemeBatch, features: Sequences, log_probs: Sequences, hypotheses: list[list[Hypothesis]]
-    ) -> list[dict[str, Any]]:
-        evaluation = batch.evaluation
+    def _heard(
+        self, batch: PhonemeBatch, place: int, metrics: PhonemeMetrics, hypotheses: list[Hypothesis]
+    ) -> dict[str, Any]:
+        """What an utterance is, and what was recognised."""
+        evaluation, item = batch.evaluation, int(batch.item[place])
         assert evaluation is not None
-        seconds = getattr(self.front_end, "hop", evaluation.hop) / evaluation.rate
-        found = []
-        for place in batch.valid.nonzero()[:, 0].tolist():
-            frames, feature_frames = int(log_probs.lengths[place]), int(features.lengths[place])
-            of_utterance = log_probs.values[place, :frames].cpu()
-            reference = batch.targets[place, : int(batch.target_lengths[place])].tolist()
-            found.append(
-                {
-                    "dataset": evaluation.name,
-                    "id": evaluation.ids[int(batch.item[place])],
-                    "phones": evaluation.labels,
-                    "reference": reference if evaluation.has_truth else None,
-                    "hypotheses": hypotheses[place],
-                    "log_probs": of_utterance.numpy(),
-                    "times": (self.network.offset + self.network.stride * np.arange(frames)) * seconds,
-                    "segments": partial(align, of_utterance),
-                    "features": features.values[place, :feature_frames].cpu().numpy(),
-                    "feature_times": np.arange(feature_frames) * seconds,
-                }
-            )
-        return found
+        reference = batch.targets[place, : int(batch.target_lengths[place])].tolist() if evaluation.has_truth else None
+        return {
+            "dataset": evaluation.name,
+            "id": evaluation.ids[item],
+            "item": item,
+            "phones": evaluation.labels,
+            "reference": reference,
+            "hypotheses": hypotheses,
+            "scored_phones": metrics.phones.names,
+            "aligned": None if reference is None else metrics.aligned(reference, hypotheses[0].symbols),
+        }
+
+    def _seen(self, place: int, features: Sequences, log_probs: Sequences, evaluation: UtteranceSet) -> dict[str, Any]:
+        """What an utterance looks like, to the network and from it."""
+        frames, feature_frames = int(log_probs.lengths[place]), int(features.lengths[place])
+        of_utterance = log_probs.values[place, :frames].cpu()
+        seconds = self.frame_seconds(evaluation)
+        return {
+            "log_probs": of_utterance.numpy(),
+            "times": (self.network.offset + self.network.stride * np.arange(frames)) * seconds,
+            "segments": partial(align, of_utterance),
+            "features": features.values[place, :feature_frames].cpu().numpy(),
+            "feature_times": np.arange(feature_frames) * seconds,
+        }
 
     def _losses(self, log_probs: Sequences, targets: Tensor, target_lengths: Tensor) -> Tensor:
         """`(utterances,)`, each over the number of its phones; 0 where these do not fit into the frames."""

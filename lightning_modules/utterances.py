@@ -125,6 +125,11 @@ class UtteranceModule(AudioModule, Generic[Batch, Metrics]):
             return features
         return features._replace(values=self.augment(features.values, seed, features.lengths))
 
+    def frame_seconds(self, evaluation: UtteranceSet) -> float:
+        """Seconds between frames of the features of a set."""
+        hop: int = getattr(self.front_end, "hop", evaluation.hop)
+        return hop / evaluation.rate
+
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch."""
         return {"utterances": self._evaluate(batch)}

@@ -24,6 +24,9 @@ class Beam(CTCDecoder):
     logarithm of its probability, plus `lm_weight` times the logarithm to base 10 of its probability in the language
     model, the end included.
 
+    Paths that end in a blank and others with the same symbols take two places in the beam, and are dropped one without
+    the other; searches that hold them together, as LexiconBeam does, find as much with fewer.
+
     Args:
         beam_size: hypotheses that are kept from a frame to the next.
         nbest: hypotheses that are given, at most; they differ in their symbols.

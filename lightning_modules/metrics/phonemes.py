@@ -15,6 +15,8 @@ from datamodules.batches import PhonemeBatch
 from lightning_modules.metrics.edit_distance import align_sequences
 from lightning_modules.metrics.folding import Folding, Unfolded
 
+Symbols = NDArray[np.int64]
+
 PHONEME_METRICS = (
     "phoneme_error_rate",
     "levenshtein_distance",
@@ -153,15 +155,31 @@ class PhonemeMetrics(Metric):
                 continue
             if not 0 <= item < self.utterances:
                 raise ValueError(f"item: {item} is not one of 0 ... {self.utterances - 1}")
-            reference = self._folded(targets[number, : lengths[number]], item)
-            hypothesis = self._folded(np.asarray(hypotheses[number], np.int64), item)
-            pairs = np.maximum(align_sequences(reference, hypothesis), 0)
+            try:
+                pairs = self.aligned(targets[number, : lengths[number]], hypotheses[number])
+            except ValueError as error:
+                raise ValueError(f"item {item}: {error}") from error
             np.add.at(confusion, (pairs[:, 0], pairs[:, 1]), 1)
             counts[number] = torch.tensor(_edits(pairs))
         chosen = batch.valid.cpu()
         places = batch.item.cpu()[chosen].to(self.counts.device)
         self.counts.index_add_(0, places, counts[chosen].to(self.counts.device))
         self.confusion += torch.from_numpy(confusion).to(self.confusion.device)
+
+    def aligned(self, reference: Sequence[int] | Symbols, hypothesis: Sequence[int] | Symbols) -> Symbols:
+        """What counts as recognised for what.
+
+        Args:
+            reference: `(symbols,)`, phone k as k + 1.
+            hypothesis: `(symbols,)`, likewise.
+
+        Returns:
+            `(steps, 2)` reference and hypothesis, folded: phone k of `phones.names` as k + 1, 0 where there is none.
+
+        Raises:
+            ValueError: a symbol is not a phone.
+        """
+        return np.maximum(align_sequences(self._folded(reference), self._folded(hypothesis)), 0)
 
     def compute(self) -> PhonemeScores:
         """The scores of all utterances so far, of all processes; a copy that later updates do not change."""
@@ -173,12 +191,11 @@ class PhonemeMetrics(Metric):
         scores: PhonemeScores = self.compute()
         return scores.figures()
 
-    def _folded(self, symbols: NDArray[np.int64], item: int) -> NDArray[np.int64]:
+    def _folded(self, given: Sequence[int] | Symbols) -> Symbols:
+        symbols = np.asarray(given, np.int64)
         outside = (symbols < 1) | (symbols >= len(self.phones.number))
         if outside.any():
-            raise ValueError(
-                f"item {item}: symbol {symbols[outside][0]} is not one of 1 ... {len(self.phones.number) - 1}"
-            )
+            raise ValueError(f"symbol {symbols[outside][0]} is not one of 1 ... {len(self.phones.number) - 1}")
         numbers = self.phones.number[symbols]
         return numbers[numbers > 0]
 
