@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -44,7 +44,8 @@ def link_front_end_to_network(parser: ArgumentParser) -> None:
     """Give the network the bins of the front end and, of clips of one length, the frames."""
     network, front_end = "model.init_args.network.init_args", "model.init_args.front_end"
     parser.link_arguments(front_end, f"{network}.bins", compute_fn=lambda given: _front_end(given).bins)
-    parser.link_arguments((front_end, "data.init_args.seconds"), f"{network}.frames", compute_fn=_frames)
+    sources = ("model.init_args.network.class_path", front_end, "data.init_args.seconds")
+    parser.link_arguments(sources, f"{network}.frames", compute_fn=_frames)
 
 
 def _front_end(given: Namespace) -> FrontEnd:
@@ -54,7 +55,9 @@ def _front_end(given: Namespace) -> FrontEnd:
     return front_end
 
 
-def _frames(given: Namespace, seconds: float | None) -> int:
+def _frames(network: str, given: Namespace, seconds: float | None) -> int | None:
+    if "frames" not in _parameters(network):  # it is asked for every network; the link is skipped afterwards
+        return None
     front_end = _front_end(given)
     if seconds is None or front_end.rate is None:
         raise ValueError("the network takes clips of one length; give data.seconds, and audio to model.front_end")
@@ -103,7 +106,11 @@ def overruled(data: Namespace) -> str | None:
     Args:
         data: `class_path` and `init_args`, with defaults where nothing was given.
     """
-    module, _, name = data.class_path.rpartition(".")
-    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    parameters = _parameters(data.class_path)
     given = (key for key in NEEDS if key in data.init_args and data.init_args[key] != parameters[key].default)
     return next(given, None)
+
+
+def _parameters(class_path: str) -> Mapping[str, inspect.Parameter]:
+    module, _, name = class_path.rpartition(".")
+    return inspect.signature(getattr(importlib.import_module(module), name)).parameters
