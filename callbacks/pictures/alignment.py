@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from callbacks.pictures.axes import say_empty
 from callbacks.pictures.colours import PALETTE
 from callbacks.pictures.features import draw_features
+from callbacks.pictures.salience import cell_edges
 
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 10.0, 60.0  # inches
 _BESIDE = 2.0  # inches for labels and colour bar
@@ -69,7 +70,8 @@ def aligned_phones(
     upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=(2.2, 1, 1))
     image = draw_features(upper, seconds, features)
     if len(seconds):
-        upper.set_xlim(seconds[0], max(seconds[-1], seconds[0] + 0.01))
+        last = cell_edges(seconds, alone=0.01)[-1]
+        upper.set_xlim(seconds[0], max([last, *(phone.end for phone in (*reference, *decoded))]))
     start, end = upper.get_xlim()
     per_letter = _NAME_WIDTH * (end - start) / (width - _BESIDE)
     _draw_bars(middle, reference, PALETTE[0], per_letter)
@@ -92,7 +94,16 @@ def _draw_bars(axes: Axes, bars: Sequence[TimedPhone], colour: str, per_letter: 
     centres = np.array([(bar.start + bar.end) / 2 for bar in bars])
     for bar, centre, place in zip(bars, centres, spread(centres, widths, axes.get_xlim()), strict=True):
         height = bar.confidence
-        axes.bar(bar.start, height, bar.end - bar.start, align="edge", color=colour, linewidth=0, zorder=2)
+        axes.bar(
+            bar.start,
+            height,
+            bar.end - bar.start,
+            align="edge",
+            color=colour,
+            edgecolor="white",
+            linewidth=0.4,
+            zorder=2,
+        )
         # From the bar straight up, and to its name where that had to give way.
         axes.plot([centre, centre, place], [height, 1.02, _NAMES_AT - 0.1], color="0.75", linewidth=0.6, zorder=1)
         axes.text(place, _NAMES_AT, bar.phone, ha="center", va="center", fontsize=8, parse_math=False)
