@@ -9,11 +9,13 @@ Log-probabilities of 41 symbols are made in memory, of two kinds:
 - flat, the worst case for a beam: no symbol of a frame stands out.
 
 The sides are loops in one process with one thread, and take turns on every few utterances, in changing order. Ours are
-`Greedy` and `Beam`, with their checks of the input, and `Beam` among the ten most probable symbols of each frame; fast-ctc-decode's `viterbi_search` and `beam_search` are given
-probabilities, which it needs, without the time that it takes to make them. Utterances per second are medians over the
-rounds; `ratio` is how many times as fast as fast-ctc-decode's of the same beam a side is, of one round each, and a
-median as well. `same_best` is the part of utterances for which both find the same symbols, `error_rate` the edits of
-each phone of the peaky ones.
+`Greedy` and `Beam`, with their checks of the input, and `Beam` among the ten most probable symbols of each frame.
+fast-ctc-decode's `viterbi_search` and `beam_search` are given probabilities, which they need, without the time that it
+takes to make them.
+
+Utterances per second are medians over the rounds; `ratio` is how many times as fast as fast-ctc-decode's search of the
+same beam a side is, in one round each, a median as well. `same_best` is the part of utterances for which both find the
+same symbols, `error_rate` the edits of each phone of the peaky ones.
 """
 
 from __future__ import annotations

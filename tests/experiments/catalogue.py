@@ -8,13 +8,16 @@ from pathlib import Path
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from architectures import FrameNetwork, VoicingNetwork
+from architectures import ClipNetwork, FrameNetwork, SequenceNetwork, VoicingNetwork
 from architectures.layers import parameter_count
 from experiments import cli
 from experiments.commands import prepare
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "experiments" / "melody").glob("*.yaml"))
+SPEECH = sorted(
+    path for family in ("classification", "phonemes") for path in (ROOT / "experiments" / family).glob("*.yaml")
+)
 SWEEPS = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
 CORPORA = sorted((ROOT / "experiments" / "corpora").glob("*.yaml"))
 LOOP = re.compile(r"^for (\w+) in ([^;]+); do (.*); done$")
@@ -83,7 +86,7 @@ def parsed(subcommand, *words):
 def network_of(configuration):
     """The network of a configuration, without memory for its parameters."""
     parser = ArgumentParser()
-    parser.add_subclass_arguments((FrameNetwork, VoicingNetwork), "network")
+    parser.add_subclass_arguments((FrameNetwork, VoicingNetwork, ClipNetwork, SequenceNetwork), "network")
     with torch.device("meta"):
         return parser.instantiate(Namespace(network=configuration.model.init_args.network)).network
 

@@ -1,4 +1,4 @@
-"""Every YAML of the catalogue: complete, explained in its header, and able to take a step and a validation."""
+"""Every YAML of the melody catalogue: complete, explained in its header, and able to take a step and a validation."""
 
 import re
 from pathlib import Path

@@ -142,10 +142,11 @@ def test_speech_commands_12(prepared, speech_commands):
 
 
 def test_fsdd(prepared, tmp_path):
-    for name in ("0_theo_0", "9_lucas_12"):
+    for name in ("0_theo_0", "9_lucas_12", "7_george_3"):
         write_audio(tmp_path / f"{name}.wav", rate=8000)
     index = prepared("fsdd", "--corpus.folder", tmp_path)
-    assert of(index("train")) == {"9_lucas_12": ("9", None)} and of(index("validation")) == {"0_theo_0": ("0", None)}
+    assert of(index("train")) == {"7_george_3": ("7", None)}
+    assert of(index("validation")) == {"9_lucas_12": ("9", None)} and of(index("test")) == {"0_theo_0": ("0", None)}
     assert index("train").samples.tolist() == [800]
 
 
@@ -155,6 +156,33 @@ def test_emodb(prepared, tmp_path):
     index = prepared("emodb", "--corpus.folder", tmp_path)
     assert of(index("train")) == {"wav_03a01Fa": ("F", None)}
     assert of(index("validation")) == {"wav_12b10Nc": ("N", None), "wav_13a07W": ("W", None)}
+
+
+def test_emodb_three(prepared, tmp_path):
+    for name in ("03a01Nc", "03a01Fa", "10a02Wb", "12b10Ta", "13a07Wb"):
+        write_audio(tmp_path / "wav" / f"{name}.wav")
+    index = prepared("emodb_three", "--corpus.folder", tmp_path)
+    assert of(index("train")) == {"wav_03a01Nc": ("N", None)}, "other emotions are left out"
+    assert of(index("validation")) == {"wav_10a02Wb": ("W", None)}
+    assert of(index("test")) == {"wav_12b10Ta": ("T", None), "wav_13a07Wb": ("W", None)}
+
+
+def test_language_prompts(prepared, tmp_path):
+    rows = ["audio\tlanguage"]
+    for language in ("fr", "en", "de"):
+        for place in ("gcompris_voices/{}/words", "gcompris_voices/{}/geography", "telephony_prompts/{}/voice", "a/{}"):
+            path = f"{place.format(language)}/clip_1.wav"
+            write_audio(tmp_path / path)
+            rows.append(f"{path}\t{language}")
+    (tmp_path / "manifest.tsv").write_text("\n".join(rows))
+    index = prepared("language_prompts", "--corpus.folder", tmp_path)
+    for split, place in (
+        ("train", "gcompris_voices_{}_words"),
+        ("validation", "gcompris_voices_{}_geography"),
+        ("test", "telephony_prompts_{}_voice"),
+    ):
+        named = {f"{place.format(language)}_clip_1": (language, None) for language in ("fr", "en", "de")}
+        assert of(index(split)) == named
 
 
 @pytest.mark.parametrize(
@@ -223,9 +251,10 @@ class TestRealSpeech:
 
     def test_digits(self, data):
         splits = chosen(folder_of("fsdd", data / "keywords_fsdd"), read_recipe("fsdd"))
-        assert {split: len(members) for split, members in splits.items()} == {"validation": 500, "train": 1500}
+        counts = {split: len(members) for split, members in splits.items()}
+        assert counts == {"validation": 500, "test": 500, "train": 1000}
         assert set(Counter(recording.label for recording in splits["validation"]).values()) == {50}
-        assert {recording.group for recording in splits["train"]} == {"george", "jackson", "lucas"}
+        assert {recording.group for recording in splits["train"]} == {"george", "jackson"}
 
     def test_keywords(self, data):
         recipe = read_recipe("speech_commands_folder")
@@ -249,6 +278,20 @@ class TestRealSpeech:
         for recording in listed:
             assert everything[recording.id].label == recording.label
             assert everything[recording.id].group == recording.group
+
+    def test_three_emotions(self, data):
+        splits = chosen(folder_of("emodb_three", data / "emotion_emodb"), read_recipe("emodb_three"))
+        labels = {split: Counter(each.label for each in members) for split, members in splits.items()}
+        assert labels["train"] == {"W": 50, "N": 39, "T": 27}
+        assert labels["validation"] == {"W": 10, "N": 4, "T": 3} and labels["test"] == {"W": 24, "N": 13, "T": 9}
+
+    def test_prompts(self, data):
+        corpus = folder_of("language_prompts", data, manifest="language_clips/manifest.tsv")
+        splits = chosen(corpus, read_recipe("language_prompts"))
+        labels = {split: Counter(each.label for each in members) for split, members in splits.items()}
+        assert labels["train"] == {"fr": 160, "en": 160, "de": 160}
+        assert labels["validation"] == {"de": 123, "en": 128, "fr": 54}
+        assert labels["test"] == {"fr": 90, "en": 90, "de": 90}
 
     def test_languages(self, data):
         corpus = folder_of("languages", data, manifest="language_clips/manifest.tsv")
