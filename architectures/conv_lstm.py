@@ -9,6 +9,7 @@ Differences from the published code: neither normalisations nor LSTMs know of th
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
@@ -136,7 +137,7 @@ class BottleneckEmbedding(Embedding):
         if len(widths) != len(strides):
             raise ValueError(f"strides: {len(strides)} of them for {len(widths)} widths; state one for each block")
         self.widths, self.strides = list(widths), list(strides)
-        self.stride = int(torch.tensor(self.strides).prod())
+        self.stride = math.prod(self.strides)
 
     def channels(self, bins: int) -> int:
         """Those of the last block."""

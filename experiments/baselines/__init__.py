@@ -1,0 +1,1 @@
+"""What every network has to beat, as scripts that print their figures."""
