@@ -2,7 +2,7 @@
 
 from lightning_modules.base import AudioModule, CheckpointMismatch
 from lightning_modules.classification import ClipClassifier
-from lightning_modules.decoding import Argmax, Beam, Greedy, LocalAverage, Viterbi
+from lightning_modules.decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, Viterbi
 from lightning_modules.losses import SalienceBCE, SalienceSoftmax, UnvoicedClassSoftmax
 from lightning_modules.melody import MelodyTracker
 from lightning_modules.metrics import FoldedBy, LeeHon39, LeeHon48, Unfolded, WithoutStress
@@ -25,10 +25,12 @@ __all__ = [
     "L2Penalty",
     "LeeHon39",
     "LeeHon48",
+    "LexiconBeam",
     "LocalAverage",
     "MelodyTracker",
     "PhonemeRecognizer",
     "PitchGrid",
+    "PrefixBeam",
     "Reconstruction",
     "SalienceBCE",
     "SalienceSoftmax",

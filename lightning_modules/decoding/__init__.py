@@ -6,6 +6,7 @@ from lightning_modules.decoding.characters import CHARACTERS_11785, as_character
 from lightning_modules.decoding.ctc import CTCDecoder, Greedy, Hypothesis
 from lightning_modules.decoding.lexicon import LexiconBeam
 from lightning_modules.decoding.pitch import Argmax, DecodedPitch, LocalAverage, PitchDecoder
+from lightning_modules.decoding.prefix_beam import PrefixBeam
 from lightning_modules.decoding.viterbi import Viterbi
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LexiconBeam",
     "LocalAverage",
     "PitchDecoder",
+    "PrefixBeam",
     "Segment",
     "Viterbi",
     "align",

@@ -1,5 +1,6 @@
 """How outputs are scored."""
 
+from lightning_modules.metrics.classification import CLIP_METRICS, ClipMetrics, wilson_interval
 from lightning_modules.metrics.counts import Criteria, PitchFrames
 from lightning_modules.metrics.edit_distance import align_sequences, edit_distance
 from lightning_modules.metrics.folding import (
@@ -17,10 +18,12 @@ from lightning_modules.metrics.scores import LOWER_IS_BETTER, VOICING_METRICS, m
 from lightning_modules.metrics.series import align_series, evaluate_series, mir_eval_scores
 
 __all__ = [
+    "CLIP_METRICS",
     "LOWER_IS_BETTER",
     "MELODY_METRICS",
     "PHONEME_METRICS",
     "VOICING_METRICS",
+    "ClipMetrics",
     "Confusion",
     "Criteria",
     "FoldedBy",
@@ -42,4 +45,5 @@ __all__ = [
     "mean_where_defined",
     "metric_names",
     "mir_eval_scores",
+    "wilson_interval",
 ]
