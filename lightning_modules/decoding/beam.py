@@ -25,9 +25,9 @@ class Beam(CTCDecoder):
     logarithm of its probability, plus `lm_weight` times the logarithm to base 10 of its probability in the language
     model, the end included.
 
-    Take this one for a language model of phones. Without, `PrefixBeam` finds more, and sooner: here, paths that end in a
-    blank and others with the same symbols take two places in the beam, and are dropped one without the other. Where
-    phones spell words, take `LexiconBeam`.
+    Take this one for a language model of phones. Without, `PrefixBeam` finds more, and sooner: here, paths that end in
+    a blank and others with the same symbols take two places in the beam, and are dropped one without the other. For
+    words of a lexicon, take `LexiconBeam`.
 
     Args:
         beam_size: hypotheses that are kept from a frame to the next.

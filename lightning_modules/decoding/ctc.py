@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 BLANK = 0
@@ -74,21 +76,22 @@ class Greedy(CTCDecoder):
 
     def __call__(self, log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[list[Hypothesis]]:
         """See CTCDecoder."""
-        inside = frames_inside(log_probs, lengths, phones)
-        if not inside.shape[1]:
-            return [[Hypothesis([], 0.0, [])] for _ in lengths]
-        highest, path = log_probs.max(dim=2)
-        begins = torch.ones_like(inside)
-        begins[:, 1:] = path[:, 1:] != path[:, :-1]
-        begins &= inside & (path != BLANK)
+        own = _own_frames(log_probs, lengths, phones)
+        if not log_probs.shape[1]:
+            return [[Hypothesis([], 0.0, [])] for _ in own]
+        highest, path = log_probs.detach().max(dim=2)
+        inside = _refuse_improbable(highest, lengths)
         scores = highest.double().masked_fill(~inside, 0.0).sum(dim=1).tolist()
-        counts = begins.sum(dim=1).tolist()
-        symbols = torch.split(path[begins].cpu(), counts)
-        frames = torch.split(begins.nonzero()[:, 1].cpu(), counts)
-        return [
-            [Hypothesis(of_one.tolist(), score, starts.tolist())]
-            for of_one, score, starts in zip(symbols, scores, frames, strict=True)
-        ]
+        # From here on one utterance is as fast as many: the rest is short, and each has another length.
+        paths = path.cpu().numpy()
+        return [[_collapsed(paths[item, :frames], scores[item])] for item, frames in enumerate(own)]
+
+
+def _collapsed(path: NDArray[np.int64], score: float) -> Hypothesis:
+    begins = path != BLANK
+    begins[1:] &= path[1:] != path[:-1]
+    frames = begins.nonzero()[0]
+    return Hypothesis(path[frames].tolist(), score, frames.tolist())
 
 
 def frames_inside(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> Tensor:
@@ -102,23 +105,35 @@ def frames_inside(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> 
     Raises:
         ValueError: see CTCDecoder.
     """
+    _own_frames(log_probs, lengths, phones)
+    if not log_probs.shape[1]:
+        return torch.zeros(log_probs.shape[:2], dtype=torch.bool, device=log_probs.device)
+    return _refuse_improbable(log_probs.detach().amax(dim=2), lengths)
+
+
+def _own_frames(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[int]:
+    """Lengths of the utterances, of one look at them, whichever device they are on."""
     shape = tuple(log_probs.shape)
     if len(shape) != 3 or shape[2] != len(phones) + 1:
         raise ValueError(f"log_probs: {shape} is not (batch, frames, {len(phones) + 1}), of the blank and the phones")
     if tuple(lengths.shape) != shape[:1]:
         raise ValueError(f"lengths: {tuple(lengths.shape)} is not ({shape[0]},), one for each utterance")
-    # Of one look at the lengths, whichever device they are on.
-    own = lengths.tolist()
+    own: list[int] = lengths.tolist()
     for utterance, frames in enumerate(own):
         if not 0 <= frames <= shape[1]:
             raise ValueError(f"lengths: {frames} frames of utterance {utterance}, of which there are {shape[1]}")
-    inside = torch.arange(shape[1], device=log_probs.device) < lengths.to(log_probs.device)[:, None]
+    return own
+
+
+def _refuse_improbable(highest: Tensor, lengths: Tensor) -> Tensor:
+    """Which frames are an utterance's own, of the greatest value of every frame, NaN if there is any."""
+    inside = torch.arange(highest.shape[1], device=highest.device) < lengths.to(highest.device)[:, None]
     # A comparison with NaN is false.
-    wrong = (~(log_probs <= _ROUNDING)).any(dim=2) & inside
+    wrong = ~(highest <= _ROUNDING) & inside
     if bool(wrong.any()):
         utterance, frame = wrong.nonzero()[0].tolist()
         raise ValueError(
             f"log_probs: utterance {utterance} has in frame {frame} what is no logarithm of a probability: "
-            f"{log_probs[utterance, frame].max().item()}; apply log_softmax, or has the training diverged (NaN)?"
+            f"{highest[utterance, frame].item()}; apply log_softmax, or has the training diverged (NaN)?"
         )
     return inside
