@@ -9,7 +9,8 @@ Log-probabilities of 41 symbols are made in memory, of two kinds:
 - flat, the worst case for a beam: no symbol of a frame stands out.
 
 The sides are loops in one process with one thread, and take turns on every few utterances, in changing order. Ours are
-`Greedy` and `Beam`, with their checks of the input, and `Beam` among the ten most probable symbols of each frame.
+`Greedy`, `Beam` and `PrefixBeam`, with their checks of the input, and `Beam` among the ten most probable symbols of
+each frame. `PrefixBeam` and fast-ctc-decode search in the same way, `Beam` in another one.
 fast-ctc-decode's `viterbi_search` and `beam_search` are given probabilities, which they need, without the time that it
 takes to make them.
 
@@ -38,10 +39,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from experiments.benchmarks.machine import describe_machine
-from lightning_modules.decoding import CHARACTERS_11785, Beam, CTCDecoder, Greedy
+from lightning_modules.decoding import CHARACTERS_11785, Beam, CTCDecoder, Greedy, PrefixBeam
 from lightning_modules.metrics import edit_distance
 
-OURS, PRUNED, THEIRS = "ours", "ours, 10 symbols", "fast-ctc-decode"
+OURS, PRUNED, PREFIX, THEIRS = "ours", "ours, 10 symbols", "ours, prefixes", "fast-ctc-decode"
 KINDS = ("peaky", "flat")
 CHUNK = 4  # utterances of a turn
 _PHONES = tuple(CHARACTERS_11785)[1:]
@@ -100,8 +101,10 @@ def sides(posteriors: Posteriors) -> dict[str, Turn]:
         f"greedy, {OURS}": Greedy(),
         f"beam 5, {OURS}": Beam(5),
         f"beam 5, {PRUNED}": Beam(5, symbols_per_frame=10),
+        f"beam 5, {PREFIX}": PrefixBeam(5),
         f"beam 50, {OURS}": Beam(50),
         f"beam 50, {PRUNED}": Beam(50, symbols_per_frame=10),
+        f"beam 50, {PREFIX}": PrefixBeam(50),
     }
     others = {
         f"greedy, {THEIRS}": fast_ctc_decode.viterbi_search,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.benchmarks import ctc_decoding
-from experiments.benchmarks.ctc_decoding import KINDS, OURS, PRUNED, THEIRS, Posteriors
+from experiments.benchmarks.ctc_decoding import KINDS, OURS, PREFIX, PRUNED, THEIRS, Posteriors
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,7 +65,7 @@ def test_the_last_line_holds_the_rates_of_every_search(capsys):
     result = json.loads(last.removeprefix("RESULT "))
     assert last.startswith("RESULT ") and set(result) == set(KINDS)
     for kind in KINDS:
-        beams = {f"beam {size}, {side}" for size in (5, 50) for side in (OURS, PRUNED, THEIRS)}
+        beams = {f"beam {size}, {side}" for size in (5, 50) for side in (OURS, PRUNED, PREFIX, THEIRS)}
         assert set(result[kind]) == beams | {f"greedy, {OURS}", f"greedy, {THEIRS}"}
         assert all(each["utterances_per_second"] > 0 and each["ratio"] > 0 for each in result[kind].values())
         assert result[kind][f"greedy, {OURS}"]["same_best"] == result[kind][f"beam 5, {THEIRS}"]["ratio"] == 1.0
