@@ -59,7 +59,8 @@ class PrefixBeam(CTCDecoder):
         """See CTCDecoder."""
         frames_inside(log_probs, lengths, phones)
         self.check(phones)
-        values = log_probs.detach().cpu().double().numpy()
+        # Of one layout, for the search is compiled anew for another.
+        values = log_probs.detach().cpu().double().contiguous().numpy()
         own = [of_one[:frames] for of_one, frames in zip(values, lengths.tolist(), strict=True)]
         threads = min(torch.get_num_threads(), len(own))
         if threads < 2:
@@ -346,7 +347,7 @@ def _note(later: _Prefixes, place: int, past: _Past, now: int) -> None:
 @njit(nogil=True)
 def _worse(heap: _Heap, one: int, other: int) -> bool:
     mass, against = heap.mass[one], heap.mass[other]
-    return mass < against or (mass == against and heap.number[one] > heap.number[other])
+    return bool(mass < against or (mass == against and heap.number[one] > heap.number[other]))
 
 
 @njit(nogil=True)

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from collections import defaultdict
+from functools import partial
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from lightning_modules.decoding import (
     Greedy,
     Hypothesis,
     LexiconBeam,
+    PrefixBeam,
     as_characters,
     beam,
     language_model,
@@ -112,7 +115,7 @@ def test_greedy_finds_the_symbols_of_the_best_path(logits):
     assert found.frames == starts
 
 
-@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), Beam(5, nbest=3)])
+@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), Beam(5, nbest=3), PrefixBeam(5, nbest=3)])
 def test_a_batch_is_decoded_as_its_utterances_alone_are(decoder):
     log_probs, lengths = random_log_probs(0, 4, 12, 4, scale=2.0), torch.tensor([12, 0, 7, 1])
     log_probs[2, 7:] = math.nan
@@ -124,38 +127,41 @@ def test_a_batch_is_decoded_as_its_utterances_alone_are(decoder):
         assert [each.score for each in alone] == pytest.approx([each.score for each in together[utterance]])
 
 
-@pytest.mark.parametrize("decoder", [Greedy(), Beam(5)])
+@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), PrefixBeam(5)])
 def test_a_batch_without_frames_has_empty_hypotheses(decoder):
     assert decoder(torch.zeros(2, 0, 4), torch.tensor([0, 0]), PHONES) == [[Hypothesis([], 0.0, [])]] * 2
 
 
-def test_beam_search_finds_the_best_sequence_of_all(record_property):
+@pytest.mark.parametrize(("decoder", "enough"), [(Beam(50, beam_threshold=1e9), 190), (PrefixBeam(50), 200)])
+def test_beam_search_finds_the_best_sequence_of_all(record_property, decoder, enough):
     best, greedy = 0, 0
     for seed in range(200):
         log_probs = random_log_probs(seed, 1, 5, 4)
         every = probabilities(log_probs[0])
         most = max(every.values())
-        (found,) = decoded(Beam(50, beam_threshold=1e9), log_probs)
+        (found,) = decoded(decoder, log_probs)
         best += every[tuple(found.symbols)] == pytest.approx(most, abs=1e-9)
         greedy += every[tuple(decoded(Greedy(), log_probs)[0].symbols)] == pytest.approx(most, abs=1e-9)
     record_property("optimal_of_200", best)
-    assert best >= 190 and greedy < 120
+    assert best >= enough and greedy < 120
 
 
-def test_a_beam_of_all_sequences_gives_each_its_probability():
+@pytest.mark.parametrize("decoder", [Beam(1000, 1000, beam_threshold=1e9), PrefixBeam(1000, 1000)])
+def test_a_beam_of_all_sequences_gives_each_its_probability(decoder):
     log_probs = random_log_probs(3, 1, 4, 4)
     every = probabilities(log_probs[0])
-    found = decoded(Beam(1000, nbest=1000, beam_threshold=1e9), log_probs)
+    found = decoded(decoder, log_probs)
     assert {tuple(each.symbols): math.exp(each.score) for each in found} == pytest.approx(every, rel=1e-5)
     scores = [each.score for each in found]
     assert len(found) == len(every) and scores == sorted(scores, reverse=True)
 
 
-def test_n_best_are_as_many_and_the_best_of_them_is_the_best_alone():
+@pytest.mark.parametrize("decoder", [Beam, PrefixBeam])
+def test_n_best_are_as_many_and_the_best_of_them_is_the_best_alone(decoder):
     log_probs = random_log_probs(4, 1, 10, 4)
-    found = decoded(Beam(20, nbest=7), log_probs)
+    found = decoded(decoder(20, nbest=7), log_probs)
     assert len({tuple(each.symbols) for each in found}) == 7
-    assert found[:1] == decoded(Beam(20), log_probs)
+    assert found[:1] == decoded(decoder(20), log_probs)
 
 
 def test_maximum_merging_would_find_no_more_than_greedy():
@@ -170,7 +176,7 @@ def test_maximum_merging_would_find_no_more_than_greedy():
     assert differs > 10
 
 
-@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), Beam(50)])
+@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), Beam(50), PrefixBeam(1), PrefixBeam(50)])
 @pytest.mark.parametrize(
     "path", [(1, 2, 3, 1), (0, 1, 1, 0, 2, 0, 3, 3, 1), (2, 3), (2, 0, 1, 0, 1, 2, 0), (0, 0), (1,), (2, 2, 0, 2)]
 )
@@ -182,14 +188,15 @@ def test_a_perfect_posterior_gives_its_own_string_and_no_silence_of_its_own(deco
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("decoder", [Greedy(), Beam(5)])
+@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), PrefixBeam(5)])
 def test_any_precision_is_decoded(decoder, dtype):
     assert decoded(decoder, perfect((1, 0, 2)).to(dtype))[0].symbols == [1, 2]
 
 
-def test_impossible_symbols_are_never_found():
+@pytest.mark.parametrize("decoder", [Beam(50, nbest=50), PrefixBeam(50, nbest=50)])
+def test_impossible_symbols_are_never_found(decoder):
     log_probs = torch.tensor([[[0.5, 0.5, 0.0, 0.0]] * 6]).log()
-    found = decoded(Beam(50, nbest=50), log_probs)
+    found = decoded(decoder, log_probs)
     assert {symbol for each in found for symbol in each.symbols} == {1}
     assert all(math.isfinite(each.score) for each in found)
 
@@ -340,22 +347,27 @@ def test_a_model_must_know_all_phones(tmp_path):
     ],
 )
 def test_beams_that_cannot_be_are_refused(tmp_path, arguments, message):
+    if "beam_threshold" not in arguments:
+        with pytest.raises(ValueError, match=message):
+            PrefixBeam(**arguments)
     with pytest.raises(ValueError, match=message):
         Beam(**arguments)
     with pytest.raises(ValueError, match=message):
         LexiconBeam(lexicon(tmp_path / "words.txt", *WORDS), **arguments)
 
 
-def test_a_search_among_one_symbol_is_refused():
+@pytest.mark.parametrize("decoder", [Beam, PrefixBeam])
+def test_a_search_among_one_symbol_is_refused(decoder):
     with pytest.raises(ValueError, match="symbols_per_frame: 1"):
-        Beam(symbols_per_frame=1)
+        decoder(symbols_per_frame=1)
 
 
-def test_only_the_most_probable_symbols_of_a_frame_may_follow():
+@pytest.mark.parametrize("decoder", [partial(Beam, beam_threshold=1e9), PrefixBeam])
+def test_only_the_most_probable_symbols_of_a_frame_may_follow(decoder):
     log_probs = torch.tensor([[[0.4, 0.3, 0.2, 0.1], [0.4, 0.1, 0.2, 0.3]]]).log()
-    found = decoded(Beam(50, 50, 1e9, symbols_per_frame=2), log_probs)
+    found = decoded(decoder(50, 50, symbols_per_frame=2), log_probs)
     assert {tuple(each.symbols) for each in found} == {(), (1,), (3,), (1, 3)}
-    every = decoded(Beam(50, 50, 1e9, symbols_per_frame=9), log_probs)
+    every = decoded(decoder(50, 50, symbols_per_frame=9), log_probs)
     assert {tuple(each.symbols) for each in every} == {*probabilities(log_probs[0])}
 
 
@@ -371,7 +383,7 @@ def test_the_search_follows_the_phones_of_the_set():
     assert decoded(decoder, perfect((1, 0, 2), 3), ("x", "y"))[0].symbols == [1, 2]
 
 
-@pytest.mark.parametrize("decoder", [Greedy(), Beam(5)])
+@pytest.mark.parametrize("decoder", [Greedy(), Beam(5), PrefixBeam(5)])
 @pytest.mark.parametrize(
     ("log_probs", "lengths", "message"),
     [
@@ -434,3 +446,146 @@ def test_beam_search_asks_for_sums_and_for_no_silence(monkeypatch):
     Beam(7, nbest=2, beam_threshold=9.0).check(PHONES)
     assert asked["log_add"] is True and asked["sil_token"] == asked["blank_token"] == asked["tokens"][0]
     assert (asked["beam_size"], asked["nbest"], asked["beam_threshold"]) == (7, 2, 9.0)
+
+
+def log_probability(log_probs, symbols):
+    """Of a sequence, by all of its paths."""
+    frames = log_probs.shape[1]
+    values, said = log_probs.double().transpose(0, 1), torch.tensor([symbols], dtype=torch.int64)
+    return -ctc_loss(values, said, [frames], [len(symbols)], reduction="sum").item()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 3).flatmap(
+        lambda symbols: st.lists(
+            st.lists(
+                st.one_of(st.integers(-3, 3), st.floats(-40, 3), st.just(-math.inf)),
+                min_size=symbols + 1,
+                max_size=symbols + 1,
+            ).filter(lambda frame: max(frame) > -math.inf),
+            min_size=1,
+            max_size=5,
+        )
+    )
+)
+def test_prefixes_have_exact_scores_and_those_that_never_left_a_narrow_beam_no_greater_ones(logits):
+    log_probs = torch.tensor([logits], dtype=torch.float64).log_softmax(-1)
+    phones = PHONES[: log_probs.shape[2] - 1]
+    every = {symbols: math.log(each) for symbols, each in probabilities(log_probs[0]).items() if each > 0}
+    found = decoded(PrefixBeam(1000, 1000), log_probs, phones)
+    assert {tuple(each.symbols): each.score for each in found} == pytest.approx(every, abs=1e-9)
+    assert len(found) == len(every)
+    for size in (1, 2, 3, 6):
+        narrow = decoded(PrefixBeam(size, size), log_probs, phones)
+        assert 1 <= len(narrow) == len({tuple(each.symbols) for each in narrow}) <= size
+        assert all(each.score <= every[tuple(each.symbols)] + 1e-9 for each in narrow)
+
+
+def test_symbols_of_a_prefix_begin_where_they_do_on_its_best_path():
+    log_probs = random_log_probs(6, 1, 6, 3, scale=2.0)
+    best = {}
+    for path, score in all_paths(log_probs[0]):
+        best[collapsed(path)] = max(best.get(collapsed(path), (-math.inf,)), (score, path))
+    found = decoded(PrefixBeam(1000, 1000), log_probs, PHONES[:2])
+    assert len(found) == len(best)
+    for each in found:
+        _, path = best[tuple(each.symbols)]
+        assert each.frames == [k for k, s in enumerate(path) if s and (k == 0 or path[k - 1] != s)]
+
+
+def plain_prefix_search(log_probs, size):
+    """The prefixes of the last beam with their scores, by dictionaries instead of a tree."""
+    beam = {(): (1.0, 0.0)}
+    for frame in log_probs.double().exp().tolist():
+        later = defaultdict(lambda: [0.0, 0.0])
+        for prefix, (apart, within) in beam.items():
+            later[prefix][0] += (apart + within) * frame[0]
+            later[prefix][1] += within * frame[prefix[-1]] if prefix else 0.0
+            for symbol in range(1, len(frame)):
+                later[*prefix, symbol][1] += (apart if prefix[-1:] == (symbol,) else apart + within) * frame[symbol]
+        beam = dict(sorted(later.items(), key=lambda each: -sum(each[1]))[:size])
+    return [(prefix, math.log(sum(mass))) for prefix, mass in beam.items()]
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_narrow_beam_holds_what_a_plain_search_among_prefixes_holds(size):
+    """Some of them leave the beam, and come back when their successors are still there."""
+    for seed in range(20):
+        log_probs = random_log_probs(seed, 1, 40, 3, scale=2.0)
+        wanted = plain_prefix_search(log_probs[0], size)
+        found = decoded(PrefixBeam(size, size), log_probs, PHONES[:2])
+        assert [tuple(each.symbols) for each in found] == [symbols for symbols, _ in wanted]
+        assert [each.score for each in found] == pytest.approx([score for _, score in wanted])
+
+
+def test_equal_prefixes_come_in_the_order_of_their_symbols():
+    found = decoded(PrefixBeam(3, 3), torch.full((1, 1, 4), 0.25).log())
+    assert [each.symbols for each in found] == [[], [1], [2]]
+    found = decoded(PrefixBeam(7, 7), torch.tensor([[[0.5, 0, 0.25, 0.25], [0.5, 0.25, 0.25, 0]]]).log())
+    assert [each.symbols for each in found] == [[2], [], [3], [1], [2, 1], [3, 1], [3, 2]]
+
+
+def test_of_equal_symbols_the_lowest_may_follow():
+    found = decoded(PrefixBeam(9, 9, symbols_per_frame=2), torch.tensor([[[0.4, 0.2, 0.2, 0.2]]]).log())
+    assert [each.symbols for each in found] == [[], [1]]
+    found = decoded(PrefixBeam(9, 9, symbols_per_frame=2), torch.tensor([[[0.1, 0.2, 0.2, 0.5]]]).log())
+    assert [each.symbols for each in found] == [[3], [1]]
+
+
+def test_prefixes_of_long_utterances_do_not_vanish():
+    log_probs = random_log_probs(7, 1, 3000, 4).double()
+    (found,) = decoded(PrefixBeam(20), log_probs)
+    exact = log_probability(log_probs, found.symbols)
+    assert 1.5 * exact < found.score <= exact + 1e-6 and math.exp(found.score) == 0.0
+    assert len(found.frames) == len(found.symbols) and found.frames == sorted({*found.frames})
+
+
+def test_where_no_path_is_possible_the_prefix_is_empty():
+    assert decoded(PrefixBeam(5, 5), torch.full((1, 3, 4), -math.inf)) == [Hypothesis([], -math.inf, [])]
+
+
+def test_utterances_are_decoded_alike_by_any_number_of_threads():
+    log_probs, lengths = random_log_probs(8, 7, 60, 4), torch.tensor([60, 0, 31, 60, 7, 60, 59])
+    decoder, threads = PrefixBeam(10, 3), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = decoder(log_probs, lengths, PHONES)
+        torch.set_num_threads(3)
+        assert decoder(log_probs, lengths, PHONES) == alone
+    finally:
+        torch.set_num_threads(threads)
+
+
+def peaky(seed, frames, symbols=41):
+    """As trained networks give it: blanks, and a phone in every five frames, which may be taken for another one."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(frames, symbols, generator=generator)
+    logits[:, 0] += 9
+    for frame in range(0, frames, 5):
+        for height in (13.0, 9.0):
+            phone = torch.randint(1, symbols, (1,), generator=generator)
+            logits[frame : frame + 2, phone] += height + 2 * torch.randn(1, generator=generator)
+    return logits.log_softmax(-1)[None]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 10])
+def test_of_peaky_posteriors_prefixes_are_no_less_probable_than_what_beam_finds(size):
+    names = tuple(CHARACTERS_11785)[1:]
+    more = 0.0
+    for of_one in (peaky(seed, 80) for seed in range(8)):
+        (ours,), (other,) = (decoded(decoder(size), of_one, names) for decoder in (PrefixBeam, Beam))
+        gained = log_probability(of_one, ours.symbols) - log_probability(of_one, other.symbols)
+        assert gained > -1e-4
+        more += gained
+    assert more > 0.01 or size > 5
+
+
+@pytest.mark.parametrize("size", [5, 50])
+def test_of_peaky_posteriors_prefixes_are_what_another_implementation_finds(size):
+    other = pytest.importorskip("fast_ctc_decode")
+    alphabet = "".join(CHARACTERS_11785.values())
+    for log_probs in (peaky(seed, 120) for seed in range(6)):
+        text, _ = other.beam_search(log_probs[0].exp().numpy(), alphabet, size)
+        (found,) = decoded(PrefixBeam(size), log_probs, tuple(CHARACTERS_11785)[1:])
+        assert "".join(alphabet[symbol] for symbol in found.symbols) == text
