@@ -37,6 +37,7 @@ class RunRecord(Callback):
         self._validations: list[dict[str, Any]] = []
         self._seconds_before = 0.0
         self._begun = time.monotonic()
+        self._commit: str | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on with."""
@@ -47,8 +48,8 @@ class RunRecord(Callback):
         self._validations, self._seconds_before = list(state_dict["validations"]), state_dict["seconds"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Start the clock."""
-        self._begun = time.monotonic()
+        """Start the clock, and note the code before anybody changes it."""
+        self._begun, self._commit = time.monotonic(), _commit()
 
     @property
     def _seconds(self) -> float:
@@ -78,7 +79,7 @@ class RunRecord(Callback):
         record = {
             "command": sys.argv,
             "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
-            "commit": _commit(),
+            "commit": self._commit,
             "data_sets": getattr(trainer.datamodule, "data_sets", {}),  # type: ignore[attr-defined]
             "checkpoint": None if fitting or trainer.ckpt_path is None else str(trainer.ckpt_path),
             "metrics": _metrics(trainer, "val/" if folder != "test" else "test/"),

@@ -32,7 +32,12 @@ def test_two_processes_train_and_score_as_one(small_recipe, tmp_path):
     written = sorted(path.name for path in folder.rglob("*") if path.is_file())
     tables = [name for name in written if name.endswith(".csv")]
     assert tables == [f"validation_0000{number}.csv" for number in range(3)]
-    assert [name for name in written if not name.endswith(".csv")] == ["best.ckpt", "config.yaml", "last.ckpt", "record.json"]
+    assert [name for name in written if not name.endswith(".csv")] == [
+        "best.ckpt",
+        "config.yaml",
+        "last.ckpt",
+        "record.json",
+    ]
     again = ["validate", "--config", folder / "config.yaml", "--ckpt_path", folder / "checkpoints" / "best.ckpt"]
     again += ["--trainer.devices=1", "--trainer.strategy=auto"]
     two, one = melisma(tmp_path, *again, processes=2), melisma(tmp_path, *again)
