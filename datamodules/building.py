@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +84,22 @@ def _content(segments: Sequence[Segment], grid: Grid, audio: AudioMember) -> str
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
+def conversions(staged: Iterable[Staged], rate: int) -> dict[str, int]:
+    """Recordings whose audio files were changed, by how: from another rate, or to one channel."""
+    counts: Counter[str] = Counter()
+    for layout in (each.layout for each in staged):
+        if layout is not None:
+            stored, channels = layout  # a plain list, if another process wrote the note
+            counts.update([f"resampled from {stored} Hz"] * (stored != rate) + ["mixed to mono"] * (channels != 1))
+    return dict(sorted(counts.items()))
+
+
 def finish(
-    recipe: ShardRecipe, directory: Path, shards: Mapping[str, Sequence[str]], left_out: Mapping[str, str]
+    recipe: ShardRecipe,
+    directory: Path,
+    shards: Mapping[str, Sequence[str]],
+    left_out: Mapping[str, str],
+    converted: Mapping[str, int],
 ) -> None:
     """Write dataset.json, the last file, after reading every sidecar once more."""
     grid, splits, digests = recipe.grid, {}, []
@@ -112,6 +126,7 @@ def finish(
         "phones": recipe.phones,
         "splits": splits,
         "left_out": dict(left_out),
+        "converted": dict(converted),
         "recipe": recipe.describe(),
     }
     with write_atomically(directory / "dataset.json") as file:

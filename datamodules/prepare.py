@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from datamodules.building import build_shard, built, finish, plan_shards
+from datamodules.building import build_shard, built, conversions, finish, plan_shards
 from datamodules.cache import ArrayCache
 from datamodules.corpora.base import Recording
 from datamodules.engines import Engine
@@ -158,7 +158,7 @@ class _Build:
                 raise DataError(f"splits.{split}: none of its recordings can be used: {next(iter(left_out.values()))}")
         self._write([task for plan in plans.values() for task in plan])
         names = {split: [name for name, _ in plan] for split, plan in plans.items()}
-        finish(self.recipe, self.directory, names, left_out)
+        finish(self.recipe, self.directory, names, left_out, conversions(staged.values(), self.recipe.rate))
         self.clear()
         return left_out
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from datamodules.corpora.base import Audio
+from datamodules.corpora.base import Audio, AudioSource
 from datamodules.corpora.files import sha256
 from datamodules.errors import DataError
 
@@ -66,6 +67,33 @@ class AudioFile:
         finite = np.isfinite(samples).reshape(len(samples), -1).all(axis=1)
         if not finite.all():
             raise DataError(f"{self.path}: sample {int(np.argmin(finite))} is not a finite number")
+
+
+class Layout(NamedTuple):
+    """How audio is stored.
+
+    Attributes:
+        rate: samples per second.
+        channels: how many there are.
+    """
+
+    rate: int
+    channels: int
+
+
+def layout_of(audio: AudioSource) -> Layout | None:
+    """How a source's audio is stored, by its header; None where it is not simply a file.
+
+    Raises:
+        DataError: the file is missing or not audio.
+    """
+    if not isinstance(audio, AudioFile):
+        return None
+    try:
+        header = soundfile.info(audio.path)
+    except RuntimeError as error:
+        raise DataError(f"{audio.path}: cannot be decoded: {error}") from error
+    return Layout(int(header.samplerate), int(header.channels))
 
 
 def _decode(file: soundfile.SoundFile) -> NDArray[np.float32]:

@@ -77,6 +77,8 @@ def report(directory: Path, result: Prepared) -> None:
     print(f"{directory}: {'prepared' if result.built else 'already prepared'}, id {description['id'][:12]}")
     for split, counts in description["splits"].items():
         print(f"  {split:<12}{counts['tracks']:>7} tracks {counts['records']:>8} records {counts['hours']:>9.2f} h")
+    for how, recordings in description.get("converted", {}).items():
+        print(f"  {recordings} recordings {how}")
     for reason in result.left_out.values():
         print(f"melisma: left out: {reason}", file=sys.stderr)
     if result.left_out:

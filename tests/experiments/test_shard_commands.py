@@ -118,3 +118,19 @@ def test_an_impossible_share_is_named(melisma, clips, share):
 def test_a_share_of_the_work_is_enough_to_finish(melisma, clips, tmp_path):
     assert melisma("prepare", clips, "--share=1/2", "--backend=threading").code == 1
     assert (tmp_path / "shards" / "dataset.json").exists()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_prepare_notes_what_it_resampled_and_mixed(melisma, tmp_path, again):
+    for name, rate, channels in (("a", 8000, 1), ("b", 8000, 2), ("c", 16000, 1), ("d", 16000, 2)):
+        noise = np.random.default_rng(0).uniform(-0.1, 0.1, (rate // 10, channels))
+        soundfile.write(tmp_path / f"{name}.wav", noise, rate)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({
+        "corpus": {"class_path": "datamodules.AudioFolder", "init_args": {"folder": str(tmp_path)}},
+        "directory": str(tmp_path / "shards"), "rate": 16000, "splits": {"predict": 1.0}, "segment": None,
+        "context": 0.0,
+    }))  # fmt: skip
+    for _ in range(1 + again):
+        outcome = melisma("prepare", tmp_path / "recipe.yaml")
+    assert outcome.code == 0
+    assert "  2 recordings mixed to mono\n  2 recordings resampled from 8000 Hz\n" in outcome.out
