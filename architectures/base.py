@@ -128,6 +128,8 @@ class FrontEnd(nn.Module):
 class ClipNetwork(nn.Module):
     """A network that gives one vector of logits for each clip.
 
+    On the command line its arguments `classes`, `feature_bins` and `feature_frames` follow from data and front end.
+
     Attributes:
         classes: logits of a clip.
         bins: of each frame of features.
@@ -153,6 +155,8 @@ class ClipNetwork(nn.Module):
 
 class SequenceNetwork(nn.Module):
     """A network that gives a sequence of logits for each utterance, at its own frame rate.
+
+    On the command line its arguments `symbols` and `feature_bins` follow from data and front end.
 
     Attributes:
         symbols: logits of a frame, the blank (0) among them.

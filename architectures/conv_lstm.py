@@ -302,7 +302,7 @@ class ConvLSTM(SequenceNetwork):
 
     Args:
         symbols: logits of a frame, the blank among them.
-        bins: of each frame of features.
+        feature_bins: of each frame of features.
         embedding: what stands before the LSTMs; None: BasicBlockEmbedding.
         hidden: width of each direction of the LSTMs.
         layers: LSTMs one behind the other.
@@ -324,7 +324,7 @@ class ConvLSTM(SequenceNetwork):
     def __init__(
         self,
         symbols: int,
-        bins: int,
+        feature_bins: int,
         embedding: Embedding | None = None,
         hidden: int = 256,
         layers: int = 4,
@@ -335,17 +335,17 @@ class ConvLSTM(SequenceNetwork):
         initialisation: Literal["default", "kaiming"] = "default",
     ) -> None:
         super().__init__()
-        check_positive(symbols=symbols, bins=bins, hidden=hidden, layers=layers)
+        check_positive(symbols=symbols, feature_bins=feature_bins, hidden=hidden, layers=layers)
         check_probability(dropout=dropout, embedding_dropout=embedding_dropout)
         if layers == 1 and dropout:
             raise ValueError(f"dropout: {dropout} falls between LSTMs, and layers is 1; state 0")
         embedding, head = embedding or BasicBlockEmbedding(), head or NormalisedHead()
-        self.symbols, self.bins = symbols, bins
+        self.symbols, self.bins = symbols, feature_bins
         self.stride, self.offset = embedding.stride, embedding.offset
-        self.embedding = embedding.module(bins)
+        self.embedding = embedding.module(feature_bins)
         self.embedding_dropout = nn.Dropout(embedding_dropout)
         ways = {"forward": 1, "both": 2}[directions]
-        self.lstm = MaskedLSTM(embedding.channels(bins), hidden, layers, ways, dropout)
+        self.lstm = MaskedLSTM(embedding.channels(feature_bins), hidden, layers, ways, dropout)
         self.head = nn.Sequential(*head.layers(self.lstm.width, symbols))
         if initialisation == "kaiming":
             self._initialise_kaiming()

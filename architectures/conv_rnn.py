@@ -189,8 +189,8 @@ class ConvRNN(ClipNetwork):
 
     Args:
         classes: logits of a clip.
-        bins: of each frame of features.
-        frames: of every clip.
+        feature_bins: of each frame of features.
+        feature_frames: of every clip.
         trunk: the convolutions; None: PoolingTrunk, wide.
         arrangement: how the recurrent layer reads them; None: TimeSteps.
         recurrent: the recurrent layer; None: ForwardGRU with 64 units.
@@ -206,8 +206,8 @@ class ConvRNN(ClipNetwork):
     def __init__(
         self,
         classes: int,
-        bins: int,
-        frames: int,
+        feature_bins: int,
+        feature_frames: int,
         trunk: ConvolutionalTrunk | None = None,
         arrangement: Arrangement | None = None,
         recurrent: RecurrentLayer | None = None,
@@ -215,15 +215,15 @@ class ConvRNN(ClipNetwork):
         output_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        check_positive(classes=classes, bins=bins, frames=frames)
+        check_positive(classes=classes, feature_bins=feature_bins, feature_frames=feature_frames)
         check_probability(input_dropout=input_dropout, output_dropout=output_dropout)
-        self.classes, self.bins, self.frames = classes, bins, frames
+        self.classes, self.bins, self.frames = classes, feature_bins, feature_frames
         self.trunk, self.arrangement, recurrent = (
             trunk or PoolingTrunk(),
             arrangement or TimeSteps(),
             recurrent or ForwardGRU(),
         )
-        shape = self.arrangement.shape(self.trunk.channels, *self.trunk.shape(frames, bins))
+        shape = self.arrangement.shape(self.trunk.channels, *self.trunk.shape(feature_frames, feature_bins))
         self.input_dropout, self.output_dropout = SequenceDropout(input_dropout), nn.Dropout(output_dropout)
         self.recurrent = recurrent.layer(shape.features)
         self.classifier = GlorotLinear(shape.sequences * recurrent.size, classes)

@@ -164,7 +164,7 @@ class DeepSpeechClassifier(ClipNetwork):
 
     Args:
         classes: logits of a clip.
-        bins: of each frame of features; 161 in the published networks.
+        feature_bins: of each frame of features; 161 in the published networks.
         body: what reads the convolutions.
         convolutions: None: the published ones, of 32 channels.
 
@@ -173,13 +173,13 @@ class DeepSpeechClassifier(ClipNetwork):
     """
 
     def __init__(
-        self, classes: int, bins: int, body: DeepSpeechBody, convolutions: MaskedConvolutions | None = None
+        self, classes: int, feature_bins: int, body: DeepSpeechBody, convolutions: MaskedConvolutions | None = None
     ) -> None:
         super().__init__()
-        check_positive(classes=classes, bins=bins)
-        self.classes, self.bins = classes, bins
+        check_positive(classes=classes, feature_bins=feature_bins)
+        self.classes, self.bins = classes, feature_bins
         self.convolutions = convolutions or MaskedConvolutions()
-        self.body = body.network(self.convolutions.features(bins), classes)
+        self.body = body.network(self.convolutions.features(feature_bins), classes)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Logits of each clip.

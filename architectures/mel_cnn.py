@@ -24,8 +24,8 @@ class MelCNN(ClipNetwork):
 
     Args:
         classes: logits of a clip.
-        bins: of each frame of features; at least 17.
-        frames: of every clip; at least 17.
+        feature_bins: of each frame of features; at least 17.
+        feature_frames: of every clip; at least 17.
         first_block_dropout: probability that an output of the first block is dropped.
         second_block_dropout: likewise, of the second block.
         first_dense_dropout: likewise, of the first dense layer.
@@ -40,8 +40,8 @@ class MelCNN(ClipNetwork):
     def __init__(
         self,
         classes: int,
-        bins: int,
-        frames: int,
+        feature_bins: int,
+        feature_frames: int,
         first_block_dropout: float = 0.0,
         second_block_dropout: float = 0.3,
         first_dense_dropout: float = 0.3,
@@ -49,7 +49,7 @@ class MelCNN(ClipNetwork):
     ) -> None:
         super().__init__()
         check_positive(classes=classes)
-        for name, size in {"bins": bins, "frames": frames}.items():
+        for name, size in {"feature_bins": feature_bins, "feature_frames": feature_frames}.items():
             if size < LEAST:
                 raise ValueError(f"{name}: {size}, at least {LEAST} are needed")
         check_probability(
@@ -58,12 +58,13 @@ class MelCNN(ClipNetwork):
             first_dense_dropout=first_dense_dropout,
             second_dense_dropout=second_dense_dropout,
         )
-        self.classes, self.bins, self.frames = classes, bins, frames
+        self.classes, self.bins, self.frames = classes, feature_bins, feature_frames
         self.convolutions = nn.Sequential(
             *_block(1, 8, first_block_dropout), *_block(8, 16, second_block_dropout), nn.Flatten()
         )
+        values = 16 * _blocks(feature_frames) * _blocks(feature_bins)
         self.dense = nn.Sequential(
-            *(nn.Linear(16 * _blocks(frames) * _blocks(bins), 256), nn.ReLU(), nn.Dropout(first_dense_dropout)),
+            *(nn.Linear(values, 256), nn.ReLU(), nn.Dropout(first_dense_dropout)),
             *(nn.Linear(256, 128), nn.ReLU(), nn.Dropout(second_dense_dropout)),
             nn.Linear(128, classes),
         )

@@ -41,11 +41,15 @@ def link_labels_to_network(parser: ArgumentParser) -> None:
 
 
 def link_front_end_to_network(parser: ArgumentParser) -> None:
-    """Give the network the bins of the front end and, of clips of one length, the frames."""
+    """Give the network the bins of the front end and, of clips of one length, the frames.
+
+    Their names are not those of a FrameNetwork's arguments, for what may be a link's target is not written into
+    config.yaml.
+    """
     network, front_end = "model.init_args.network.init_args", "model.init_args.front_end"
-    parser.link_arguments(front_end, f"{network}.bins", compute_fn=lambda given: _front_end(given).bins)
+    parser.link_arguments(front_end, f"{network}.feature_bins", compute_fn=lambda given: _front_end(given).bins)
     sources = ("model.init_args.network.class_path", front_end, "data.init_args.seconds")
-    parser.link_arguments(sources, f"{network}.frames", compute_fn=_frames)
+    parser.link_arguments(sources, f"{network}.feature_frames", compute_fn=_frames)
 
 
 def _front_end(given: Namespace) -> FrontEnd:
@@ -56,7 +60,7 @@ def _front_end(given: Namespace) -> FrontEnd:
 
 
 def _frames(network: str, given: Namespace, seconds: float | None) -> int | None:
-    if "frames" not in _parameters(network):  # it is asked for every network; the link is skipped afterwards
+    if "feature_frames" not in _parameters(network):  # it is asked for every network; the link is skipped afterwards
         return None
     front_end = _front_end(given)
     if seconds is None or front_end.rate is None:

@@ -127,7 +127,7 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
         if needed is not None and frames != needed:
             raise MisconfigurationException(
                 f"data.seconds: its clips have {frames} frames, but model.network, {type(self.network).__name__}, "
-                f"takes clips of exactly {needed}; change data.seconds, model.front_end or model.network.frames"
+                f"takes clips of exactly {needed}; change data.seconds, model.front_end or the network's feature_frames"
             )
         logits: Tensor = self.network(features.values, features.lengths)
         return logits.float()

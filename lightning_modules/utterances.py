@@ -69,7 +69,8 @@ class UtteranceModule(AudioModule, Generic[Batch, Metrics]):
         super().__init__(network, optimizer, scheduler, penalty)
         if network.bins != front_end.bins:
             raise ValueError(
-                f"network.bins: {network.bins}, but {type(front_end).__name__} gives frames of {front_end.bins} bins"
+                f"network.feature_bins: {network.bins}, but {type(front_end).__name__} gives frames of "
+                f"{front_end.bins} bins"
             )
         self.front_end, self.augment = front_end, augment
         self._sets: dict[str, _Set[Metrics]] = {}

@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
     Attributes:
         front_end: what it reads.
-        build: makes it for `classes`, `bins` and, if all clips have the same, `frames`.
+        build: makes it for `classes`, `feature_bins` and, if all clips have the same, `feature_frames`.
         lr: of Adam, with which it learns.
         fixed: whether all clips have the same frames.
     """
@@ -54,8 +54,8 @@ class Case(NamedTuple):
     fixed: bool = True
 
     def network(self):
-        sizes = {"classes": CLASSES, "bins": self.front_end.bins}
-        return self.build(**sizes, **({"frames": self.front_end.frames(SAMPLES)} if self.fixed else {}))
+        sizes = {"classes": CLASSES, "feature_bins": self.front_end.bins}
+        return self.build(**sizes, **({"feature_frames": self.front_end.frames(SAMPLES)} if self.fixed else {}))
 
 
 def language(bins=32, **parts):
@@ -236,8 +236,8 @@ def test_parts_are_named_by_class():
           class_path: architectures.ConvRNN
           init_args:
             classes: 3
-            bins: 32
-            frames: 20
+            feature_bins: 32
+            feature_frames: 20
             trunk: {class_path: architectures.PoolingTrunk, init_args: {widths: [1, 2, 3, 4, 5]}}
             arrangement: {class_path: architectures.StrangeReshape}
             recurrent: {class_path: architectures.BidirectionalGRU, init_args: {hidden: 6}}
@@ -255,7 +255,7 @@ def test_bodies_are_named_by_class():
           class_path: architectures.DeepSpeechClassifier
           init_args:
             classes: 3
-            bins: 161
+            feature_bins: 161
             body: {class_path: architectures.ZeroQueryTransformer, init_args: {positions: 2, heads: 1}}
             convolutions: {class_path: architectures.MaskedConvolutions, init_args: {channels: 1}}
         """,

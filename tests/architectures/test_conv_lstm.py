@@ -334,7 +334,7 @@ def test_parts_are_named_by_class_in_a_configuration():
         "initialisation": "kaiming",
     }
     options = parser.parse_object(
-        {"network": {"class_path": "architectures.ConvLSTM", "init_args": {"symbols": 7, "bins": 5, **parts}}}
+        {"network": {"class_path": "architectures.ConvLSTM", "init_args": {"symbols": 7, "feature_bins": 5, **parts}}}
     )
     network = parser.instantiate(parser.parse_string(parser.dump(options))).network
     in_python = ConvLSTM(7, 5, BottleneckEmbedding([8, 6], [2, 1]), head=TwoLinearHead(10), initialisation="kaiming")

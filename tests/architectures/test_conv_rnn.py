@@ -184,14 +184,14 @@ def test_dropout_is_active_in_training_alone(name):
     ("options", "message"),
     [
         ({"classes": 0}, "classes: 0 is not positive"),
-        ({"bins": 31}, "frames, bins: 20 and 31"),
+        ({"feature_bins": 31}, "frames, bins: 20 and 31"),
         ({"input_dropout": 1.0}, r"input_dropout: 1\.0"),
         ({"output_dropout": -0.1}, r"output_dropout: -0\.1"),
     ],
 )
 def test_impossible_networks_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        ConvRNN(**{"classes": 3, "bins": 32, "frames": 20} | options)
+        ConvRNN(**{"classes": 3, "feature_bins": 32, "feature_frames": 20} | options)
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,10 @@ def test_dropout_stands_at_the_four_places():
     assert [part[place].p for part, place, _ in places] == [p for _, _, p in places]
 
 
-@pytest.mark.parametrize("name", ["bins", "frames"])
+@pytest.mark.parametrize("name", ["feature_bins", "feature_frames"])
 def test_clips_too_small_are_refused_by_name(name):
     with pytest.raises(ValueError, match=f"{name}: 16, at least 17"):
-        MelCNN(**{"classes": 3, "bins": 17, "frames": 17, name: 16})
+        MelCNN(**{"classes": 3, "feature_bins": 17, "feature_frames": 17, name: 16})
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,8 @@ def test_transcribing_gives_what_preparing_and_predicting_gives(kind, cents, req
     )  # fmt: skip
     prepare(recipe, progress=False)
     shards = f"--data.predict={{new: {tmp_path / 'shards'}}}"
-    assert melisma("predict", "--config", folder / "config.yaml", "--ckpt_path", best, shards).code == 0
+    outcome = melisma("predict", "--config", folder / "config.yaml", "--ckpt_path", best, shards)
+    assert outcome.code == 0, outcome.err
     outcome = melisma("transcribe", best, *(tmp_path / "in").iterdir(), "--out", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     for name in ("one", "two"):

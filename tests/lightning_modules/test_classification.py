@@ -135,7 +135,7 @@ def test_an_l2_penalty_is_for_the_parameters_that_it_names():
         ({"class_weights": [1.0, 2.0]}, r"class_weights: \[1.0, 2.0\] are not 3 weights"),
         ({"class_weights": [1.0, -1.0, 1.0]}, "none negative"),
         ({"label_smoothing": 1.0}, "label_smoothing: 1.0"),
-        ({"network": Sums(bins=4)}, "network.bins: 4, but Frames gives frames of 10 bins"),
+        ({"network": Sums(bins=4)}, "network.feature_bins: 4, but Frames gives frames of 10 bins"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(options, named):
