@@ -14,7 +14,6 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_only
 
 from callbacks.atomic_files import replacing
 from callbacks.run_folder import run_folder
@@ -55,7 +54,6 @@ class RunRecord(Callback):
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._begun
 
-    @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the validation to the fit's record, or write that of a validation alone."""
         if trainer.sanity_checking or trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -68,13 +66,15 @@ class RunRecord(Callback):
         self._validations.append({**place, "metrics": _metrics(trainer, "val/")})
         self._write(trainer, pl_module, "")
 
-    @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the record of a test."""
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._write(trainer, pl_module, "test")
 
     def _write(self, trainer: Trainer, module: LightningModule, folder: str) -> None:
+        place = run_folder(trainer) / folder  # all processes have to ask
+        if not trainer.is_global_zero:
+            return
         fitting = not folder
         record = {
             "command": sys.argv,
@@ -90,7 +90,7 @@ class RunRecord(Callback):
             "hardware": _hardware(trainer),
             "packages": {"python": platform.python_version(), **_versions()},
         }
-        with replacing(run_folder(trainer) / folder / "record.json") as partial:
+        with replacing(place / "record.json") as partial:
             partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
