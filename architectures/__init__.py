@@ -21,13 +21,10 @@ from architectures.conv_lstm import (
     ConvLSTM,
     DiscardedBottleneck,
     Embedding,
-    FrameHead,
-    LinearHead,
     NoEmbedding,
-    NormalisedHead,
     PlainConvolutions,
-    TwoLinearHead,
 )
+from architectures.conv_lstm_heads import FrameHead, LinearHead, NormalisedHead, TwoLinearHead
 from architectures.conv_rnn import (
     Arrangement,
     BidirectionalGRU,

@@ -29,6 +29,7 @@ from architectures.conv_lstm_blocks import (
     basic_block,
     bottleneck,
 )
+from architectures.conv_lstm_heads import FrameHead, NormalisedHead
 from architectures.feature_shapes import check_features, check_probability
 from architectures.layers import check_positive
 from architectures.masked import frame_mask
@@ -212,86 +213,6 @@ def _check_widths(name: str, sizes: Sequence[int]) -> None:
         raise ValueError(f"{name}: there are none; state at least one")
     for place, size in enumerate(sizes):
         check_positive(**{f"{name}[{place}]": size})
-
-
-class FrameHead(ABC):
-    """What makes logits of the LSTMs' outputs."""
-
-    @abstractmethod
-    def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """Modules in order, from `(frames, width)`, those of all utterances and no padding, to `(frames, symbols)`."""
-
-
-class LinearHead(FrameHead):
-    """One dense layer."""
-
-    def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """The layer."""
-        return [nn.Linear(width, symbols)]
-
-
-class TwoLinearHead(FrameHead):
-    """Two dense layers without a nonlinearity between them.
-
-    Args:
-        width: outputs of the first.
-        dropout: probability that one of these is dropped.
-
-    Raises:
-        ValueError: the width is not positive or the dropout no probability.
-    """
-
-    def __init__(self, width: int = 2048, dropout: float = 0.0) -> None:
-        check_positive(width=width)
-        check_probability(dropout=dropout)
-        self.width, self.dropout = width, dropout
-
-    def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """Dense, dropout, dense."""
-        return [nn.Linear(width, self.width), nn.Dropout(self.dropout), nn.Linear(self.width, symbols)]
-
-
-class NormalisedHead(FrameHead):
-    """Two dense layers with normalisation over all frames, dropout and ReLU between them.
-
-    Args:
-        width: outputs of the first.
-        dropout: probability that one of these is dropped.
-
-    Raises:
-        ValueError: the width is not positive or the dropout no probability.
-    """
-
-    def __init__(self, width: int = 2048, dropout: float = 0.4) -> None:
-        check_positive(width=width)
-        check_probability(dropout=dropout)
-        self.width, self.dropout = width, dropout
-
-    def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """Dense, normalisation, dropout, ReLU, dense."""
-        return [
-            nn.Linear(width, self.width),
-            FrameBatchNorm(self.width),
-            nn.Dropout(self.dropout),
-            nn.ReLU(),
-            nn.Linear(self.width, symbols),
-        ]
-
-
-class FrameBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of `(frames, channels)`, none of them padding.
-
-    A batch of fewer than two frames has no variance: also in training it is normalised by the running statistics, and
-    leaves these alone.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The same shape."""
-        if len(input) > 1 or not self.training:
-            return super().forward(input)
-        return functional.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
-        )
 
 
 class ConvLSTM(SequenceNetwork):
