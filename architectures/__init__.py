@@ -3,6 +3,8 @@
 Words for dimensions, here and in every signature: batch, samples, frames, bins, channels, classes.
 """
 
+import sys
+
 from architectures.autocorrelation import Autocorrelation, AutocorrelationSequence, MagnitudeSpectrum, SpectralPeak
 from architectures.base import (
     ClipNetwork,
@@ -13,8 +15,7 @@ from architectures.base import (
     Sequences,
     SpectrogramNetwork,
 )
-from architectures.constant_q import ConstantQTransform, HarmonicConstantQTransform, SpectrogramTransform
-from architectures.conv_lstm import (
+from architectures.conv_lstm.conv_lstm import (
     BasicBlockEmbedding,
     BlockWithoutShortcut,
     BottleneckEmbedding,
@@ -24,8 +25,8 @@ from architectures.conv_lstm import (
     NoEmbedding,
     PlainConvolutions,
 )
-from architectures.conv_lstm_heads import FrameHead, LinearHead, NormalisedHead, TwoLinearHead
-from architectures.conv_rnn import (
+from architectures.conv_lstm.heads import FrameHead, LinearHead, NormalisedHead, TwoLinearHead
+from architectures.conv_rnn.conv_rnn import (
     Arrangement,
     BidirectionalGRU,
     ChannelSequences,
@@ -35,9 +36,10 @@ from architectures.conv_rnn import (
     StrangeReshape,
     TimeSteps,
 )
-from architectures.conv_rnn_trunks import ConvolutionalTrunk, MobileNetV2Trunk, OverlappingPoolingTrunk, PoolingTrunk
-from architectures.crepe import CREPE, ReconstructingCREPE
-from architectures.crepe_parts import (
+from architectures.conv_rnn.trunks import ConvolutionalTrunk, MobileNetV2Trunk, OverlappingPoolingTrunk, PoolingTrunk
+from architectures.crepe.crepe import CREPE, ReconstructingCREPE
+from architectures.crepe.kim import KimCREPE, TorchCREPE
+from architectures.crepe.parts import (
     CREPEBlock,
     EarlyMultiResolution,
     FirstLayer,
@@ -47,22 +49,16 @@ from architectures.crepe_parts import (
     SingleResolution,
     VariableStride,
 )
-from architectures.deep_salience import (
-    DeepSalience,
-    DeepSalienceWithoutBiases,
-    NormAfterConvolution,
-    NormBeforeConvolution,
-    ResidualSalience,
+from architectures.deepspeech.deepspeech import (
+    DeepSpeechBody,
+    DeepSpeechClassifier,
+    MaskedConvolutions,
+    StandardisedSpectrum,
 )
-from architectures.deepspeech import DeepSpeechBody, DeepSpeechClassifier, MaskedConvolutions, StandardisedSpectrum
-from architectures.deepspeech_recurrent import RecurrentOutputAndState, RecurrentState
-from architectures.deepspeech_transformer import QueryTransformer, ZeroQueryTransformer
-from architectures.frontends import SpecAugment
-from architectures.harmonics import Harmonics, HarmonicStacking
-from architectures.hcnn import HCNN, AddedInput, ConcatenatedInput
-from architectures.kim_crepe import KimCREPE, TorchCREPE
-from architectures.layers import Samples, StandardisedWindow, WindowFeatures
-from architectures.mel import (
+from architectures.deepspeech.recurrent import RecurrentOutputAndState, RecurrentState
+from architectures.deepspeech.transformer import QueryTransformer, ZeroQueryTransformer
+from architectures.front_ends.constant_q import ConstantQTransform, HarmonicConstantQTransform, SpectrogramTransform
+from architectures.front_ends.mel import (
     Amplitude,
     Compression,
     Decibels,
@@ -73,8 +69,7 @@ from architectures.mel import (
     SlaneyMelSpectrogram,
     Standardised,
 )
-from architectures.mel_cnn import MelCNN
-from architectures.mfcc import (
+from architectures.front_ends.mfcc import (
     MFCC,
     CepstralMeanNormalisation,
     CepstralMeanVarianceNormalisation,
@@ -82,9 +77,21 @@ from architectures.mfcc import (
     LogMelFilterbank,
     StoredFeatures,
 )
+from architectures.front_ends.spec_augment import SpecAugment
+from architectures.layers import Samples, StandardisedWindow, WindowFeatures
+from architectures.mel_cnn import MelCNN
 from architectures.perceptron import Perceptron, VoicingPerceptron
-from architectures.voicing import ConvolutionalVoicing, DropoutBeforeNorm, NormBeforeDropout, VoicingNetwork
-from architectures.voicing_heads import (
+from architectures.spectrogram.deep_salience import (
+    DeepSalience,
+    DeepSalienceWithoutBiases,
+    NormAfterConvolution,
+    NormBeforeConvolution,
+    ResidualSalience,
+)
+from architectures.spectrogram.harmonics import Harmonics, HarmonicStacking
+from architectures.spectrogram.hcnn import HCNN, AddedInput, ConcatenatedInput
+from architectures.spectrogram.voicing import ConvolutionalVoicing, DropoutBeforeNorm, NormBeforeDropout, VoicingNetwork
+from architectures.spectrogram.voicing_heads import (
     NoteOctaveVoicingHead,
     SalienceAlone,
     SalienceAndSpectrogram,
@@ -201,3 +208,11 @@ __all__ = [
     "WindowFeatures",
     "ZeroQueryTransformer",
 ]
+
+# The config.yaml of an earlier run names classes by the modules of its day.
+for _earlier, _now in (
+    ("wavenet_parts", "wavenet"),
+    ("wavenet_output", "wavenet"),
+    ("frontends", "front_ends.spec_augment"),
+):
+    sys.modules[f"{__name__}.{_earlier}"] = sys.modules[f"{__name__}.{_now}"]

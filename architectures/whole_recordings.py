@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork
-from architectures.constant_q import SpectrogramTransform
+from architectures.front_ends.constant_q import SpectrogramTransform
 from architectures.layers import check_positive
-from architectures.voicing import VoicingNetwork
+from architectures.spectrogram.voicing import VoicingNetwork
 
 
 class WholeSpectrogram(nn.Module):

@@ -8,7 +8,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-from callbacks.run_folder import run_folder
+from callbacks.run.folder import run_folder
 
 Item = TypeVar("Item", bound=Mapping[str, Any])
 

@@ -1,48 +1,6 @@
 """Where audio and truth come from: corpora, shards, the plans of an epoch, and the data modules."""
 
-from datamodules.base import ShardedData
-from datamodules.classification import ClipData
-from datamodules.corpora import (
-    AN4,
-    AudioFolder,
-    ContourResynthesis,
-    Excerpts,
-    LibriSpeech,
-    MirdataCorpus,
-    MirdataFiles,
-    Phonemes11785,
-    SpeechCommands,
-    SyntheticMelody,
-    Timit,
-)
-from datamodules.errors import DataError
-from datamodules.melody import MelodyData
-from datamodules.network_input import SpectrogramShape
-from datamodules.phonemes import PhonemeData
-from datamodules.pipeline_reader import PipelineReader
-from datamodules.recipe import ShardRecipe
-from datamodules.spectrograms import ConstantQ, HarmonicConstantQ
+import lazy_loader
 
-__all__ = [
-    "AN4",
-    "AudioFolder",
-    "ClipData",
-    "ConstantQ",
-    "ContourResynthesis",
-    "DataError",
-    "Excerpts",
-    "HarmonicConstantQ",
-    "LibriSpeech",
-    "MelodyData",
-    "MirdataCorpus",
-    "MirdataFiles",
-    "PhonemeData",
-    "Phonemes11785",
-    "PipelineReader",
-    "ShardRecipe",
-    "ShardedData",
-    "SpectrogramShape",
-    "SpeechCommands",
-    "SyntheticMelody",
-    "Timit",
-]
+# `__init__.pyi` lists what the package offers; each name is imported when it is first asked for.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,9 +12,8 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex, describe
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 from datamodules.resume import (
     Place,
     attach,
@@ -25,6 +24,7 @@ from datamodules.resume import (
     stepped_batches,
     trained_batches,
 )
+from datamodules.shards.index import SplitIndex, describe
 
 
 class TrainingSource(Protocol):

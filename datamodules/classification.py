@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from datamodules.augment import Augmentations, Draws, WaveformAugmentation
 from datamodules.batches import ClipBatch
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe
-from datamodules.sampling_utterances import Ints
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
-from datamodules.utterances import AudioSignal, UtteranceReader, augmented, pad
+from datamodules.utterances.plan import Ints
+from datamodules.utterances.reader import AudioSignal, UtteranceReader, augmented, pad
 
 # Stream of an item's draws that no augmentation has: they count from 0 in their list.
 _CROP = 1 << 32

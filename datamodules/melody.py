@@ -7,17 +7,17 @@ from functools import cached_property
 from typing import Any
 
 from datamodules.augment import Augmentation, Augmentations
-from datamodules.augmented import AugmentedReader
 from datamodules.base import ShardedData, TrainingSource
 from datamodules.batches import EvaluationSet
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
-from datamodules.loaders import EvaluationLoader, TrainingLoader
-from datamodules.network_input import NetworkInput, SpectrogramShape
-from datamodules.reader import PooledReader, WindowReader
-from datamodules.readers import Processes, Reader, WindowSource
-from datamodules.recipe import ShardRecipe
-from datamodules.sampling import Windows
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
+from datamodules.windows.augmented import AugmentedReader
+from datamodules.windows.compatibility import NetworkInput, SpectrogramShape
+from datamodules.windows.loaders import EvaluationLoader, TrainingLoader
+from datamodules.windows.plan import Windows
+from datamodules.windows.reader import PooledReader, WindowReader
+from datamodules.windows.source import Processes, Reader, WindowSource
 
 
 class MelodyData(ShardedData):

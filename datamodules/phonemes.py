@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from datamodules.augment import Augmentations, WaveformAugmentation
 from datamodules.batches import PhonemeBatch
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
-from datamodules.recipe import ShardRecipe
-from datamodules.sampling_utterances import Ints
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
-from datamodules.utterances import AudioSignal, FeatureSignal, Signal, UtteranceReader, augmented, pad
+from datamodules.utterances.plan import Ints
+from datamodules.utterances.reader import AudioSignal, FeatureSignal, Signal, UtteranceReader, augmented, pad
 
 
 class PhonemeReader(UtteranceReader[PhonemeBatch]):

@@ -17,11 +17,11 @@ from datamodules.augment import Augmentations, WaveformAugmentation
 from datamodules.base import ShardedData
 from datamodules.batches import UtteranceSet
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex, describe
-from datamodules.recipe import ShardRecipe
-from datamodules.sampling_utterances import Batching, EpochLayout
-from datamodules.utterance_loaders import UtteranceEvaluationLoader, UtteranceLoader
-from datamodules.utterances import Batch, UtteranceReader
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex, describe
+from datamodules.utterances.loaders import UtteranceEvaluationLoader, UtteranceLoader
+from datamodules.utterances.plan import Batching, EpochLayout
+from datamodules.utterances.reader import Batch, UtteranceReader
 
 # Which sets a stage of the trainer reads, besides the training data that `fit` does.
 _EVALUATED = {"fit": "validation", "validate": "validation", "test": "test", "predict": "predict"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-import architectures  # noqa: F401 -- imported so that short class names resolve
+import architectures
 import callbacks
 import datamodules
 import lightning_modules
@@ -64,6 +64,9 @@ class MelismaCLI(LightningCLI):
 
 def run(args: ArgsType = None) -> MelismaCLI:
     """Parse and run a Lightning subcommand; `args` as on the command line, without the program's name."""
+    for package in (architectures, callbacks, datamodules, lightning_modules):
+        for name in package.__all__:
+            getattr(package, name)  # a short class name resolves only if its class is imported
     return MelismaCLI(
         lightning_modules.AudioModule,
         datamodules.ShardedData,

@@ -13,7 +13,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, Reduce
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from lightning_modules.penalties import L2Penalty
+from lightning_modules.losses.penalties import L2Penalty
 
 
 class LossPart(NamedTuple):

@@ -15,8 +15,8 @@ from torch.nn import functional
 from architectures import ClipNetwork, FrontEnd, Sequences
 from datamodules.batches import ClipBatch, UtteranceSet
 from lightning_modules.base import LossPart
+from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics.classification import ClipMetrics
-from lightning_modules.penalties import L2Penalty
 from lightning_modules.utterances import UtteranceModule
 
 

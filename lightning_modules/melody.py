@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from architectures import FrameNetwork, FrameOutput
 from datamodules.batches import PitchBatch
 from lightning_modules.base import LossPart
-from lightning_modules.coverage import UncoveredNotes
 from lightning_modules.decoding import DecodedPitch, PitchDecoder
 from lightning_modules.inputs import network_input
-from lightning_modules.losses import PitchLoss
+from lightning_modules.losses.coverage import UncoveredNotes
+from lightning_modules.losses.penalties import L2Penalty
+from lightning_modules.losses.salience import PitchLoss
+from lightning_modules.losses.terms import LossTerm, check_outputs, check_terms
 from lightning_modules.metrics import MELODY_METRICS
-from lightning_modules.penalties import L2Penalty
 from lightning_modules.pitch_grid import PitchGrid
-from lightning_modules.terms import LossTerm, check_outputs, check_terms
 from lightning_modules.tracks import ScoredTrack, TrackModule
 
 

@@ -17,8 +17,8 @@ from architectures import FrontEnd, SequenceNetwork, Sequences
 from datamodules.batches import PhonemeBatch, UtteranceSet
 from lightning_modules.base import LossPart
 from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, align
+from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import Folding, PhonemeMetrics
-from lightning_modules.penalties import L2Penalty
 from lightning_modules.utterances import UtteranceModule
 
 

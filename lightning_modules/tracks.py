@@ -19,8 +19,8 @@ from architectures import FrameNetwork, VoicingNetwork
 from datamodules.batches import EvaluationSet, PitchBatch
 from lightning_modules.base import AudioModule
 from lightning_modules.inputs import network_input
+from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import MelodyMetrics
-from lightning_modules.penalties import L2Penalty
 from lightning_modules.voicing import VoicingThresholds
 
 

@@ -15,7 +15,7 @@ from torchmetrics import SumMetric
 from architectures import ClipNetwork, FrontEnd, SequenceNetwork, Sequences
 from datamodules.batches import ClipBatch, PhonemeBatch, UtteranceSet
 from lightning_modules.base import AudioModule
-from lightning_modules.penalties import L2Penalty
+from lightning_modules.losses.penalties import L2Penalty
 
 _FULL_SCALE = 32768
 

@@ -12,9 +12,9 @@ from architectures import VoicingNetwork
 from datamodules.batches import PitchBatch
 from lightning_modules.base import LossPart
 from lightning_modules.inputs import network_input
+from lightning_modules.losses.penalties import L2Penalty
+from lightning_modules.losses.terms import voicing_loss
 from lightning_modules.metrics import VOICING_METRICS
-from lightning_modules.penalties import L2Penalty
-from lightning_modules.terms import voicing_loss
 from lightning_modules.tracks import ScoredTrack, TrackModule
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from datamodules.corpora import SyntheticMelody
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,11 @@ ALLOWED = {
     "architectures": (),
     "datamodules": (),
     "lightning_modules": ("architectures", "datamodules.batches"),
-    "callbacks": ("datamodules.f0_tables",),
+    "callbacks": (
+        "datamodules.annotations",
+        "datamodules.files",
+        "lightning_modules.outputs",
+    ),
     "experiments": ("architectures", "datamodules", "lightning_modules", "callbacks"),
 }
 FORBIDDEN = {

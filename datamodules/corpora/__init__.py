@@ -3,15 +3,15 @@
 from datamodules.corpora.an4 import AN4
 from datamodules.corpora.audio_folder import AudioFolder
 from datamodules.corpora.base import Audio, AudioSource, Corpus, PitchSource, Recording
-from datamodules.corpora.contour_resynthesis import ContourResynthesis
 from datamodules.corpora.excerpts import Excerpts
 from datamodules.corpora.librispeech import LibriSpeech
-from datamodules.corpora.mirdata_corpus import MirdataCorpus
-from datamodules.corpora.mirdata_files import MirdataFiles
+from datamodules.corpora.mirdata.corpus import MirdataCorpus
+from datamodules.corpora.mirdata.files import MirdataFiles
 from datamodules.corpora.phonemes_11785 import Phonemes11785
-from datamodules.corpora.pronunciations import Pronunciations
+from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.corpora.speech_commands import SpeechCommands
-from datamodules.corpora.synthetic_melody import SyntheticMelody
+from datamodules.corpora.synthetic.contours import ContourResynthesis
+from datamodules.corpora.synthetic.melodies import SyntheticMelody
 from datamodules.corpora.timit import Timit
 
 __all__ = [

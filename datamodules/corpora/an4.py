@@ -13,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from datamodules.corpora.audio_files import AudioFile
 from datamodules.corpora.base import Audio, Corpus, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.files import sha256
-from datamodules.corpora.pronunciations import Pronunciations
+from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.corpora.sources.files import sha256
+from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
 
 RATE = 16000  # of files without a header

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from datamodules.corpora.audio_files import EXTENSIONS, AudioFile
+from datamodules.annotations.f0_tables import check_options
 from datamodules.corpora.base import Corpus, PitchSource, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.f0_files import F0File, MultiF0File, TableOptions
-from datamodules.corpora.files import by_identifier, group_of, group_pattern, visible_files
-from datamodules.corpora.manifests import Row, read_manifest
-from datamodules.corpora.pairs import is_pairable, partner
-from datamodules.corpora.patterns import compiled, first_group
-from datamodules.corpora.pronunciations import Pronunciations
+from datamodules.corpora.sources.audio_files import EXTENSIONS, AudioFile
+from datamodules.corpora.sources.f0_files import F0File, MultiF0File, TableOptions
+from datamodules.corpora.sources.files import by_identifier, group_of, group_pattern, visible_files
+from datamodules.corpora.sources.manifests import Row, read_manifest
+from datamodules.corpora.sources.pairs import is_pairable, partner
+from datamodules.corpora.sources.patterns import compiled, first_group
+from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
-from datamodules.f0_tables import check_options
 
 
 @dataclass(frozen=True)

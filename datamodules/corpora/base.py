@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.errors import DataError
-from datamodules.f0_series import F0Series, MultiF0Series
 
 RECORDING_ID = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 

@@ -10,10 +10,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from datamodules.annotations.f0_series import F0Series, MultiF0Series
+from datamodules.annotations.f0_tables import SAME_TIME
 from datamodules.corpora.base import Audio, AudioSource, Corpus, PitchSource, Recording, unique_and_sorted
 from datamodules.errors import DataError
-from datamodules.f0_series import F0Series, MultiF0Series
-from datamodules.f0_tables import SAME_TIME
 
 VERSION = 1  # to be raised whenever the same limits cut other audio or another contour
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from torchaudio.datasets import LIBRISPEECH
 
-from datamodules.corpora.audio_files import AudioFile
 from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.pronunciations import Pronunciations
+from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
 
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}

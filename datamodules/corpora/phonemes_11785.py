@@ -10,8 +10,8 @@ from typing import Literal
 
 from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.files import identifier, visible_files
-from datamodules.corpora.npy_files import NpyFeatures, read_symbols
+from datamodules.corpora.sources.files import identifier, visible_files
+from datamodules.corpora.sources.npy_files import NpyFeatures, read_symbols
 from datamodules.errors import DataError
 
 SPLITS = {"train": "train", "dev": "validation", "test": "predict"}

@@ -11,11 +11,11 @@ from typing import Literal
 
 from torchaudio.datasets import SPEECHCOMMANDS
 
-from datamodules.corpora.audio_clips import cut
-from datamodules.corpora.audio_files import AudioFile
 from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.files import identifier
+from datamodules.corpora.sources.audio_clips import cut
+from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.corpora.sources.files import identifier
 from datamodules.errors import DataError
 
 SUBSETS = {"training": "train", "validation": "validation", "testing": "test"}

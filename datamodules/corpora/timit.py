@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from datamodules.corpora.audio_files import EXTENSIONS, AudioFile
 from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
 from datamodules.corpora.checks import require
-from datamodules.corpora.files import visible_files
+from datamodules.corpora.sources.audio_files import EXTENSIONS, AudioFile
+from datamodules.corpora.sources.files import visible_files
 from datamodules.errors import DataError
 
 SPLITS = {"TRAIN": "train", "TEST": "test"}

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from datamodules.classification import ClipReader
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex, describe
+from datamodules.shards.index import SplitIndex, describe
 from lightning_modules.metrics import ClipMetrics
 
 COEFFICIENTS = 13

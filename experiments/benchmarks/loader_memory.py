@@ -12,7 +12,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from datamodules.loaders import TrainingLoader
+from datamodules.windows.loaders import TrainingLoader
 from experiments.benchmarks.interleaved import in_fresh_process
 from experiments.benchmarks.loader_sets import BATCH, pooled_reader, repeat_shards
 

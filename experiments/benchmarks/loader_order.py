@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora import Audio, Corpus, Recording
-from datamodules.f0_series import F0Series
-from datamodules.index import SplitIndex
-from datamodules.loaders import TrainingLoader
-from datamodules.prepare import prepare
-from datamodules.reader import PooledReader, WindowReader
-from datamodules.recipe import ShardRecipe
-from datamodules.sampling import Windows
-from datamodules.shuffling import Population, ShuffleQuality, shuffle_quality
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
+from datamodules.windows.loaders import TrainingLoader
+from datamodules.windows.plan import Windows
+from datamodules.windows.reader import PooledReader, WindowReader
+from experiments.benchmarks.shuffling import Population, ShuffleQuality, shuffle_quality
 
 RATE = 100  # samples a second; a label frame is one sample long, since the order does not depend on the audio
 BATCH = 32

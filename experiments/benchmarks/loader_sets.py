@@ -16,12 +16,12 @@ import webdataset
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from datamodules.index import SplitIndex
-from datamodules.loaders import TrainingLoader
-from datamodules.prepare import prepare
-from datamodules.reader import PooledReader, WindowReader
-from datamodules.recipe import ShardRecipe
-from datamodules.sampling import Windows
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
+from datamodules.windows.loaders import TrainingLoader
+from datamodules.windows.plan import Windows
+from datamodules.windows.reader import PooledReader, WindowReader
 from experiments.benchmarks.tones import RATE, SEGMENT, Tones, track_samples, tracks_of
 
 WINDOW = 1024  # samples

@@ -15,8 +15,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from datamodules.index import SplitIndex
-from datamodules.loaders import TrainingLoader
+from datamodules.shards.index import SplitIndex
+from datamodules.windows.loaders import TrainingLoader
 from experiments.benchmarks.loader_sets import BATCH, WINDOW, pooled_reader
 
 BUFFER = 10_000  # windows of webdataset's shuffle buffer, as is customary

@@ -62,9 +62,9 @@ from architectures import (
     WaveNet,
 )
 from architectures.layers import parameter_count
-from architectures.voicing import Kernel
-from architectures.wavenet_output import Activation, AveragePool, Convolution
-from architectures.wavenet_parts import Concat, InitialConvolution, KeepContext
+from architectures.spectrogram.voicing import Kernel
+from architectures.wavenet.output import Activation, AveragePool, Convolution
+from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext
 from experiments.benchmarks.machine import describe_machine
 
 REFERENCE = "CREPE tiny"

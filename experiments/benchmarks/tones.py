@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora import Audio, Corpus, Recording
-from datamodules.f0_series import F0Series
 
 RATE = 16000
 SEGMENT = 10.0  # s of a record

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser
 
-from datamodules.index import SplitIndex, describe
+from datamodules.shards.index import SplitIndex, describe
 
 
 def main(arguments: list[str]) -> None:

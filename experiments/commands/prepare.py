@@ -9,11 +9,11 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser
 
-from datamodules.engines import Engine
 from datamodules.errors import DataError
-from datamodules.index import describe
-from datamodules.prepare import Prepared, Share, prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.engines import Engine
+from datamodules.preparation.prepare import Prepared, Share, prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import describe
 
 
 def main(arguments: list[str]) -> None:

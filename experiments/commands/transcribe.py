@@ -16,11 +16,11 @@ from tqdm import tqdm
 from architectures import ConstantQTransform, FromAudio, HarmonicConstantQTransform, WholeAudio
 from callbacks.tracks import signed_f0
 from datamodules import DataError
-from datamodules.corpora.audio_files import AudioFile
+from datamodules.annotations.f0_series import F0Series
+from datamodules.annotations.f0_tables import write_f0
 from datamodules.corpora.base import Audio
-from datamodules.f0_series import F0Series
-from datamodules.f0_tables import write_f0
-from datamodules.preprocess import to_mono_int16
+from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.preparation.preprocess import to_mono_int16
 from experiments.runs import load
 from lightning_modules import MelodyTracker
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
-from datamodules.verify import verify
+from datamodules.shards.verify import verify
 
 
 def main(arguments: list[str]) -> None:

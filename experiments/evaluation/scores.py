@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from datamodules import DataError
-from datamodules.f0_series import F0Series
+from datamodules.annotations.f0_series import F0Series
 from experiments.evaluation.tables import Pairs, TableFolder, check_length
 from lightning_modules.metrics import Criteria, evaluate_series, metric_names
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules import DataError
-from datamodules.corpora.files import visible_files
-from datamodules.f0_series import F0Series
-from datamodules.f0_tables import check_options, read_f0
+from datamodules.annotations.f0_series import F0Series
+from datamodules.annotations.f0_tables import check_options, read_f0
+from datamodules.corpora.sources.files import visible_files
 
 EXTENSIONS = (".csv", ".tsv", ".txt", ".ref", ".f0ref", ".f0", ".jams")
 

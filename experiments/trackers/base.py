@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import DataError
-from datamodules.f0_series import F0Series
+from datamodules.annotations.f0_series import F0Series
 
 NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules import DataError
-from datamodules.f0_tables import write_f0
+from datamodules.annotations.f0_tables import write_f0
 from datamodules.files import remove_leftovers, write_atomically
 from experiments.trackers.base import Tracked
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import DataError
-from datamodules.f0_series import F0Series
+from datamodules.annotations.f0_series import F0Series
 from experiments.trackers import worker
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import Method

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datamodules import DataError
 from datamodules.corpora.base import Audio
-from datamodules.corpora.files import sha256
+from datamodules.corpora.sources.files import sha256
 from experiments.commands.transcribe import Transcriber
 from experiments.trackers.base import Tracked, Tracker
 

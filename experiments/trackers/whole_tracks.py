@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import DataError
-from datamodules.f0_series import F0Series
-from datamodules.index import SplitIndex, describe
+from datamodules.annotations.f0_series import F0Series
+from datamodules.shards.index import SplitIndex, describe
 
 
 class WholeTrack(NamedTuple):

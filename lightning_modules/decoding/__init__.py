@@ -1,13 +1,13 @@
 """From a network's outputs to what they mean."""
 
-from lightning_modules.decoding.alignment import Segment, align, frames_needed
-from lightning_modules.decoding.beam import Beam
-from lightning_modules.decoding.characters import CHARACTERS_11785, as_characters
-from lightning_modules.decoding.ctc import CTCDecoder, Greedy, Hypothesis
-from lightning_modules.decoding.lexicon import LexiconBeam
-from lightning_modules.decoding.pitch import Argmax, DecodedPitch, LocalAverage, PitchDecoder
-from lightning_modules.decoding.prefix_beam import PrefixBeam
-from lightning_modules.decoding.viterbi import Viterbi
+from lightning_modules.decoding.ctc.alignment import Segment, align, frames_needed
+from lightning_modules.decoding.ctc.base import CTCDecoder, Greedy, Hypothesis
+from lightning_modules.decoding.ctc.beam import Beam
+from lightning_modules.decoding.ctc.characters import CHARACTERS_11785, as_characters
+from lightning_modules.decoding.ctc.lexicon import LexiconBeam
+from lightning_modules.decoding.ctc.prefix_beam import PrefixBeam
+from lightning_modules.decoding.pitch.peaks import Argmax, DecodedPitch, LocalAverage, PitchDecoder
+from lightning_modules.decoding.pitch.viterbi import Viterbi
 
 __all__ = [
     "CHARACTERS_11785",

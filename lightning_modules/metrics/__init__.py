@@ -1,9 +1,12 @@
 """How outputs are scored."""
 
 from lightning_modules.metrics.classification import CLIP_METRICS, ClipMetrics, wilson_interval
-from lightning_modules.metrics.counts import Criteria, PitchFrames
-from lightning_modules.metrics.edit_distance import align_sequences, edit_distance
-from lightning_modules.metrics.folding import (
+from lightning_modules.metrics.melody.counts import Criteria, PitchFrames
+from lightning_modules.metrics.melody.scores import LOWER_IS_BETTER, VOICING_METRICS, mean_where_defined, metric_names
+from lightning_modules.metrics.melody.series import align_series, evaluate_series, mir_eval_scores
+from lightning_modules.metrics.melody.tracks import MELODY_METRICS, MelodyMetrics, MelodyScores
+from lightning_modules.metrics.phonemes.edit_distance import align_sequences, edit_distance
+from lightning_modules.metrics.phonemes.folding import (
     FoldedBy,
     FoldedPhones,
     Folding,
@@ -12,10 +15,7 @@ from lightning_modules.metrics.folding import (
     Unfolded,
     WithoutStress,
 )
-from lightning_modules.metrics.melody import MELODY_METRICS, MelodyMetrics, MelodyScores
-from lightning_modules.metrics.phonemes import PHONEME_METRICS, Confusion, PhonemeMetrics, PhonemeScores
-from lightning_modules.metrics.scores import LOWER_IS_BETTER, VOICING_METRICS, mean_where_defined, metric_names
-from lightning_modules.metrics.series import align_series, evaluate_series, mir_eval_scores
+from lightning_modules.metrics.phonemes.utterances import PHONEME_METRICS, Confusion, PhonemeMetrics, PhonemeScores
 
 __all__ = [
     "CLIP_METRICS",

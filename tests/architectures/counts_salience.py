@@ -19,7 +19,7 @@ from architectures import (
     TemporalVoicingHead,
 )
 from architectures.layers import tf_batch_norm_2d
-from architectures.voicing import Kernel
+from architectures.spectrogram.voicing import Kernel
 from tests.architectures.counts import Count, as_published
 
 WIDTH = 360

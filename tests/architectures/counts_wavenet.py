@@ -3,8 +3,8 @@
 from functools import partial
 
 from architectures import WaveNet
-from architectures.wavenet_output import Activation, AveragePool, Centred, Convolution, OutputLayer, Valid
-from architectures.wavenet_parts import Concat, InitialConvolution, KeepContext, Last
+from architectures.wavenet.output import Activation, AveragePool, Centred, Convolution, OutputLayer, Valid
+from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext, Last
 from tests.architectures.counts import Count
 
 CONTEXT = 8192

@@ -24,9 +24,9 @@ from architectures import (
     WaveNet,
 )
 from architectures.layers import parameter_count
-from architectures.wavenet import DilatedStack
-from architectures.wavenet_output import Activation, AveragePool, Convolution
-from architectures.wavenet_parts import Concat, InitialConvolution, KeepContext, Last, Sum
+from architectures.wavenet.output import Activation, AveragePool, Convolution
+from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext, Last, Sum
+from architectures.wavenet.wavenet import DilatedStack
 
 WIDTH = 30
 

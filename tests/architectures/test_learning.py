@@ -43,8 +43,8 @@ from architectures import (
     WaveNet,
 )
 from architectures.layers import standardise_windows, tf_batch_norm_2d
-from architectures.wavenet_output import Activation, AveragePool, Convolution
-from architectures.wavenet_parts import Concat, InitialConvolution, KeepContext, Last
+from architectures.wavenet.output import Activation, AveragePool, Convolution
+from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext, Last
 from lightning_modules import PitchGrid, SalienceBCE
 from tests.architectures.counts_salience import VOICING
 

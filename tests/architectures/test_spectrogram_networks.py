@@ -23,9 +23,9 @@ from architectures import (
     TemporalVoicingHead,
     VoicingNetwork,
 )
-from architectures.context import reach
 from architectures.layers import tf_batch_norm_2d
-from architectures.voicing import Kernel
+from architectures.spectrogram.context import reach
+from architectures.spectrogram.voicing import Kernel
 
 # At one bin per semitone: three octaves of salience from four of a spectrogram.
 BINS, WIDTH = 48, 36

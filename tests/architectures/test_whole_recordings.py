@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from architectures import CREPE, HCNN, ConvolutionalVoicing, FrameOutput, Harmonics, NoteOctaveVoicingHead
-from architectures.constant_q import ConstantQTransform, HarmonicConstantQTransform
-from architectures.voicing_heads import Kernel
+from architectures.front_ends.constant_q import ConstantQTransform, HarmonicConstantQTransform
+from architectures.spectrogram.voicing_heads import Kernel
 from architectures.whole_recordings import FromAudio, WholeAudio, WholeSpectrogram
 from datamodules import ConstantQ
 

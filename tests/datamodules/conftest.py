@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora.base import Audio, Corpus, Recording
-from datamodules.f0_series import F0Series
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 
 RATE = 100  # frames are 10 ms apart and one sample long
 

@@ -16,8 +16,8 @@ from datamodules.augment import Gain, Mix, PitchShift, Polarity, item_seeds
 from datamodules.classification import ClipData
 from datamodules.corpora import AudioFolder
 from datamodules.errors import DataError
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 
 RATE = 8000
 CLASSES = ["no", "yes", "up"]  # not in the order of the alphabet

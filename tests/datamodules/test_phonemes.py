@@ -12,10 +12,10 @@ import torch
 from datamodules.augment import Polarity, TimeShift
 from datamodules.corpora import AN4, AudioFolder, Phonemes11785
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
 from datamodules.phonemes import PhonemeData
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
 
 RATE, HOP = 8000, 80
 PHONES = ["SIL", "B", "AA", "T"]  # not in the order of the alphabet

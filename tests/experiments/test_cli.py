@@ -8,8 +8,8 @@ import soundfile
 import torch
 
 from datamodules.corpora import AudioFolder
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 from experiments.cli import run
 
 

@@ -12,7 +12,7 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from datamodules.corpora import Excerpts, MirdataCorpus
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.recipe import ShardRecipe
 
 CORPORA = Path(__file__).parents[2] / "experiments" / "corpora"
 TO_VALIDATE_WITH = """

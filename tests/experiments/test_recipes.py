@@ -8,8 +8,8 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from datamodules.corpora import SyntheticMelody
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 from experiments.cli import run
 from experiments.commands.prepare import _parser as prepare_parser
 from tests.experiments.catalogue import CORPORA, RECIPES, ROOT, header, parsed, preparations, size_of

@@ -45,7 +45,7 @@ def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, tmp_path, s
 
 
 def test_another_sequence_of_training_examples_is_refused(small_recipe, make_recipe, tmp_path, melisma):
-    from datamodules.prepare import prepare
+    from datamodules.preparation.prepare import prepare
 
     part = fit(small_recipe, tmp_path / "part", "--trainer.max_steps=5")
     prepare(make_recipe(tmp_path / "other", seed=7), progress=False)

@@ -11,10 +11,10 @@ import yaml
 from numpy.testing import assert_array_equal
 
 from datamodules.corpora import AN4, AudioFolder, Corpus
-from datamodules.index import SplitIndex
-from datamodules.prepare import check_labels, check_transcripts, prepare
-from datamodules.recipe import ShardRecipe
-from datamodules.splits import assign_splits
+from datamodules.preparation.prepare import check_labels, check_transcripts, prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.splits import assign_splits
+from datamodules.shards.index import SplitIndex
 
 RECIPES = Path(__file__).parents[2] / "experiments" / "corpora"
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from datamodules.corpora.base import Audio, Corpus, Recording
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
 from experiments.cli import run
 from lightning_modules import L2Penalty
 from lightning_modules.decoding import CHARACTERS_11785

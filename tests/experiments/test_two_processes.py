@@ -12,7 +12,7 @@ import soundfile
 import yaml
 
 from datamodules import AudioFolder, ShardRecipe
-from datamodules.prepare import prepare
+from datamodules.preparation.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from architectures.frontends import SpecAugment
+from architectures.front_ends.spec_augment import SpecAugment
 from lightning_modules import (
     AudioModule,
     ExponentialDecay,
@@ -79,9 +79,7 @@ def test_a_penalty_names_its_parameters():
 
 
 def test_spectrograms_are_augmented():
-    augment = (
-        "augment: {class_path: architectures.frontends.SpecAugment, init_args: {max_frequency_width: 26, p: 0.75}}"
-    )
+    augment = "augment: {class_path: architectures.SpecAugment, init_args: {max_frequency_width: 26, p: 0.75}}"
     assert isinstance(melody("HCNN", more=augment).augment, SpecAugment)
 
 

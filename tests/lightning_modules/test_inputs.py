@@ -3,7 +3,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from architectures import CREPE, HCNN, ConvolutionalVoicing
-from architectures.voicing import Kernel
+from architectures.spectrogram.voicing import Kernel
 from datamodules.batches import PitchBatch
 from lightning_modules.inputs import network_input
 

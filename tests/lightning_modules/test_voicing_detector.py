@@ -9,8 +9,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from architectures import ConvolutionalVoicing, Perceptron, SpectrogramNetwork
-from architectures.frontends import SpecAugment
-from architectures.voicing import Kernel
+from architectures.front_ends.spec_augment import SpecAugment
+from architectures.spectrogram.voicing import Kernel
 from lightning_modules import L2Penalty, LocalAverage, MelodyTracker, PitchGrid, SalienceBCE, VoicingDetector
 
 GRID = PitchGrid(lowest_note=55, semitones=4, bins_per_semitone=5)

@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.corpora import AudioFolder, Excerpts, SyntheticMelody
 from datamodules.errors import DataError
-from datamodules.index import SplitIndex
-from datamodules.prepare import prepare
-from datamodules.recipe import ShardRecipe
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.shards.index import SplitIndex
 
 RATE, HOP = 8000, 0.25  # s; the annotation's frames are 0.1 s late
 

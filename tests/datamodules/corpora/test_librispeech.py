@@ -2,7 +2,7 @@ import pytest
 
 from datamodules.corpora import LibriSpeech, Pronunciations
 from datamodules.errors import DataError
-from datamodules.splits import assign_splits
+from datamodules.preparation.splits import assign_splits
 
 WORDS = {
     "train-clean-100/103/1240": ["MISTER  QUILTER", "YES"],

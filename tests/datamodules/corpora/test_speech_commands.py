@@ -3,7 +3,7 @@ import pytest
 
 from datamodules.corpora import SpeechCommands
 from datamodules.errors import DataError
-from datamodules.splits import assign_splits
+from datamodules.preparation.splits import assign_splits
 
 CLIPS = {
     "yes": ["aaaa0000_nohash_0", "bbbb0000_nohash_0", "cccc0000_nohash_0"],

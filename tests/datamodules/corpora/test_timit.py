@@ -2,7 +2,7 @@ import pytest
 
 from datamodules.corpora import Timit
 from datamodules.errors import DataError
-from datamodules.splits import assign_splits
+from datamodules.preparation.splits import assign_splits
 
 PHONES = "0 3050 h#\n3050 4559 sh\n4559 5723 ix\n5723 16000 h#\n"
 

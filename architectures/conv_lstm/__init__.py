@@ -1,0 +1,1 @@
+"""Convolutions and LSTMs for phoneme recognition."""

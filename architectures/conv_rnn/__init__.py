@@ -1,0 +1,1 @@
+"""Convolutions and GRUs for utterance classification."""

@@ -1,0 +1,1 @@
+"""CREPE and what was made of it."""

@@ -1,0 +1,1 @@
+"""DeepSpeech 2's convolutions under recurrent layers or a Transformer."""

@@ -1,0 +1,247 @@
+"""Transformer bodies of `DeepSpeechClassifier`: the encoder reads the frames, the decoder a few queries.
+
+A. Vaswani et al., "Attention Is All You Need", NIPS 2017. The published classifiers are `ZeroQueryTransformer`, whose
+decoder gives the same vector at all positions and whose encoder does not know the order of the frames;
+`QueryTransformer` corrects both.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import log
+
+import torch
+from torch import Tensor, nn
+
+from architectures.deepspeech.deepspeech import BodyNetwork, DeepSpeechBody
+from architectures.feature_shapes import check_probability
+from architectures.layers import check_positive
+from architectures.masked import frame_mask
+
+
+def sinusoidal_positions(frames: int, width: int, device: torch.device | None = None) -> Tensor:
+    """`(frames, width)` sines and cosines of places, of wavelengths from 2 pi to nearly 20,000 pi frames.
+
+    Args:
+        frames: how many.
+        width: an even number.
+        device: where to.
+    """
+    slowness = torch.arange(0, width, 2, device=device) * (-log(10000.0) / width)
+    phase = torch.arange(frames, device=device)[:, None] * slowness.exp()
+    return torch.stack((phase.sin(), phase.cos()), dim=2).flatten(1)
+
+
+def transformer(
+    width: int, heads: int, layers: tuple[int, int], feedforward: int, dropout: float, norm_first: bool
+) -> nn.Transformer:
+    """A Transformer, batch first, both of whose stacks end with a layer normalisation.
+
+    Args:
+        width: of each frame.
+        heads: of every attention.
+        layers: of the encoder and of the decoder.
+        feedforward: hidden units of each layer.
+        dropout: probability.
+        norm_first: whether each part of a layer is normalised before it is computed, or its sum afterwards.
+    """
+    sizes = (width, heads, feedforward, dropout)
+    encoder = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(*sizes, batch_first=True, norm_first=norm_first),
+        layers[0],
+        nn.LayerNorm(width),
+        # Nested tensors save time on paddings only, and are not made by layers that normalise first.
+        enable_nested_tensor=False,
+    )
+    decoder = nn.TransformerDecoder(
+        nn.TransformerDecoderLayer(*sizes, batch_first=True, norm_first=norm_first), layers[1], nn.LayerNorm(width)
+    )
+    # It draws the weights anew: the layers of a stack are made as copies of each other.
+    return nn.Transformer(width, heads, custom_encoder=encoder, custom_decoder=decoder, batch_first=True)
+
+
+def _check_sizes(heads: int, encoder_layers: int, decoder_layers: int, feedforward: int, dropout: float) -> None:
+    check_positive(heads=heads, encoder_layers=encoder_layers, decoder_layers=decoder_layers, feedforward=feedforward)
+    check_probability(dropout=dropout)
+
+
+def _check_heads(heads: int, width: int) -> None:
+    if width % heads:
+        raise ValueError(f"heads: {heads} do not share a width of {width} evenly")
+
+
+class QueryTransformerNetwork(BodyNetwork):
+    """Projection, positions, encoder, decoder of learned queries, normalisation, dense layers; see QueryTransformer.
+
+    Args:
+        features: of each frame.
+        classes: logits.
+        queries: positions of the decoder.
+        body: the Transformer.
+        hidden: units of the dense layers between.
+        dropout: probability, of the sums of frames and positions.
+    """
+
+    def __init__(
+        self, features: int, classes: int, queries: int, body: nn.Transformer, hidden: list[int], dropout: float
+    ) -> None:
+        super().__init__()
+        width: int = body.d_model
+        self.projection = nn.Identity() if features == width else nn.Linear(features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.body = body
+        self.queries = nn.Parameter(torch.empty(queries, width))
+        nn.init.normal_(self.queries)
+        widths = [queries * width, *hidden]
+        dense = ((nn.Linear(before, after), nn.LayerNorm(after), nn.ReLU()) for before, after in pairwise(widths))
+        self.head = nn.Sequential(
+            nn.LayerNorm(widths[0]), *(layer for layers in dense for layer in layers), nn.Linear(widths[-1], classes)
+        )
+
+    def decode(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """`(batch, queries, width)`, what the decoder gives; the arguments are those of `forward`."""
+        padding = ~frame_mask(lengths, values.shape[1])
+        values = self.projection(values)
+        values = self.dropout(values + sinusoidal_positions(values.shape[1], values.shape[2], values.device))
+        queries = self.queries.expand(len(values), -1, -1)
+        decoded: Tensor = self.body(values, queries, src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        return decoded
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """See BodyNetwork."""
+        logits: Tensor = self.head(self.decode(values, lengths).flatten(1))
+        return logits
+
+
+class QueryTransformer(DeepSpeechBody):
+    """A Transformer whose decoder has learned queries, whose frames have positions, and whose padding is masked.
+
+    The frames are projected to a smaller width; layers normalise first, so that they train without a warm-up; the head
+    has layer normalisations, so that it trains on any batch.
+
+    Args:
+        width: of the Transformer, even; where it is that of the convolutions (1,312), they are not projected.
+        heads: of every attention.
+        encoder_layers: how many.
+        decoder_layers: how many.
+        queries: positions of the decoder; the published T.
+        feedforward: hidden units of each layer.
+        hidden: units of the dense layers between decoder and logits; None: 256 of one. Published: 2048 and 1024.
+        dropout: probability, in all parts of the Transformer.
+
+    Raises:
+        ValueError: a number is out of range; the message names it.
+    """
+
+    def __init__(
+        self,
+        width: int = 256,
+        heads: int = 8,
+        encoder_layers: int = 2,
+        decoder_layers: int = 2,
+        queries: int = 4,
+        feedforward: int = 1024,
+        hidden: list[int] | None = None,
+        dropout: float = 0.1,
+    ) -> None:
+        _check_sizes(heads, encoder_layers, decoder_layers, feedforward, dropout)
+        _check_heads(heads, width)
+        hidden = [256] if hidden is None else hidden
+        check_positive(width=width, queries=queries, hidden=min(hidden, default=1))
+        if width % 2:
+            raise ValueError(f"width: {width} is odd; sines and cosines come in pairs")
+        self.width, self.heads, self.layers = width, heads, (encoder_layers, decoder_layers)
+        self.queries, self.feedforward, self.hidden, self.dropout = queries, feedforward, hidden, dropout
+
+    def network(self, features: int, classes: int) -> QueryTransformerNetwork:
+        """See DeepSpeechBody."""
+        body = transformer(self.width, self.heads, self.layers, self.feedforward, self.dropout, norm_first=True)
+        return QueryTransformerNetwork(features, classes, self.queries, body, self.hidden, self.dropout)
+
+
+class ZeroQueryTransformerNetwork(BodyNetwork):
+    """The published network; see ZeroQueryTransformer.
+
+    Args:
+        classes: logits.
+        positions: of the decoder.
+        body: the Transformer.
+    """
+
+    def __init__(self, classes: int, positions: int, body: nn.Transformer) -> None:
+        super().__init__()
+        width: int = body.d_model
+        self.positions = positions
+        self.body = body
+        self.head = nn.Sequential(
+            *(nn.BatchNorm1d(positions * width), nn.Linear(positions * width, 2048)),
+            *(nn.BatchNorm1d(2048), nn.ReLU(), nn.Linear(2048, 1024)),
+            *(nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, classes, bias=False)),
+        )
+
+    def decode(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """`(batch, positions, width)`, what the decoder gives; the arguments are those of `forward`."""
+        padding = ~frame_mask(lengths, values.shape[1])
+        queries = values.new_zeros(len(values), self.positions, values.shape[2])
+        decoded: Tensor = self.body(values, queries, src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        return decoded
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """See BodyNetwork.
+
+        Raises:
+            ValueError: a training batch of one clip, of which the head's normalisation has no statistics.
+        """
+        if self.training and len(values) == 1:
+            raise ValueError(
+                "values: a training batch of one clip, but the published head normalises over the batch; "
+                "use a larger batch, or QueryTransformer"
+            )
+        logits: Tensor = self.head(self.decode(values, lengths).flatten(1))
+        return logits
+
+
+class ZeroQueryTransformer(DeepSpeechBody):
+    """The published Transformer: as wide as the convolutions, zeros as queries, no positions, batch normalisation.
+
+    The network has 237,379,488 parameters with 161 bins, 3 classes, 64 positions and 2 and 2 layers, 108,278,688 with
+    16 positions. Two mistakes are kept, and visible in its outputs. Where nothing is dropped, all positions of the
+    decoder give the same vector, for nothing tells them apart, so that 64 of them know no more than one. And the order
+    of the frames that the convolutions give does not matter. Its padding is masked: whether that of the published one
+    was is not known.
+
+    Args:
+        positions: of the decoder; the published T.
+        encoder_layers: how many.
+        decoder_layers: how many.
+        heads: of every attention; not published, 8 is torch's default. The number of parameters is the same.
+        feedforward: hidden units of each layer.
+        dropout: probability, in all parts of the Transformer.
+
+    Raises:
+        ValueError: a number is out of range; the message names it.
+    """
+
+    def __init__(
+        self,
+        positions: int = 64,
+        encoder_layers: int = 2,
+        decoder_layers: int = 2,
+        heads: int = 8,
+        feedforward: int = 2048,
+        dropout: float = 0.1,
+    ) -> None:
+        check_positive(positions=positions)
+        _check_sizes(heads, encoder_layers, decoder_layers, feedforward, dropout)
+        self.positions, self.layers, self.heads = positions, (encoder_layers, decoder_layers), heads
+        self.feedforward, self.dropout = feedforward, dropout
+
+    def network(self, features: int, classes: int) -> ZeroQueryTransformerNetwork:
+        """See DeepSpeechBody.
+
+        Raises:
+            ValueError: the heads do not share the features evenly.
+        """
+        _check_heads(self.heads, features)
+        body = transformer(features, self.heads, self.layers, self.feedforward, self.dropout, norm_first=False)
+        return ZeroQueryTransformerNetwork(classes, self.positions, body)

@@ -1,0 +1,1 @@
+"""Networks that read spectrograms: deep salience, HCNN, voicing."""

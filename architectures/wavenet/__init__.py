@@ -1,0 +1,38 @@
+"""WaveNet as a pitch tracker: `wavenet.py` is the network; recipes compose it of `parts.py` and `output.py`."""
+
+from architectures.wavenet.output import (
+    Activation,
+    AveragePool,
+    Centred,
+    Convolution,
+    Dropout,
+    MaxPool,
+    OutputLayer,
+    Padding,
+    Same,
+    Valid,
+)
+from architectures.wavenet.parts import Concat, Crop, CropContext, InitialConvolution, KeepContext, Last, Skips, Sum
+from architectures.wavenet.wavenet import WaveNet
+
+__all__ = [
+    "Activation",
+    "AveragePool",
+    "Centred",
+    "Concat",
+    "Convolution",
+    "Crop",
+    "CropContext",
+    "Dropout",
+    "InitialConvolution",
+    "KeepContext",
+    "Last",
+    "MaxPool",
+    "OutputLayer",
+    "Padding",
+    "Same",
+    "Skips",
+    "Sum",
+    "Valid",
+    "WaveNet",
+]

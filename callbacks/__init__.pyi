@@ -1,0 +1,35 @@
+from .drawing.alignments import AlignmentPictures
+from .drawing.clips import ClipPictures
+from .drawing.errors import ErrorPictures
+from .drawing.phone_confusions import PhoneConfusions
+from .drawing.pianorolls import Pianorolls
+from .predictions.classes import PredictedClasses
+from .predictions.f0 import PredictedF0
+from .predictions.phonemes import PredictedPhonemes
+from .predictions.submission import Submission
+from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
+from .run.config import RunConfig
+from .run.folder import RunFolder, run_folder
+from .run.record import RunRecord
+from .run.score_table import ScoreTable
+from .run.signals import StopOnSignal
+
+__all__ = [
+    "AlignmentPictures",
+    "BestCheckpoint",
+    "ClipPictures",
+    "ErrorPictures",
+    "PhoneConfusions",
+    "Pianorolls",
+    "PredictedClasses",
+    "PredictedF0",
+    "PredictedPhonemes",
+    "ResumeCheckpoint",
+    "RunConfig",
+    "RunFolder",
+    "RunRecord",
+    "ScoreTable",
+    "StopOnSignal",
+    "Submission",
+    "run_folder",
+]

@@ -1,0 +1,1 @@
+"""Pictures of validations, on disk and in the logger."""

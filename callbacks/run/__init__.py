@@ -1,0 +1,1 @@
+"""A run and its folder: configuration, record, checkpoints, signals, printed scores."""

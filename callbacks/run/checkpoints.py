@@ -1,0 +1,129 @@
+"""The two checkpoints of a run: the best by a metric, and the last to resume from."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.trainer.states import TrainerFn
+
+from callbacks.run.atomic_checkpoints import save_atomically
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps `best.ckpt`, the weights with the best monitored metric at the end of a validation.
+
+    Args:
+        monitor: key of the logged metric, for example `val/<data set>/raw_pitch_accuracy`.
+        mode: `max` where more is better, `min` where less is.
+        save_top_k: how many to keep; more than one needs a field in the file name, for example `best-{step}`.
+        filename: name without `.ckpt`.
+    """
+
+    def __init__(self, monitor: str, mode: str = "max", save_top_k: int = 1, filename: str = "best") -> None:
+        if save_top_k not in (0, 1) and "{" not in filename:
+            raise ValueError(
+                f"save_top_k={save_top_k} checkpoints would all be called {filename}.ckpt: "
+                f"give filename a field, for example {filename}-{{step}}"
+            )
+        super().__init__(
+            monitor=monitor,
+            mode=mode,
+            save_top_k=save_top_k,
+            filename=filename,
+            save_on_train_epoch_end=False,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+        )
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save by rename."""
+        save_atomically(trainer)
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """On resuming, believe the best checkpoint itself about how good it is.
+
+        The checkpoint that is resumed may be older than the best one, or the run may have been moved; by its own
+        state alone a worse validation would overwrite the best.
+        """
+        super().on_train_start(trainer, pl_module)
+        best = Path(str(self.dirpath), f"{self.filename}{self.FILE_EXTENSION}")
+        if trainer.ckpt_path is None or self.save_top_k != 1 or not best.is_file():
+            return
+        saved = torch.load(best, map_location="cpu", weights_only=True, mmap=True)["callbacks"].get(self.state_key)
+        if saved is not None:
+            score = saved["best_model_score"].clone()
+            self.best_model_path = self.kth_best_model_path = str(best)
+            self.best_model_score = self.kth_value = score
+            self.best_k_models = {str(best): score}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if the metric improved; an unknown metric is refused with the names of the known ones."""
+        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+        if fitting and self.monitor not in trainer.callback_metrics:
+            known = ", ".join(sorted(trainer.callback_metrics)) or "none"
+            raise MisconfigurationException(
+                f"The best checkpoint monitors {self.monitor!r}, which this validation did not log; logged are: {known}"
+            )
+        super().on_validation_end(trainer, pl_module)
+
+
+class ResumeCheckpoint(ModelCheckpoint):
+    """Keeps `last.ckpt`, to resume from: saved regularly, at the end of fit, and when fit is stopped half-way.
+
+    An exception, Ctrl+C and SIGTERM (which Lightning raises as an exception after the current batch) all save it.
+
+    Args:
+        every_n_train_steps: optimiser steps between two saves.
+        minutes: time between two saves; when given it takes the place of the steps. With neither, every epoch saves.
+    """
+
+    def __init__(self, every_n_train_steps: int | None = 1000, minutes: float | None = None) -> None:
+        super().__init__(
+            filename=self.CHECKPOINT_NAME_LAST,
+            every_n_train_steps=every_n_train_steps if minutes is None else None,
+            train_time_interval=None if minutes is None else timedelta(minutes=minutes),
+            save_on_train_epoch_end=True,
+            save_on_exception=True,
+            enable_version_counter=False,
+        )
+        self._training = False
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save by rename."""
+        save_atomically(trainer)
+        self._training = False
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From here on there may be something new to save."""
+        super().on_train_start(trainer, pl_module)
+        self._training = True
+        self._last_global_step_saved = trainer.global_step
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the end of the training, again if need be: a validation since the last save has tuned thresholds."""
+        self._last_global_step_saved = 0
+        if not self._should_skip_saving_checkpoint(trainer):
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        self._training = False
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Save what was trained since the last save.
+
+        A failure before the first step saves nothing: a half-restored state would replace a good checkpoint.
+        """
+        if not self._training or self._should_skip_saving_checkpoint(trainer):
+            return
+        if isinstance(trainer.strategy, DDPStrategy):
+            # The other processes may not have failed: rank 0 has everything and must not wait for them.
+            self.best_model_path = self.format_checkpoint_name(self._monitor_candidates(trainer))
+            self._last_global_step_saved = trainer.global_step
+            checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+            trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
+        else:
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))

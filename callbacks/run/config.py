@@ -1,0 +1,55 @@
+"""The resolved configuration of a run, beside its checkpoints and in Weights & Biases."""
+
+import json
+from itertools import count
+from pathlib import Path
+
+from jsonargparse import Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
+from lightning.pytorch.loggers import WandbLogger
+
+from callbacks.atomic_files import replacing
+from callbacks.run.folder import run_folder
+
+
+class RunConfig(SaveConfigCallback):
+    """Writes `config.yaml` into the run folder when fit starts, so that `fit --config RUN/config.yaml` repeats it.
+
+    A run resumed in the same folder under another configuration adds `config_resumed_<n>.yaml`; nothing is lost.
+
+    Args:
+        parser: parser of the subcommand.
+        config: its parsed configuration.
+    """
+
+    def __init__(self, parser: LightningArgumentParser, config: Namespace) -> None:
+        super().__init__(parser, config, save_to_log_dir=False)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Do nothing yet: a resumed run knows its folder only when the checkpoint is loaded."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the configuration from one process."""
+        run_folder(trainer)
+        if trainer.is_global_zero:
+            self.save_config(trainer, pl_module, "fit")
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the file and send the same keys to Weights & Biases."""
+        _write_beside_earlier(run_folder(trainer), self.parser.dump(self.config, skip_unset=False))
+        nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_hyperparams(nested)
+
+
+def _write_beside_earlier(folder: Path, text: str) -> None:
+    names = (f"config_resumed_{n}.yaml" if n else "config.yaml" for n in count())
+    for path in (folder / name for name in names):
+        if not path.exists():
+            with replacing(path) as partial:
+                partial.write_text(text, encoding="utf-8")
+            return
+        if path.read_text(encoding="utf-8") == text:
+            return

@@ -1,0 +1,135 @@
+"""What makes a figure a result: its command, seed, commit, data and machine, in one file beside it."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+
+from callbacks.atomic_files import replacing
+from callbacks.run.folder import run_folder
+
+_PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
+_SOURCE = Path(__file__).parents[2]
+
+
+class RunRecord(Callback):
+    """Writes `RUN/record.json` at every validation of fit, and `RUN/<validate|test>/record.json`.
+
+    It holds `command` (as typed), `seed`, `commit` of the code (`-dirty` behind it if files were changed; null outside
+    a repository), `data_sets` (id of each prepared directory), `checkpoint` (the weights that were scored; null in
+    fit), `metrics` (by their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored
+    metric, its best value, its step and epoch), `parameters`, `processes`, `hours`, `hardware` and `packages`. A
+    resumed run goes on with the record of the one that it continues.
+    """
+
+    def __init__(self) -> None:
+        self._validations: list[dict[str, Any]] = []
+        self._seconds_before = 0.0
+        self._begun = time.monotonic()
+        self._commit: str | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run goes on with."""
+        return {"validations": self._validations, "seconds": self._seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the record of the run that is resumed."""
+        self._validations, self._seconds_before = list(state_dict["validations"]), state_dict["seconds"]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Start the clock, and note the code before anybody changes it."""
+        self._begun, self._commit = time.monotonic(), _commit()
+
+    @property
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the validation to the fit's record, or write that of a validation alone."""
+        if trainer.sanity_checking or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._write(trainer, pl_module, "validate")
+            return
+        place = {"step": trainer.global_step, "epoch": trainer.current_epoch}
+        self._validations = [each for each in self._validations if each["step"] < trainer.global_step]
+        self._validations.append({**place, "metrics": _metrics(trainer, "val/")})
+        self._write(trainer, pl_module, "")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the record of a test."""
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._write(trainer, pl_module, "test")
+
+    def _write(self, trainer: Trainer, module: LightningModule, folder: str) -> None:
+        place = run_folder(trainer) / folder  # all processes have to ask
+        if not trainer.is_global_zero:
+            return
+        fitting = not folder
+        record = {
+            "command": sys.argv,
+            "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
+            "commit": self._commit,
+            "data_sets": getattr(trainer.datamodule, "data_sets", {}),  # type: ignore[attr-defined]
+            "checkpoint": None if fitting or trainer.ckpt_path is None else str(trainer.ckpt_path),
+            "metrics": _metrics(trainer, "val/" if folder != "test" else "test/"),
+            **({"validations": self._validations, "best": _best(trainer, self._validations)} if fitting else {}),
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "processes": trainer.world_size,
+            "hours": round(self._seconds / 3600, 4),
+            "hardware": _hardware(trainer),
+            "packages": {"python": platform.python_version(), **_versions()},
+        }
+        with replacing(place / "record.json") as partial:
+            partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _metrics(trainer: Trainer, beginning: str) -> dict[str, float]:
+    return {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith(beginning)}
+
+
+def _best(trainer: Trainer, validations: list[dict[str, Any]]) -> dict[str, Any] | None:
+    monitors = [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint) and each.monitor]
+    if not monitors:
+        return None
+    metric, best = str(monitors[0].monitor), {"min": min, "max": max}[monitors[0].mode]
+    scored = [each for each in validations if metric in each["metrics"]]
+    if not scored:
+        return None
+    chosen = best(scored, key=lambda each: each["metrics"][metric])
+    return {"metric": metric, "value": chosen["metrics"][metric], "step": chosen["step"], "epoch": chosen["epoch"]}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hardware(trainer: Trainer) -> str:
+    if trainer.accelerator.name() == "cuda":
+        return f"{trainer.num_devices} x {torch.cuda.get_device_name()}"
+    return f"{torch.get_num_threads()} threads on {os.cpu_count()} CPU cores"
+
+
+def _commit() -> str | None:
+    """Of the repository that this file is in."""
+    command = ["git", "-C", str(_SOURCE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,294 @@
+"""Tables of f0 over time: the only module that knows how they are written.
+
+Conventions are those of `mir_eval.melody`: 0 Hz is unvoiced, a negative frequency is unvoiced with a guess of the
+pitch, and between two frames voicing holds while the pitch is interpolated linearly (Raffel, McFee, Humphrey, Salamon,
+Nieto, Liang, Ellis, "mir_eval: a transparent implementation of common MIR metrics", ISMIR 2014).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.annotations.f0_series import F0Series, MultiF0Series
+from datamodules.annotations.jams import Contour, pitch_contours
+from datamodules.errors import DataError
+from datamodules.files import write_atomically
+
+__all__ = ["SAME_TIME", "F0Series", "MultiF0Series", "check_options", "read_f0", "read_multi_f0", "write_f0"]
+
+SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
+
+
+def read_f0(
+    path: str | os.PathLike[str], *, step: float | None = None, offset: float = 0.0, gap: float | None = None
+) -> F0Series:
+    """Read an f0 table, time in s and f0 in Hz split by commas, tabs or blanks, or the pitch contour of a JAMS file.
+
+    Further columns, blank lines, what follows a `#`, and one header line are passed over. Rows with equal times are
+    merged into the first of them, with a warning. In a JAMS file there may be several contours, one after the other,
+    with silence between them.
+
+    Args:
+        path: the table; a JAMS file if its name ends in `.jams`.
+        step: s between rows of a table that has one column, f0, and no times; its first row is at time 0.
+        offset: s added to every time.
+        gap: where consecutive times are more than this many seconds apart, the voice is silent in between; for
+            tables that leave unvoiced frames out. None: rows are joined however far apart they are.
+
+    Raises:
+        DataError: the table cannot be read; the message names the file and the line.
+    """
+    check_options(step, offset, gap)
+    series = _read_contours(Path(path), step) if _is_jams(path) else _read_table(Path(path), step)
+    series = F0Series(series.times + offset, series.f0)
+    return series if gap is None else _with_gaps(series, gap)
+
+
+def read_multi_f0(path: str | os.PathLike[str], *, offset: float = 0.0, gap: float | None = None) -> MultiF0Series:
+    """Read a multi-f0 table, time in s and then the f0 of all that sounds, Hz, or the pitch contours of a JAMS file.
+
+    Rows have as many columns as pitches sound; fields that are empty, 0 or negative say that nothing does. The rest is
+    as in `read_f0`.
+
+    Args:
+        path: the table; a JAMS file if its name ends in `.jams`.
+        offset: s added to every time.
+        gap: where consecutive times are more than this many seconds apart, nothing sounds in between; for tables that
+            leave silent frames out. None: a row holds until half-way to the next.
+
+    Raises:
+        DataError: the table cannot be read; the message names the file and the line.
+    """
+    check_options(None, offset, gap)
+    series = _mixed_contours(Path(path)) if _is_jams(path) else _read_multi_table(Path(path))
+    series = MultiF0Series(series.times + offset, series.f0)
+    return series if gap is None else _with_silence(series, gap)
+
+
+def check_options(step: float | None, offset: float, gap: float | None) -> None:
+    """Refuse options that `read_f0` cannot work with.
+
+    Raises:
+        DataError: `step` or `gap` is not positive, or one of the three is not finite; the message names it.
+    """
+    for name, value in (("step", step), ("gap", gap)):
+        if value is not None and not 0 < value < math.inf:
+            raise DataError(f"{name}: {value} s; it must be positive")
+    if not math.isfinite(offset):
+        raise DataError(f"offset: {offset} s; it must be a finite number")
+
+
+def write_f0(path: str | os.PathLike[str], series: F0Series) -> None:
+    """Write a table that `read_f0` and `mir_eval.io.load_time_series(path, delimiter=",")` read.
+
+    Two columns without a header: time in s to 12 significant digits, f0 in Hz to 9. The file appears under its name
+    only when it is complete.
+
+    Raises:
+        DataError: times are not increasing from 0 on, a number is not finite, or the file cannot be written.
+    """
+    times, f0 = (np.asarray(column, dtype=np.float64) for column in series)
+    if not (np.isfinite(times).all() and np.isfinite(f0).all()):
+        raise DataError(f"{path}: not written: a time or an f0 is not finite")
+    if (times < 0).any() or (np.diff(times) <= 0).any():
+        raise DataError(f"{path}: not written: times must be increasing and not negative")
+    # Adding zero turns -0.0 into 0.0.
+    rows = (f"{time:.12g},{frequency:.9g}\n" for time, frequency in zip(times, f0 + 0.0, strict=True))
+    try:
+        with write_atomically(Path(path)) as file:
+            file.write("".join(rows).encode())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _is_jams(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == ".jams"
+
+
+def _read_table(path: Path, step: float | None) -> F0Series:
+    lines: list[int] = []
+    times: list[float] = []
+    f0: list[float] = []
+    for line, time, frequency in _rows(path, step):
+        lines.append(line)
+        times.append(time)
+        f0.append(frequency)
+    kept = _first_of_equal_times(np.array(times), lines, path)
+    return F0Series(np.array(times)[kept], np.array(f0)[kept])
+
+
+def _read_multi_table(path: Path) -> MultiF0Series:
+    lines: list[int] = []
+    times: list[float] = []
+    f0: list[list[float]] = []
+    for line, time, frequencies in _multi_rows(path):
+        lines.append(line)
+        times.append(time)
+        f0.append(frequencies)
+    kept = _first_of_equal_times(np.array(times), lines, path)
+    return MultiF0Series.from_rows(np.array(times)[kept], [f0[row] for row in kept])
+
+
+def _read_contours(path: Path, step: float | None) -> F0Series:
+    """The contours of a JAMS file one after the other, each ended by an unvoiced frame."""
+    if step is not None:
+        raise DataError(f"{path}: `step` is only for tables of one column without times; a JAMS file has times")
+    contours = sorted(pitch_contours(path), key=lambda contour: float(contour.times[0]))
+    for one, other in pairwise(contours):
+        if other.times[0] <= one.times[-1] + SAME_TIME:
+            raise DataError(
+                f"{path}: one voice is expected, but at {other.times[0]:g} s two pitch contours sound at once; "
+                "read it as several voices"
+            )
+    ends = [contour.times[0] for contour in contours[1:]] + [math.inf]
+    parts = [_ended(contour, next_time) for contour, next_time in zip(contours, ends, strict=True)]
+    return F0Series(np.concatenate([part.times for part in parts]), np.concatenate([part.f0 for part in parts]))
+
+
+def _ended(contour: Contour, next_time: float = math.inf) -> F0Series:
+    """A contour and an unvoiced frame a step behind it, unless the next begins before that."""
+    end = contour.times[-1] + contour.step
+    if end > next_time - SAME_TIME:
+        return F0Series(contour.times, contour.f0)
+    return F0Series(np.append(contour.times, end), np.append(contour.f0, 0.0))
+
+
+def _mixed_contours(path: Path) -> MultiF0Series:
+    """The contours of a JAMS file on the times of all of them, with silent frames a step before and behind each."""
+    contours = pitch_contours(path)
+    voices = [_ended(contour) for contour in contours]
+    before = np.array([contour.times[0] - contour.step for contour in contours])
+    every = np.sort(np.concatenate([before[before >= 0], *(voice.times for voice in voices)]))
+    times = every[np.diff(every, prepend=-1.0) > SAME_TIME]
+    f0 = np.stack([voice.at(times) for voice in voices], axis=1)
+    return MultiF0Series.from_rows(times, [list(row[row > 0]) for row in f0])
+
+
+def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
+    """Line number, time and f0 of every row."""
+    columns = 2 if step is None else 1
+    for row, (line, fields, numbers) in enumerate(_numbers(path, columns)):
+        origin = f"{path}, line {line}"
+        if len(fields) < columns:
+            raise DataError(f"{origin}: one column where time and f0 are expected; a table without times needs `step`")
+        if step is not None and len(fields) > 1:
+            raise DataError(f"{origin}: {len(fields)} columns; `step` is only for tables of one column without times")
+        values = [_finite(field, number, origin) for field, number in zip(fields, numbers, strict=False)]
+        time = values[0] if step is None else row * step
+        yield line, _not_negative(time, origin), values[-1]
+
+
+def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
+    """Line number, time and what sounds in every row."""
+    for line, fields, numbers in _numbers(path, None):
+        origin = f"{path}, line {line}"
+        time = _not_negative(_finite(fields[0], numbers[0], origin), origin)
+        pitches = zip(fields[1:], numbers[1:], strict=True)
+        values = [_finite(field, number, origin) for field, number in pitches if field.strip()]
+        yield line, time, [value for value in values if value > 0]
+
+
+def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], list[float | None]]]:
+    """Line number, fields and the numbers in the first columns of every line, without the header."""
+    may_be_header = True
+    for line, fields in _lines(path):
+        numbers = [_number(field) for field in fields[:columns]]
+        is_header = may_be_header and all(number is None for number in numbers)
+        may_be_header = False
+        if not is_header:
+            yield line, fields, numbers
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of every line that is neither blank nor a comment."""
+    for line, text in enumerate(_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+        content = text.partition("#")[0].strip()
+        if not content:
+            continue
+        separator = "," if "," in content else "\t" if "\t" in content else None
+        yield line, content.split(separator)
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+
+
+def _number(field: str) -> float | None:
+    if "_" in field:  # Python reads 1_0 as 10
+        return None
+    try:
+        return float(field)
+    except ValueError:
+        return None
+
+
+def _finite(field: str, number: float | None, origin: str) -> float:
+    if number is None:
+        raise DataError(f"{origin}: {field.strip()!r} is not a number")
+    if not math.isfinite(number):
+        raise DataError(f"{origin}: {field.strip()!r} where a finite number is expected; write 0 for an unvoiced frame")
+    return number
+
+
+def _not_negative(time: float, origin: str) -> float:
+    if time < 0:
+        raise DataError(f"{origin}: negative time {time:g} s")
+    return time
+
+
+def _first_of_equal_times(times: NDArray[np.float64], lines: list[int], path: Path) -> NDArray[np.intp]:
+    """The rows to keep of a table whose rows have these times."""
+    if not len(times):
+        raise DataError(f"{path}: the table is empty (line 1): it has no row of numbers")
+    steps = np.diff(times)
+    if (steps < -SAME_TIME).any():
+        row = int(np.argmax(steps < -SAME_TIME)) + 1
+        before, after = times[row - 1 : row + 1]
+        raise DataError(f"{path}, line {lines[row]}: time {after:g} s comes after {before:g} s; times must increase")
+    repeated = np.flatnonzero(steps <= SAME_TIME) + 1
+    if len(repeated):
+        more = f" (and {len(repeated) - 1} more such rows)" if len(repeated) > 1 else ""
+        warnings.warn(
+            f"{path}, line {lines[repeated[0]]}: time {times[repeated[0]]:g} s is there twice{more}; "
+            "the first row is kept",
+            stacklevel=4,
+        )
+    return np.delete(np.arange(len(times)), repeated)
+
+
+def _with_gaps(series: F0Series, gap: float) -> F0Series:
+    """End every voiced frame that is followed by a gap, and the last frame, by an unvoiced one."""
+    steps = np.diff(series.times)
+    usual_step = min(float(np.median(steps)), gap) if len(steps) else gap
+    before_silence = np.flatnonzero(np.append(steps > gap, True) & (series.f0 > 0))
+    times = np.insert(series.times, before_silence + 1, series.times[before_silence] + usual_step)
+    return F0Series(times, np.insert(series.f0, before_silence + 1, 0.0))
+
+
+def _with_silence(series: MultiF0Series, gap: float) -> MultiF0Series:
+    """Put a silent frame behind every frame that is followed by a gap, and the last, and one before what comes next."""
+    steps = np.diff(series.times)
+    usual_step = min(float(np.median(steps)), gap) if len(steps) else gap
+    before_silence = np.flatnonzero(steps > gap)
+    margins = np.minimum(usual_step, steps[before_silence] / 3)  # the two silent frames must not cross
+    behind = np.append(series.times[before_silence] + margins, series.times[-1] + usual_step)
+    ahead = series.times[before_silence + 1] - margins
+    rows = np.concatenate([before_silence + 1, [len(series.times)], before_silence + 1])
+    times = np.insert(series.times, rows, np.concatenate([behind, ahead]))
+    return MultiF0Series(times, np.insert(series.f0, rows, 0.0, axis=0))

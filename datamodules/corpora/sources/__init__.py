@@ -1,0 +1,1 @@
+"""How recordings lie on disk: audio files, tables, arrays, folders, pairs, manifests."""

@@ -1,0 +1,1 @@
+"""Corpora that are computed: their f0 is exact by construction."""

@@ -1,0 +1,239 @@
+"""From a recording to the arrays that records are cut from, at the shards' rate and hop."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from datamodules.corpora.base import Audio, FeatureSource, PitchSource, Recording
+from datamodules.corpora.sources.audio_files import Layout, layout_of
+from datamodules.errors import DataError
+from datamodules.files import write_atomically
+from datamodules.preparation.cache import ArrayCache
+from datamodules.preparation.spectrograms import Spectrogram, quantise
+
+# Part of every cache key: raise it when a change here alters the arrays of the same recording.
+CODE_VERSION = 2
+
+
+class Track(NamedTuple):
+    """A whole preprocessed recording; the arrays that it lacks are None.
+
+    Attributes:
+        frames: label frames.
+        samples: `(samples,)` int16 mono, full scale at 32768.
+        f0: `(frames,)` or, of several voices, `(frames, pitches)` float32, Hz, 0 where unvoiced, at the times
+            frame * hop / rate.
+        features: `(frames, dimensions)` float32.
+        spectrum: `(frames, channels, bins)` uint16, full scale at 65535.
+    """
+
+    frames: int
+    samples: NDArray[np.int16] | None = None
+    f0: NDArray[np.float32] | None = None
+    features: NDArray[np.float32] | None = None
+    spectrum: NDArray[np.uint16] | None = None
+
+
+class Staged(NamedTuple):
+    """What was made of a recording: where its arrays are in the cache.
+
+    Attributes:
+        frames: label frames.
+        dimensions: of the features; 0 without.
+        arrays: key in the cache by name of the `Track`'s field.
+        layout: rate and channels of the audio file; None where there is none.
+    """
+
+    frames: int
+    dimensions: int
+    arrays: dict[str, str]
+    layout: Layout | None = None
+
+
+class Rejected(NamedTuple):
+    """Why a recording cannot be used."""
+
+    reason: str
+
+
+def frame_count(samples: int, hop: int) -> int:
+    """Label frames of a track: frame t is centred on sample t * hop, and that sample exists."""
+    return -(-samples // hop)
+
+
+def to_mono_int16(audio: Audio, rate: int) -> NDArray[np.int16]:
+    """Mean of the channels, resampled by soxr in its highest quality, rounded and clipped (never wrapped)."""
+    samples = audio.samples.mean(axis=1) if audio.samples.ndim == 2 else audio.samples
+    if audio.rate != rate:
+        samples = soxr.resample(samples, audio.rate, rate, quality="VHQ")
+    whole: NDArray[np.float64] = np.rint(np.asarray(samples, np.float64) * 32768)
+    return np.clip(whole, -32768, 32767).astype(np.int16)
+
+
+def resample_truth(truth: PitchSource, name: str, frames: int, rate: int, hop: int) -> NDArray[np.float32]:
+    """The f0 at the label frames.
+
+    Args:
+        truth: the annotation.
+        name: of the recording, for messages.
+        frames: label frames of the recording.
+        rate: samples per second.
+        hop: samples between label frames.
+
+    Returns:
+        `(frames,)` or, of several voices, `(frames, pitches)` float32, Hz, 0 where unvoiced.
+
+    Raises:
+        DataError: the annotation cannot be read; the message names the file.
+    """
+    series = truth.read()
+    beyond = series.times[-1] - frames * hop / rate if series.times.size else 0.0
+    if beyond > 1.0:
+        warnings.warn(
+            f"recording {name!r}: the annotation goes on {beyond:.1f} s after the audio's end; is it the "
+            "annotation of this file?",
+            stacklevel=2,
+        )
+    f0 = series.at(np.arange(frames) * hop / rate).astype(np.float32)
+    return np.zeros((frames, 1), np.float32) if f0.shape[1:] == (0,) else f0
+
+
+class Preprocessor:
+    """Makes the arrays of recordings, once, and finds them again.
+
+    Besides the arrays in the cache it leaves a note on each recording, so that other processes learn what was made of
+    it without reading its sources. A note is found by name, size and time of change of the sources.
+
+    Args:
+        cache: holds the arrays.
+        notes: folder of the notes.
+        rate: samples per second.
+        hop: samples between label frames.
+        spectrogram: computed over every recording; None for none.
+    """
+
+    def __init__(
+        self, cache: ArrayCache, notes: Path, rate: int, hop: int, spectrogram: Spectrogram | None = None
+    ) -> None:
+        self.cache, self.notes, self.rate, self.hop, self.spectrogram = cache, notes, rate, hop, spectrogram
+
+    def put(self, recording: Recording) -> Staged | Rejected:
+        """Make what is missing of a recording's arrays.
+
+        Returns:
+            Where they are, or why the recording cannot be used.
+        """
+        known = self.note(recording)
+        if isinstance(known, Staged):
+            return known
+        result: Staged | Rejected
+        try:
+            result = self._make(recording)
+        except DataError as error:
+            result = Rejected(str(error))
+        self.notes.mkdir(parents=True, exist_ok=True)
+        with write_atomically(self._note(recording)) as file:
+            file.write(json.dumps([type(result).__name__, *result]).encode())
+        return result
+
+    def note(self, recording: Recording) -> Staged | Rejected | None:
+        """What was made of a recording by whatever process, or None if nothing was yet."""
+        try:
+            kind, *values = json.loads(self._note(recording).read_bytes())
+        except FileNotFoundError:
+            return None
+        return Staged(*values) if kind == "Staged" else Rejected(*values)
+
+    def get(self, staged: Staged) -> Track:
+        """A recording's arrays, read from disk where they are touched."""
+        return Track(staged.frames, **{name: self.cache.get(key) for name, key in staged.arrays.items()})
+
+    def _make(self, recording: Recording) -> Staged:
+        arrays, dimensions, layout = {}, 0, None
+        if recording.audio is not None:
+            arrays["samples"] = self._put_audio(recording)
+            layout = layout_of(recording.audio)
+            frames = frame_count(self.cache.get(arrays["samples"]).size, self.hop)
+            if self.spectrogram is not None and frames:
+                arrays["spectrum"] = self._put_spectrum(recording.id, arrays["samples"], frames, self.spectrogram)
+        elif recording.features is not None:
+            arrays["features"] = self._put_features(recording.features)
+            frames, dimensions = self.cache.get(arrays["features"]).shape
+        if not frames:
+            raise DataError(f"recording {recording.id!r}: it is empty")
+        if recording.truth is not None:
+            arrays["f0"] = self._put_f0(recording.truth, recording.id, frames)
+        return Staged(frames, dimensions, arrays, layout)
+
+    def _put_audio(self, recording: Recording) -> str:
+        audio = recording.audio
+        assert audio is not None
+        parts = {"op": "audio", "source": audio.fingerprint(), "rate": self.rate, "version": CODE_VERSION}
+        return self.cache.put(parts, lambda: to_mono_int16(audio.read(), self.rate))
+
+    def _put_features(self, features: FeatureSource) -> str:
+        parts = {"op": "features", "source": features.fingerprint(), "version": CODE_VERSION}
+        return self.cache.put(parts, features.read)
+
+    def _put_f0(self, truth: PitchSource, name: str, frames: int) -> str:
+        parts = {
+            "op": "f0",
+            "source": truth.fingerprint(),
+            "frames": frames,
+            "rate": self.rate,
+            "hop": self.hop,
+            "version": CODE_VERSION,
+        }
+        return self.cache.put(parts, lambda: resample_truth(truth, name, frames, self.rate, self.hop))
+
+    def _put_spectrum(self, name: str, samples: str, frames: int, spectrogram: Spectrogram) -> str:
+        def make() -> NDArray[np.uint16]:
+            audio = self.cache.get(samples).astype(np.float32) / 32768
+            spectrum = spectrogram.compute(audio, self.rate, self.hop)
+            if spectrum.shape[-1] < frames:
+                raise DataError(f"recording {name!r}: {spectrum.shape[-1]} spectrogram frames, {frames} label frames")
+            return quantise(spectrum[..., :frames]).transpose(2, 0, 1)
+
+        parts = {
+            "op": type(spectrogram).__name__,
+            **vars(spectrogram),
+            "source": samples,
+            "frames": frames,
+            "hop": self.hop,
+            "version": CODE_VERSION,
+        }
+        return self.cache.put(parts, make)
+
+    def _note(self, recording: Recording) -> Path:
+        asked = {
+            "sources": [_stamp(source) for source in (recording.audio, recording.features, recording.truth)],
+            "rate": self.rate,
+            "hop": self.hop,
+            "spectrogram": self.spectrogram and [type(self.spectrogram).__name__, vars(self.spectrogram)],
+            "version": CODE_VERSION,
+        }
+        return self.notes / f"{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()}.json"
+
+
+def _stamp(source: Any) -> list[Any] | str | None:  # noqa: ANN401 -- any kind of source
+    """What tells a source from others, and from itself once it has changed, without reading a file."""
+    path = getattr(source, "path", None)
+    if source is None or not (dataclasses.is_dataclass(source) and isinstance(path, Path)):
+        try:
+            return None if source is None else str(source.fingerprint())
+        except DataError as error:
+            return str(error)
+    try:
+        status = path.stat()
+    except OSError:
+        return [repr(source), None]
+    return [repr(source), status.st_size, status.st_mtime_ns]

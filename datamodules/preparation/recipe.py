@@ -1,0 +1,99 @@
+"""What to make of a corpus, and where: the one object behind `melisma prepare` and behind a data module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from datamodules.corpora.base import Corpus
+from datamodules.errors import DataError
+from datamodules.preparation.spectrograms import Spectrogram
+from datamodules.preparation.splits import Splits
+from datamodules.shards.format import AudioMember, Grid
+
+
+@dataclass(frozen=True)
+class ShardRecipe:
+    """What to prepare, and where.
+
+    Attributes:
+        corpus: where recordings come from.
+        directory: receives the shards, their indexes and dataset.json.
+        rate: samples per second of the stored audio.
+        hop: samples between label frames; annotations are resampled to it (160 at 16 kHz is 10 ms).
+        segment: seconds of one record; null: every recording is one record, as speech wants it.
+        context: seconds of audio stored on each side of a record, so that excerpts of up to twice this length are
+            whole; zeros stand only beyond a track's ends.
+        splits: fractions (`{train: 0.8, validation: 0.2}`, dealt by group), or for each split a list of groups,
+            `stated` (what the corpus puts there) or `rest` (everything else), as in `{validation: [rl], train: rest}`;
+            null takes the split that the corpus states for each recording.
+        seed: of the dealing to splits and of the order of records.
+        records_per_shard: records in one tar.
+        audio: `flac`, or `i16` for raw samples: half as large again, and several times faster to read.
+        spectrogram: computed over whole recordings and stored in `cqt` members; null: none.
+        classes: the labels that recordings may have, in the order of the network's outputs; null: recordings have none.
+        phones: the symbols that transcripts may hold, without the blank, in the order of the network's outputs; null:
+            transcripts may hold anything.
+    """
+
+    corpus: Corpus
+    directory: str
+    rate: int = 16000
+    hop: int = 160
+    segment: float | None = 10.0
+    context: float = 0.6
+    splits: Splits | None = None
+    seed: int = 0
+    records_per_shard: int = 128
+    audio: AudioMember = "flac"
+    spectrogram: Spectrogram | None = None
+    classes: list[str] | None = None
+    phones: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("rate", "hop", "records_per_shard"):
+            if not getattr(self, key) > 0:
+                raise DataError(f"{key}: {getattr(self, key)} is not positive")
+        if self.context < 0:
+            raise DataError(f"context: {self.context} is negative")
+        if self.segment is not None and self.grid.segment < 1:
+            raise DataError(f"segment: {self.segment} s is shorter than one hop ({self.hop / self.rate} s)")
+        for key in ("classes", "phones"):
+            names = getattr(self, key) or []
+            if len(set(names)) < len(names):
+                raise DataError(f"{key}: {Counter(names).most_common(1)[0][0]!r} stands there twice")
+
+    @property
+    def grid(self) -> Grid:
+        """Rate, hop, frames of a record and samples of context."""
+        segment = 0 if self.segment is None else round(self.segment * self.rate / self.hop)
+        return Grid(self.rate, self.hop, segment, round(self.context * self.rate))
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe as JSON values, the directory left out: two equal ones give the same bytes."""
+        return {
+            "corpus": _described(self.corpus),
+            "spectrogram": self.spectrogram and _described(self.spectrogram),
+            **{
+                key: plain(getattr(self, key))
+                for key in self.__dataclass_fields__
+                if key not in ("corpus", "spectrogram", "directory")
+            },
+        }
+
+
+def _described(value: object) -> dict[str, Any]:
+    return {"class": type(value).__name__, **plain(vars(value))}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 -- whatever a YAML can hold
+    """A value of a recipe as JSON values; what begins with an underscore is left out."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items() if not str(key).startswith("_")}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Corpus):
+        return _described(value)
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -1,0 +1,319 @@
+"""The index of one split of a data set: where every record's members are, and which track they belong to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import weakref
+from base64 import b64decode
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+from datamodules.shards.format import Grid, decode_audio, read_sidecar
+from datamodules.shards.members import LACKING, MEMBERS, MemberTable
+
+OPEN_FILES = 64
+
+
+def describe(directory: Path) -> dict[str, Any]:
+    """The `dataset.json` of a prepared directory.
+
+    Raises:
+        DataError: there is none, or it is unreadable.
+    """
+    path = directory / "dataset.json"
+    try:
+        description: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{directory}: no dataset.json, so no finished shards; run `melisma prepare` for it") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON ({error}); run `melisma prepare` again") from error
+    return description
+
+
+def _common_grid(folders: Sequence[Path], descriptions: Sequence[dict[str, Any]]) -> Grid:
+    grids = [Grid(*(description[name] for name in Grid._fields)) for description in descriptions]
+    for folder, grid in zip(folders, grids, strict=True):
+        if grid != grids[0]:
+            raise DataError(f"{folder}: its grid is {grid}, that of {folders[0]} is {grids[0]}; prepare both alike")
+    return grids[0]
+
+
+def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tuple[Path, str | None]]:
+    """Path of every shard of a split and the sha256 of its index, None where dataset.json does not say.
+
+    Args:
+        folder: a prepared directory.
+        description: its dataset.json.
+        split: name of the split.
+
+    Raises:
+        DataError: there is no such split.
+    """
+    if split not in description["splits"]:
+        known = ", ".join(description["splits"])
+        raise DataError(f"{folder}: no split {split!r}; it has {known}")
+    names = description["splits"][split]["shards"]
+    digests = description["splits"][split].get("indexes", [None] * len(names))
+    return [(folder / name, digest) for name, digest in zip(names, digests, strict=True)]
+
+
+class _Columns(NamedTuple):
+    """What the index of one shard says of its records, an array each: the parsed JSON is many times as large."""
+
+    keys: NDArray[np.str_]
+    track: NDArray[np.str_]
+    label: NDArray[np.str_]
+    start: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    symbols: NDArray[np.int64]
+    voiced_bytes: NDArray[np.int64]
+    voiced: NDArray[np.uint8]
+    members: dict[str, NDArray[np.void]]
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping[str, Any]], lead: str) -> _Columns:
+        voiced = [b64decode(record.get("voiced", "")) for record in records]
+        return cls(
+            np.array([record["key"] for record in records], np.str_),
+            np.array([lead + record["track"] for record in records], np.str_),
+            np.array([record.get("label", "") for record in records], np.str_),
+            np.array([record["start"] for record in records], np.int64),
+            np.array([record["frames"] for record in records], np.int64),
+            np.array([record.get("symbols", -1) for record in records], np.int64),
+            np.array([len(bitmap) for bitmap in voiced], np.int64),
+            np.frombuffer(b"".join(voiced), np.uint8),
+            {
+                name: MemberTable.rows_of(records, name)
+                for name in MEMBERS
+                if any(name in record["members"] for record in records)
+            },
+        )
+
+
+class SplitIndex:
+    """Records of one split of one or more data sets, read-only; workers read members through their copy of it.
+
+    Attributes:
+        identity: hash of all the split's shard hashes: a different value means different data.
+        grid: rate, hop, segment and context.
+        tracks: id of every track, sorted; with several directories each is led by its directory's name and a slash.
+        track_frames: `(tracks,)` label frames of each.
+        track: `(records,)` place of each record's track in `tracks`.
+        start: `(records,)` first owned label frame.
+        frames: `(records,)` owned label frames.
+        samples: `(records,)` stored samples of audio, context included; 0 where there is no audio.
+        label: `(records,)` place of each record's class in `labels`, -1 where it has none.
+        labels: the classes that occur, sorted.
+        symbols: `(records,)` symbols of the transcript, -1 where there is none.
+        has_audio: whether all records carry audio.
+        has_f0: whether all records carry f0 annotations.
+        pitches: 0 if the annotations are of one voice, else the largest number of pitches at a time.
+        spectrograms: which spectrogram each directory says it stores: its class and every parameter; None: it stores
+            none, or is of a time when it was not said.
+
+    Args:
+        directories: each holds dataset.json and shards; all of the same grid.
+        split: name of the split.
+
+    Raises:
+        DataError: a directory, split or shard is missing, empty or not what its index says, or the grids differ; the
+            message names it.
+    """
+
+    def __init__(self, directories: Sequence[str | Path], split: str) -> None:
+        folders = [Path(directory) for directory in directories]
+        self.directory, self.split = ", ".join(map(str, folders)), split
+        descriptions = [describe(folder) for folder in folders]
+        self.grid = _common_grid(folders, descriptions)
+        self.spectrograms: dict[Path, dict[str, Any] | None] = {
+            folder: description.get("recipe", {}).get("spectrogram")
+            for folder, description in zip(folders, descriptions, strict=True)
+        }
+        self.paths: list[Path] = []
+        shards: list[_Columns] = []
+        digests: list[str] = []
+        for folder, description in zip(folders, descriptions, strict=True):
+            lead = f"{folder.name}/" if len(folders) > 1 else ""
+            for path, digest in shards_of(folder, description, split):
+                shard = read_sidecar(path, digest)
+                digests.append(shard["sha256"])
+                shards.append(_Columns.of(shard["records"], lead))
+                self.paths.append(path)
+        if not sum(len(shard.keys) for shard in shards):
+            raise DataError(f"{self.directory}: split {split!r} holds no records")
+        self.identity = hashlib.sha256("".join(digests).encode()).hexdigest()
+        self._fill(shards)
+
+    def _fill(self, shards: Sequence[_Columns]) -> None:
+        def joined(column: str) -> NDArray[Any]:
+            return np.concatenate([getattr(shard, column) for shard in shards])
+
+        self.keys, self.start, self.frames, self.symbols = map(joined, ("keys", "start", "frames", "symbols"))
+        self.shard = np.repeat(np.arange(len(shards), dtype=np.int32), [len(shard.keys) for shard in shards])
+        names, track = np.unique(joined("track"), return_inverse=True)
+        self.tracks, self.track = tuple(names.tolist()), track.astype(np.int32)
+        self.track_frames = np.zeros(len(self.tracks), np.int64)
+        np.maximum.at(self.track_frames, self.track, self.start + self.frames)
+        labels = joined("label")
+        names = np.unique(labels[labels != ""])
+        self.labels = tuple(names.tolist())
+        self.label = np.where(labels != "", np.searchsorted(names, labels), -1).astype(np.int32)
+        self._voiced, self._voiced_at = joined("voiced"), np.concatenate([[0], np.cumsum(joined("voiced_bytes"))])
+        self._members = {
+            name: MemberTable([shard.members.get(name, MemberTable.lacking(len(shard.keys))) for shard in shards])
+            for name in MEMBERS
+            if any(name in shard.members for shard in shards)
+        }
+        self.samples = sum(
+            (self._members[name].rows for name in ("flac", "i16") if name in self._members),
+            np.zeros(len(self.keys), int),
+        )
+        self.has_audio = bool((self.samples > 0).all())
+        self.has_f0 = self.holds("f0")
+        self.pitches = int(self._members["f0"].tails.max(initial=0)) if "f0" in self._members else 0
+        self._open_none()
+
+    def _open_none(self) -> None:
+        self._files: OrderedDict[int, int] = OrderedDict()
+        self._lock = threading.Lock()  # a loader's background thread reads too
+        weakref.finalize(self, _close_all, self._files)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open_none()
+
+    def voiced_frames(self, record: int) -> NDArray[np.bool_]:
+        """`(frames,)` which owned label frames are voiced."""
+        packed = self._voiced[self._voiced_at[record] : self._voiced_at[record + 1]]
+        return np.unpackbits(packed, count=int(self.frames[record])).astype(np.bool_)
+
+    def holds(self, member: str) -> bool:
+        """Whether every record has the member of this name."""
+        return member in self._members and bool((self._members[member].size >= 0).all())
+
+    def width(self, member: str) -> tuple[int, ...]:
+        """Shape of one row of a member that has the same in all records, such as `feat` and `cqt`.
+
+        Raises:
+            DataError: no record has it, or they differ.
+        """
+        table = self._members.get(member)
+        if table is None or len(np.unique(table.tails[table.size >= 0], axis=0)) != 1:
+            raise DataError(f"{self.directory}: its records have no {member!r} member of one shape")
+        return table.shape(int(np.argmax(table.size >= 0)))[1:]
+
+    def widths(self, member: str) -> Iterator[tuple[Path, tuple[int, ...] | None]]:
+        """Every shape that a row of a member has, with the directory; None for its shape: a record there lacks it."""
+        directories = list(dict.fromkeys(path.parent for path in self.paths))
+        table = self._members.get(member)
+        if table is None:
+            yield from ((directory, None) for directory in directories)
+            return
+        directory_of = np.array([directories.index(path.parent) for path in self.paths])[self.shard]
+        for number, there, *tail in np.unique(np.c_[directory_of, table.size >= 0, table.tails], axis=0).tolist():
+            yield directories[number], tuple(tail) if there else None
+
+    def read_audio(self, record: int) -> NDArray[np.int16]:
+        """Samples of a record, context included; the first owned frame is centred on sample `context`.
+
+        Raises:
+            DataError: the bytes are not those that were written; names shard and record.
+        """
+        member = "i16" if "i16" in self._members and self._members["i16"].size[record] >= 0 else "flac"
+        data = self._read(record, member)
+        try:
+            return decode_audio(data, member)
+        except soundfile.LibsndfileError as error:
+            raise DataError(f"{self._name(record, member)}: not decodable ({error})") from error
+
+    def read_f0(self, record: int) -> NDArray[np.float32]:
+        """f0 of the owned frames and of those behind them within the context, Hz, 0 where unvoiced.
+
+        Returns:
+            `(frames,)` or, of several voices, `(frames, pitches)` with the pitches of this record.
+
+        Raises:
+            DataError: there is no annotation, or the bytes are not those that were written.
+        """
+        return self._array(record, "f0", "<f4")
+
+    def read_features(self, record: int) -> NDArray[np.float32]:
+        """Features of the owned frames, with as many frames on both sides as the context holds.
+
+        Returns:
+            `(frames, dimensions)`.
+
+        Raises:
+            DataError: there are none, or the bytes are not those that were written.
+        """
+        return self._array(record, "feat", "<f4")
+
+    def read_spectrum(self, record: int) -> NDArray[np.uint16]:
+        """Spectrogram of the owned frames, with as many frames on both sides as the context holds.
+
+        Returns:
+            `(frames, channels, bins)`, full scale at 65535.
+
+        Raises:
+            DataError: there is none, or the bytes are not those that were written.
+        """
+        return self._array(record, "cqt", "<u2")
+
+    def read_transcript(self, record: int) -> str:
+        """Symbols separated by blanks.
+
+        Raises:
+            DataError: there is no transcript, or the bytes are not those that were written.
+        """
+        return self._read(record, "txt").decode()
+
+    def _array(self, record: int, member: str, dtype: str) -> NDArray[Any]:
+        data = self._read(record, member)
+        return np.frombuffer(data, dtype).reshape(self._members[member].shape(record))
+
+    def _name(self, record: int, member: str) -> str:
+        return f"{self.paths[self.shard[record]]}: {self.keys[record]}.{member}"
+
+    def _read(self, record: int, member: str) -> bytes:
+        table = self._members.get(member)
+        if table is None or table.size[record] < 0:
+            raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
+        data = self._pread(int(self.shard[record]), int(table.size[record]), int(table.offset[record]))
+        # A tar has no checksum of its data; hashing costs a few per cent of decoding and catches every flipped bit.
+        if hashlib.sha256(data).digest() != table.sha256[record].tobytes():
+            raise DataError(
+                f"{self._name(record, member)}: its bytes are not those that were written; "
+                "delete the shard and run `melisma prepare` again"
+            )
+        return data
+
+    def _pread(self, shard: int, size: int, offset: int) -> bytes:
+        with self._lock:
+            if shard in self._files:
+                self._files.move_to_end(shard)
+            else:
+                if len(self._files) >= OPEN_FILES:
+                    os.close(self._files.popitem(last=False)[1])
+                self._files[shard] = os.open(self.paths[shard], os.O_RDONLY)
+            return os.pread(self._files[shard], size, offset)
+
+
+def _close_all(files: OrderedDict[int, int]) -> None:
+    while files:
+        os.close(files.popitem()[1])

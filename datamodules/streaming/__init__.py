@@ -1,0 +1,1 @@
+"""Shards behind a URL or a pipe, read with webdataset's own pipeline: not exact."""

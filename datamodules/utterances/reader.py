@@ -1,0 +1,148 @@
+"""Whole utterances of a split, padded into batches: what the readers of clips and of phonemes have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.augment import Augmentations
+from datamodules.batches import UtteranceSet
+from datamodules.errors import DataError
+from datamodules.shards.index import SplitIndex
+from datamodules.utterances.plan import Ints
+
+
+class UtteranceBatch(Protocol):
+    """What batches of utterances have in common."""
+
+    @property
+    def valid(self) -> Tensor:
+        """`(batch,)` bool, False for an item that only keeps the ranks in step."""
+
+    @property
+    def item(self) -> Tensor:
+        """`(batch,)` int64, place in the index, -1 for such an item."""
+
+    def _replace(self, *, valid: Tensor = ..., item: Tensor = ..., evaluation: UtteranceSet | None = ...) -> Self: ...
+
+
+Batch = TypeVar("Batch", bound=UtteranceBatch)
+
+
+class Signal(ABC):
+    """What is stored of each utterance of a split, without the context around it.
+
+    Args:
+        index: of the split.
+
+    Attributes:
+        lengths: `(utterances,)`, in samples or frames.
+        per_second: samples or frames per second.
+        shape: of one sample or frame.
+
+    Raises:
+        DataError: the records are parts of recordings.
+    """
+
+    lengths: Ints
+    per_second: float
+    shape: tuple[int, ...]
+
+    def __init__(self, index: SplitIndex) -> None:
+        if index.grid.segment:
+            seconds = index.grid.segment * index.grid.hop / index.grid.rate
+            raise DataError(
+                f"{index.directory}: its recordings are cut into records of {seconds:g} s; for whole utterances "
+                "prepare them with segment: null"
+            )
+        self.index = index
+
+    @abstractmethod
+    def read(self, record: int) -> NDArray[Any]:
+        """An utterance, `(length, *shape)`."""
+
+
+class AudioSignal(Signal):
+    """Audio: int16 samples, full scale at 32768."""
+
+    shape = ()
+
+    def __init__(self, index: SplitIndex) -> None:
+        super().__init__(index)
+        self.lengths, self.per_second = index.samples - 2 * index.grid.context, float(index.grid.rate)
+
+    def read(self, record: int) -> NDArray[np.int16]:
+        """The samples of an utterance, `(samples,)`."""
+        context = self.index.grid.context
+        return self.index.read_audio(record)[context : context + int(self.lengths[record])]
+
+
+class FeatureSignal(Signal):
+    """Features: float32 frames of `shape` values."""
+
+    def __init__(self, index: SplitIndex) -> None:
+        super().__init__(index)
+        self.lengths, self.per_second = index.frames, index.grid.rate / index.grid.hop
+        self.shape = index.width("feat")
+
+    def read(self, record: int) -> NDArray[np.float32]:
+        """The features of an utterance, `(frames, dimensions)`."""
+        around = self.index.grid.lookahead
+        return self.index.read_features(record)[around : around + int(self.lengths[record])]
+
+
+def pad(arrays: Sequence[NDArray[Any]], length: int = 0) -> Tensor:
+    """Arrays one above the other, zeros behind those that are shorter than the longest and than `length`."""
+    longest = max(length, *map(len, arrays))
+    whole = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+    for row, array in zip(whole, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(whole)
+
+
+def augmented(
+    samples: NDArray[np.int16], recording: NDArray[np.int16], seed: int, augmentations: Augmentations
+) -> NDArray[np.int16]:
+    """Part of a recording, changed as its seed has it, `(samples,)`."""
+    if not augmentations.chain:
+        return samples
+    power = np.mean(np.square(recording, dtype=np.float64), keepdims=True)
+    changed: NDArray[np.int16] = augmentations.waveforms(samples[None].astype(np.float32), np.array([seed]), power)[0]
+    return changed
+
+
+class UtteranceReader(ABC, Generic[Batch]):
+    """Makes batches of a split's utterances.
+
+    Args:
+        signal: what is stored of each.
+
+    Attributes:
+        lengths: `(utterances,)` as they are delivered, in the unit of the signal.
+        has_truth: whether every utterance is annotated.
+    """
+
+    has_truth: bool
+
+    def __init__(self, signal: Signal) -> None:
+        self.signal, self.index, self.lengths = signal, signal.index, signal.lengths
+
+    @abstractmethod
+    def read(self, records: Ints, seeds: Ints | None = None) -> Batch:
+        """A batch of some utterances.
+
+        Args:
+            records: `(batch,)` of the index.
+            seeds: `(batch,)` what chance there is in training hangs on; None in evaluation, where there is none.
+        """
+
+    def filling(self) -> Batch:
+        """The shortest utterance once more, but not valid: something that every network can take."""
+        batch = self.read(np.array([np.argmin(self.lengths)]))
+        return batch._replace(valid=torch.zeros_like(batch.valid), item=torch.full_like(batch.item, -1))

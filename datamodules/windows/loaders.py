@@ -1,0 +1,223 @@
+"""The two loaders: training batches from the global sequence, and whole tracks for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.batches import EvaluationSet, PitchBatch
+from datamodules.errors import DataError
+from datamodules.messages import arrived, or_error
+from datamodules.windows.excerpts import Excerpts
+from datamodules.windows.plan import Chunk, Group, evaluation_plan
+from datamodules.windows.reader import Pool, WindowReader
+from datamodules.windows.source import WindowSource
+
+# Windows. Sending a message costs as much as gathering about a thousand, and what is done once for each stream and
+# message is shared by more windows.
+MESSAGE = 4096
+MESSAGE_BYTES = 1 << 24  # of signal: each worker has two messages under way
+
+
+def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
+    """A batch of the excerpts."""
+    signal, f0, valid, track, frame, seed = excerpts
+    return PitchBatch(signal, f0, valid, track, frame, last, evaluation, seed if evaluation is None else None)
+
+
+def message_windows(batch_size: int, excerpt_bytes: int) -> int:
+    """How many windows a message has: whole batches, one at least.
+
+    Args:
+        batch_size: windows of a batch.
+        excerpt_bytes: size of the signal of one window.
+    """
+    return batch_size * max(1, min(-(-MESSAGE // batch_size), MESSAGE_BYTES // (batch_size * excerpt_bytes)))
+
+
+class Token(NamedTuple):
+    """The windows of one message: places `first, first + step, ...` of an epoch's sequence."""
+
+    epoch: int
+    first: int
+    step: int
+    windows: int
+
+
+class _Messages(Dataset[Excerpts | DataError]):
+    """Map-style: a token gives its message, in whatever process it is asked for."""
+
+    def __init__(self, reader: WindowSource) -> None:
+        self.reader = reader
+
+    def __getitem__(self, token: Token) -> Excerpts | DataError:
+        places = token.first + token.step * np.arange(token.windows)
+        return or_error(lambda: self.reader.read(token.epoch, places))
+
+
+class TrainingLoader:
+    """Batches of one rank; the order of windows over all ranks depends on neither ranks nor workers.
+
+    A step takes the next `ranks * batch_size` places of the sequence; of these, rank r takes every place that is r
+    modulo the ranks, and of its own, worker w every one that is w modulo the workers. So a worker only meets the
+    streams that are its own, and nothing is decoded twice.
+
+    Args:
+        reader: serves places of the sequence.
+        batch_size: windows of one batch of one rank.
+        rank: which process.
+        ranks: of how many.
+        workers: processes that decode; 0 decodes here.
+        begin: asked whenever iteration begins: which epoch, and how many of its windows all ranks together have
+            consumed already.
+    """
+
+    def __init__(
+        self,
+        reader: WindowSource,
+        batch_size: int,
+        rank: int,
+        ranks: int,
+        workers: int,
+        begin: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    ) -> None:
+        self.reader, self.batch_size, self.rank, self.ranks = reader, batch_size, rank, ranks
+        self.lanes, self.begin = max(workers, 1), begin
+        self.message = message_windows(batch_size, reader.excerpt_bytes)
+        self._tokens: list[Token] = []
+        self._messages = DataLoader(
+            _Messages(reader),
+            batch_size=None,
+            sampler=self._tokens,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
+
+    @property
+    def total(self) -> int:
+        """Windows of an epoch, those that no whole step takes included."""
+        return self.reader.total
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: `begin` knows the position. That there is this method tells Lightning that the loader can resume."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing: see `state_dict`."""
+
+    def __len__(self) -> int:
+        return self.total // (self.ranks * self.batch_size)
+
+    def __iter__(self) -> Iterator[PitchBatch]:
+        # A generator, so that the position is asked for at the first batch: Lightning wants the iterator before it
+        # has restored its progress.
+        epoch, start = self.begin()
+        batches = (self.total - start) // (self.ranks * self.batch_size)
+        self._tokens[:] = self._plan(epoch, start, batches * self.batch_size)
+        messages = arrived(self._messages)
+        for _ in range(len(self._tokens) // self.lanes):
+            block = _interleave([next(messages) for _ in range(self.lanes)])
+            for row in range(0, len(block.signal), self.batch_size):
+                yield as_batch(Excerpts(*(field[row : row + self.batch_size] for field in block)))
+
+    def _plan(self, epoch: int, start: int, windows: int) -> list[Token]:
+        """Tokens in the order of delivery, lane by lane, so that worker w always meets lane w."""
+        block = self.message * self.lanes
+        tokens = []
+        for low in range(0, windows, block):
+            here = min(block, windows - low)
+            for lane in range(self.lanes):
+                first = start + self.rank + self.ranks * (low + lane)
+                tokens.append(Token(epoch, first, self.ranks * self.lanes, len(range(lane, here, self.lanes))))
+        return tokens
+
+
+def _interleave(messages: Sequence[Excerpts]) -> Excerpts:
+    """One window of each message in turn; copies, so that a worker's shared memory is given back at once."""
+    if len(messages) == 1:
+        return messages[0]
+    lanes, total = len(messages), sum(len(message.signal) for message in messages)
+    fields = []
+    for parts in zip(*messages, strict=True):
+        whole = parts[0].new_empty((total, *parts[0].shape[1:]))
+        for lane, part in enumerate(parts):
+            whole[lane::lanes] = part
+        fields.append(whole)
+    return Excerpts(*fields)
+
+
+class TrackReader:
+    """Reads runs of frames of whole tracks, keeping the record that it is in the middle of decoded."""
+
+    def __init__(self, reader: WindowReader) -> None:
+        self.reader = reader
+        index = reader.index
+        order = np.lexsort((index.start, index.track))
+        self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
+        self._held: tuple[int, Pool | None] = (-1, None)
+
+    def read(self, chunk: Chunk) -> Excerpts:
+        """The excerpts of a run of frames in time order; for filling, one excerpt that is not valid."""
+        reader, index = self.reader, self.reader.index
+        step = reader.windows.frames
+        if chunk.track < 0:
+            return reader.room(1)
+        first = chunk.start + np.arange(0, chunk.frames, step)
+        out = reader.room(first.size)
+        arrays = out.arrays()
+        for record in self._of_track[chunk.track]:
+            low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
+            rows = np.flatnonzero((first >= low) & (first < high))
+            if rows.size:
+                reader.gather(self._pool(int(record)), first[rows] - low, arrays, rows)
+        return out
+
+    def _pool(self, record: int) -> Pool:
+        held, pool = self._held
+        if held != record or pool is None:
+            number = np.arange(int(self.reader.index.frames[record]))
+            pool = self.reader.pool(Group(0, np.array([record]), np.zeros_like(number), number), every_frame=True)
+            self._held = record, pool
+        return pool
+
+
+class _Chunks(Dataset[Excerpts | DataError]):
+    def __init__(self, reader: WindowReader, plan: Sequence[Chunk]) -> None:
+        self.reader, self.plan = TrackReader(reader), plan
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, number: int) -> Excerpts | DataError:
+        return or_error(lambda: self.reader.read(self.plan[number]))
+
+
+class EvaluationLoader:
+    """Whole tracks of one rank in time order, one run of frames a batch; every rank gets as many batches.
+
+    Args:
+        reader: cuts the excerpts.
+        evaluation: name and tracks of the set.
+        chunk: label frames of one batch; a multiple of the frames of an excerpt.
+        rank: which process.
+        ranks: of how many.
+        workers: processes that decode; 0 decodes here.
+    """
+
+    def __init__(
+        self, reader: WindowReader, evaluation: EvaluationSet, chunk: int, rank: int, ranks: int, workers: int
+    ) -> None:
+        self.evaluation = evaluation
+        step = reader.windows.frames
+        self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
+        self._batches = DataLoader(_Chunks(reader, self.plan), batch_size=None, num_workers=workers)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __iter__(self) -> Iterator[PitchBatch]:
+        for chunk, excerpts in zip(self.plan, arrived(self._batches), strict=True):
+            yield as_batch(excerpts, chunk.last, self.evaluation)

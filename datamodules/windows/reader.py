@@ -1,0 +1,318 @@
+"""The indexed reader: whole messages of windows, gathered from pools of decoded records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from datamodules.augment import item_seeds
+from datamodules.windows.cut import AUDIO, Signal
+from datamodules.windows.excerpts import Arrays, Excerpts, axis
+from datamodules.windows.plan import Group, Ints, Records, TrainingPlan, Windows
+
+# The next group of a stream is decoded in the background once this share of the current one is delivered.
+PREFETCH_AT = 0.75
+
+# Bytes. Numpy gathers excerpts into memory of its own, to copy them again; larger ones are copied one by one.
+GATHERED = 1 << 14
+
+Places = slice | Ints
+
+
+def _put(stored: NDArray[np.float32], f0: NDArray[np.float32], at: int) -> None:
+    """Copy stored labels to where they belong; a record may have fewer pitches than others."""
+    here = f0[at : at + len(stored)]
+    if f0.ndim == 2:
+        here[:, : stored[0].size] = stored.reshape(len(stored), -1)
+    else:
+        here[:] = stored
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The decoded records of a group, and strided views of them from which excerpts are gathered.
+
+    Attributes:
+        group: which records and windows these are.
+        records: `(slots,)` of the index: those of the group, then those that are there for other reasons.
+        stored: `(slots, rows, ...)` what is read of them, zeros behind a record's end; see Signal for a row.
+        within: `(slots, 2)` where in `stored` the record's track begins, and where it or the record ends.
+        signal: `(slots, frames, window, ...)` view of `stored`.
+        f0: `(slots, frames, labels)` or, of several voices, `(slots, frames, labels, pitches)` view, Hz.
+        valid: `(slots, frames, labels)` view.
+        starts: `(windows,)` first label frame of each window of the group, counted from its record's own first.
+        track: `(windows,)` track of each.
+        frame: `(windows,)` first label frame of each, counted from its track's first.
+    """
+
+    group: Group
+    records: Ints
+    stored: NDArray[Any]
+    within: Ints
+    signal: NDArray[Any]
+    f0: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    starts: Ints
+    track: NDArray[np.int32]
+    frame: NDArray[np.int32]
+
+    @cached_property
+    def power(self) -> NDArray[np.float64]:
+        """`(slots,)` mean square of each record, without the zeros beyond its track's ends; in squares of a step."""
+        parts = (row[begin:end] for row, (begin, end) in zip(self.stored, self.within, strict=True))
+        # Sums of integers are exact in double precision, in whatever order they are taken.
+        return np.array([np.square(part, dtype=np.float64).mean() for part in parts])
+
+
+class WindowReader:
+    """Cuts excerpts out of records.
+
+    Args:
+        index: of one split, or of a few records that have none.
+        window: samples of audio, or frames of a spectrogram, of an excerpt.
+        windows: which excerpts there are.
+        signal: what they are of.
+
+    Raises:
+        DataError: the excerpts need more context than the shards store; names the recipe's key.
+    """
+
+    def __init__(self, index: Records, window: int, windows: Windows, signal: Signal = AUDIO) -> None:
+        self.index, self.window, self.windows, self.signal = index, window, windows, signal
+        self.margin = signal.margin
+        # What is cut of one excerpt, margins included.
+        self.span, self.labels_span = window + 2 * self.margin.samples, windows.frames + 2 * self.margin.frames
+        self.step, self.lead, self.context = signal.cut(index, window, windows.frames)
+
+    @property
+    def excerpt_bytes(self) -> int:
+        """Size of the signal of one excerpt, margins included."""
+        return self.span * math.prod(self.signal.row) * self.signal.dtype.itemsize
+
+    def room(self, windows: int) -> Excerpts:
+        """Room for that many excerpts with their margins, invalid until filled."""
+        return Excerpts.empty(windows, self.span, self.labels_span, self.index.pitches, self.signal)
+
+    def counts(self) -> Ints:
+        """`(records,)` excerpts of each record."""
+        if self.windows == Windows():
+            return self.index.frames
+        return np.array([self.windows.starts(self.index, i).size for i in range(len(self.index))], np.int64)
+
+    def labels(self, record: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """f0 and validity of a record's owned frames and of those around, for as many as any excerpt reaches."""
+        index, before = self.index, self.margin.frames
+        behind = int(index.frames[record]) + self.windows.frames - 1 + before
+        f0 = np.zeros((before + behind, *axis(index.pitches)), np.float32)
+        begin = before - self._put_earlier(record, f0[:before])
+        if index.has_f0:
+            _put(index.read_f0(record)[:behind], f0, before)
+        left = int(index.track_frames[index.track[record]] - index.start[record])
+        place = np.arange(before + behind)
+        return f0, (place >= begin) & (place < before + left)
+
+    def _put_earlier(self, record: int, f0: NDArray[np.float32]) -> int:
+        """The labels of the frames before a record's own, from the records that own them: how many there are."""
+        left = len(f0)
+        while left and (record := int(self._previous[record])) >= 0:
+            owned = min(left, int(self.index.frames[record]))
+            left -= owned
+            if self.index.has_f0:
+                _put(self.index.read_f0(record)[: self.index.frames[record]][-owned:], f0, left)
+        return len(f0) - left
+
+    @cached_property
+    def _previous(self) -> Ints:
+        """`(records,)` the record before each in its track, -1 where there is none."""
+        index = self.index
+        order = np.lexsort((index.start, index.track))
+        previous = np.full(len(index), -1)
+        follows = (np.diff(index.track[order]) == 0) & (np.diff(index.start[order]) == index.frames[order[:-1]])
+        previous[order[1:][follows]] = order[:-1][follows]
+        return previous
+
+    def pool(self, group: Group, every_frame: bool = False, guests: Sequence[int] = ()) -> Pool:
+        """Decode the records of a group.
+
+        Args:
+            group: which records, and which of their windows in what order.
+            every_frame: the group counts label frames, not training windows.
+            guests: records to be decoded besides.
+        """
+        index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
+        longest, context = int(index.frames[records].max()), self.context
+        length = max((longest - 1) * self.step + 2 * context, int(signal.stored(index, records).max()))
+        stored = np.zeros((records.size, length, *signal.row), signal.dtype)
+        f0 = np.zeros((records.size, longest - 1 + self.labels_span, *axis(index.pitches)), np.float32)
+        valid = np.zeros(f0.shape[:2], np.bool_)
+        starts = np.zeros(group.slot.size, np.int64)
+        # In the order of the disk: records of one shard are neighbours.
+        for slot in np.lexsort((records, index.shard[records])):
+            record = int(records[slot])
+            rows = signal.read(index, record)
+            stored[slot, : len(rows)] = rows
+            labels, exists = self.labels(record)
+            f0[slot, : len(labels)], valid[slot, : len(labels)] = labels, exists
+            mine = group.slot == slot
+            numbers = group.number[mine]
+            starts[mine] = numbers if every_frame else self.windows.starts(index, record)[numbers]
+        begin, record_of = context - self.lead - self.margin.samples, records[group.slot]
+        return Pool(
+            group,
+            records,
+            stored,
+            self._within(records),
+            _spans(stored, self.span)[:, begin :: self.step],
+            _spans(f0, self.labels_span),
+            _spans(valid, self.labels_span),
+            starts,
+            index.track[record_of].astype(np.int32),
+            (index.start[record_of] + starts).astype(np.int32),
+        )
+
+    def _within(self, records: Ints) -> Ints:
+        index = self.index
+        begins = self.context - index.start[records] * self.step
+        ends = begins + index.track_frames[index.track[records]] * self.step
+        return np.stack([np.maximum(begins, 0), np.minimum(ends, self.signal.stored(index, records))], axis=1)
+
+    @staticmethod
+    def gather(pool: Pool, places: Places, into: Arrays, rows: Places) -> None:
+        """Copy the windows at some places of a group's order, with their margins, into rows of `into`."""
+        slot, start = pool.group.slot[places], pool.starts[places]
+        _copy(pool.signal, slot, start, into.signal, rows)
+        into.f0[rows] = pool.f0[slot, start]
+        into.valid[rows] = pool.valid[slot, start]
+        into.track[rows] = pool.track[places]
+        into.frame[rows] = pool.frame[places]
+
+
+def _spans(stored: NDArray[Any], span: int) -> NDArray[Any]:
+    """View `(slots, places, span, ...)` of all runs of so many rows in `(slots, rows, ...)`."""
+    return np.moveaxis(sliding_window_view(stored, span, axis=1), -1, 2)
+
+
+def _copy(excerpts: NDArray[Any], slot: Ints, start: Ints, into: NDArray[Any], rows: Places) -> None:
+    """Excerpts at some places of `(slots, places, ...)` into rows of `into`."""
+    if into.strides[0] < GATHERED:
+        into[rows] = excerpts[slot, start]
+        return
+    for row, *place in zip(np.arange(len(into))[rows].tolist(), slot.tolist(), start.tolist(), strict=True):
+        into[row] = excerpts[tuple(place)]
+
+
+class Visit(NamedTuple):
+    """Windows of a message that come out of one pool.
+
+    Attributes:
+        pool: of their group.
+        places: in the group's order.
+        rows: of the message.
+    """
+
+    pool: Pool
+    places: slice
+    rows: slice
+
+
+class PooledReader:
+    """Serves places of an epoch's sequence, keeping the current group of each stream decoded.
+
+    Args:
+        reader: cuts the excerpts.
+        seed: of the run.
+        streams: see TrainingPlan.
+        group: see TrainingPlan.
+    """
+
+    def __init__(self, reader: WindowReader, seed: int, streams: int, group: int) -> None:
+        self.reader, self.seed, self.streams, self.group = reader, seed, streams, group
+        self._counts = reader.counts()
+        self._reset(-1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plan": None, "_epoch": -1, "_pools": {}, "_coming": {}, "_thread": None}
+
+    def _reset(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._plan: TrainingPlan | None = None
+        self._pools: dict[int, tuple[int, Pool]] = {}
+        self._coming: dict[int, tuple[int, Future[Pool]]] = {}
+        self._thread: ThreadPoolExecutor | None = None
+
+    @property
+    def total(self) -> int:
+        """Windows of an epoch."""
+        return int(self._counts.sum())
+
+    @property
+    def excerpt_bytes(self) -> int:
+        """Size of the signal of one window."""
+        return self.reader.excerpt_bytes
+
+    def plan(self, epoch: int) -> TrainingPlan:
+        """The sequence of an epoch."""
+        if self._plan is None or epoch != self._epoch:
+            self._reset(epoch)
+            self._plan = TrainingPlan(self._counts, self.seed, epoch, self.streams, self.group)
+        return self._plan
+
+    def read(self, epoch: int, places: Ints) -> Excerpts:
+        """The windows at some places of the epoch's sequence, evenly spaced, in the order asked for."""
+        return self._gather(epoch, places.size, self._visits(epoch, places))
+
+    def _gather(self, epoch: int, windows: int, visits: Iterable[Visit]) -> Excerpts:
+        out = self.reader.room(windows)
+        arrays = out.arrays()
+        for pool, places, rows in visits:
+            self.reader.gather(pool, places, arrays, rows)
+        arrays.seed[:] = item_seeds(self.seed, epoch, arrays.track, arrays.frame)
+        return out
+
+    def _visits(self, epoch: int, places: Ints) -> Iterator[Visit]:
+        plan = self.plan(epoch)
+        step = int(places[1] - places[0]) if places.size > 1 else 1
+        # Rows a period apart are of one stream, in which their places are a stride apart.
+        period = self.streams // math.gcd(self.streams, step)
+        stride = step * period // self.streams
+        for row, first in enumerate(places[:period].tolist()):
+            stream, place = first % self.streams, first // self.streams
+            rows = range(row, places.size, period)
+            while rows:
+                number, pool = self._pool(plan, stream, place)
+                begin, size = place - pool.group.first, pool.starts.size
+                here = min(len(rows), -(-(size - begin) // stride))
+                last = begin + (here - 1) * stride
+                yield Visit(pool, slice(begin, last + 1, stride), slice(rows[0], rows[here - 1] + 1, period))
+                if last >= PREFETCH_AT * size:
+                    self._look_ahead(plan, stream, number + 1)
+                rows, place = rows[here:], place + here * stride
+
+    def _pool(self, plan: TrainingPlan, stream: int, place: int) -> tuple[int, Pool]:
+        """The group that holds a place of a stream, its number first."""
+        number, pool = self._pools.get(stream, (-1, None))
+        if pool is None or not 0 <= place - pool.group.first < pool.starts.size:
+            self._pools.pop(stream, None)
+            number = plan.group_of(stream, place)
+            ready, future = self._coming.pop(stream, (-1, None))
+            pool = future.result() if future is not None and ready == number else self._decode(plan, stream, number)
+            self._pools[stream] = number, pool
+        return number, pool
+
+    def _look_ahead(self, plan: TrainingPlan, stream: int, number: int) -> None:
+        if number >= plan.group_count(stream) or stream in self._coming:
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="next-group")
+        self._coming[stream] = number, self._thread.submit(self._decode, plan, stream, number)
+
+    def _decode(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
+        return self.reader.pool(plan.group(stream, number))

@@ -1,0 +1,41 @@
+from .base import AudioModule, CheckpointMismatch
+from .classification import ClipClassifier
+from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, Viterbi
+from .losses.penalties import L2Penalty
+from .losses.salience import SalienceBCE, SalienceSoftmax, UnvoicedClassSoftmax
+from .losses.schedules import ExponentialDecay
+from .losses.terms import Reconstruction, VoicingBCE
+from .melody import MelodyTracker
+from .metrics import FoldedBy, LeeHon39, LeeHon48, Unfolded, WithoutStress
+from .phonemes import PhonemeRecognizer
+from .pitch_grid import PitchGrid
+from .voicing_detector import VoicingDetector
+
+__all__ = [
+    "Argmax",
+    "AudioModule",
+    "Beam",
+    "CheckpointMismatch",
+    "ClipClassifier",
+    "ExponentialDecay",
+    "FoldedBy",
+    "Greedy",
+    "L2Penalty",
+    "LeeHon39",
+    "LeeHon48",
+    "LexiconBeam",
+    "LocalAverage",
+    "MelodyTracker",
+    "PhonemeRecognizer",
+    "PitchGrid",
+    "PrefixBeam",
+    "Reconstruction",
+    "SalienceBCE",
+    "SalienceSoftmax",
+    "Unfolded",
+    "UnvoicedClassSoftmax",
+    "Viterbi",
+    "VoicingBCE",
+    "VoicingDetector",
+    "WithoutStress",
+]

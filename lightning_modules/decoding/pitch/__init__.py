@@ -1,0 +1,1 @@
+"""From salience to f0."""

@@ -1,0 +1,1 @@
+"""Losses, further terms and penalties."""

@@ -1,0 +1,186 @@
+"""Losses between logits over a pitch grid and the annotated f0."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lightning_modules.losses.schedules import WeightSchedule, check_weight, weight_at
+from lightning_modules.pitch_grid import PitchGrid
+
+
+class PitchLoss(nn.Module, ABC):
+    """Compares logits with f0, and says what probabilities the logits stand for."""
+
+    @abstractmethod
+    def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            logits: `(batch, frames, bins)`.
+            f0: `(batch, frames)`, Hz, 0 or negative where unvoiced; `(batch, frames, pitches)` for several at once.
+            valid: `(batch, frames)` bool, False for frames that only fill the batch up.
+            grid: what the bins stand for.
+            step: of the optimiser, for weights that change.
+
+        Raises:
+            ValueError: the shapes do not fit each other and the grid.
+            MisconfigurationException: there are several pitches at once, but this loss is for one.
+        """
+
+    @abstractmethod
+    def salience(self, logits: Tensor) -> Tensor:
+        """The probabilities, 0 ... 1, that this loss trains; the shape of the logits."""
+
+    def covers(self, f0: Tensor, grid: PitchGrid) -> Tensor:
+        """Where f0 is voiced and its note can be learned, `(...)`; voiced frames elsewhere do not count."""
+        return grid.covers(f0)
+
+
+class SalienceBCE(PitchLoss):
+    """Binary cross-entropy of every bin against a Gaussian around the reference note.
+
+    A bin weighs 1 in voiced and `unvoiced_weight` in unvoiced frames, multiplied by `miss_weight` unless it lies less
+    than half a semitone from the reference note (which an unvoiced frame does not have). The target of unvoiced frames
+    is all zeros. Invalid frames, and voiced frames whose note the grid does not hold, do not count: their target would
+    be wrong. The loss is the weighted sum divided by the number of bins whose weight is not 0; where there are none,
+    it is 0 with zero gradients, so that every process takes part in the step.
+
+    Several pitches at once have the greatest of their Gaussians at each bin as their target; such a frame is voiced if
+    any of its pitches is, and counts if the grid holds one of them. With `unvoiced_weight` 1 this is the loss of
+    R. Bittner, B. McFee, J. Salamon, P. Li and J. P. Bello, "Deep Salience Representations for F0 Estimation in
+    Polyphonic Music", ISMIR 2017, computed from logits.
+
+    Args:
+        sigma: standard deviation of the target in semitones.
+        unvoiced_weight: 0 learns the pitch of voiced frames only; 1 also teaches silence in all others.
+        miss_weight: below 1, errors far from the reference (accompaniment, octaves) are punished less.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    def __init__(
+        self, sigma: float = 0.18, unvoiced_weight: float | WeightSchedule = 0.0, miss_weight: float = 1.0
+    ) -> None:
+        super().__init__()
+        if not (sigma > 0 and math.isfinite(sigma)):
+            raise ValueError(f"sigma: {sigma} is not a finite number of semitones greater than 0")
+        check_weight("unvoiced_weight", unvoiced_weight)
+        check_weight("miss_weight", miss_weight)
+        self.sigma, self.unvoiced_weight, self.miss_weight = sigma, unvoiced_weight, miss_weight
+
+    def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
+        """The weighted mean over the bins that count; see PitchLoss for the arguments."""
+        _check_shapes(logits, f0, valid, grid)
+        pitches = _pitches(f0)
+        covered, silent = grid.covers(pitches).any(dim=-1), (pitches <= 0).all(dim=-1)
+        frame_weight = (covered + weight_at(self.unvoiced_weight, step) * silent) * valid
+        weight, count = self._bin_weights(frame_weight[..., None], pitches, grid)
+        # Weight 0 does not silence a logit that is infinite or not a number; masking does, in the gradient as well.
+        logits = logits.float().masked_fill(frame_weight[..., None] == 0, 0.0)
+        target = grid.gaussian(pitches, self.sigma).amax(dim=-2)
+        total = functional.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
+        return total / count.clamp_min(1)
+
+    def salience(self, logits: Tensor) -> Tensor:
+        """The sigmoid of the logits, float32."""
+        return torch.sigmoid(logits.float())
+
+    def _bin_weights(self, frame_weight: Tensor, pitches: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
+        """Weights that broadcast over `(batch, frames, bins)`, and how many of the bins have one that is not 0."""
+        if self.miss_weight == 1:
+            return frame_weight, torch.count_nonzero(frame_weight) * grid.bins
+        weight = frame_weight * torch.where(grid.near(pitches).any(dim=-2), 1.0, self.miss_weight)
+        return weight, torch.count_nonzero(weight)
+
+
+class SalienceSoftmax(PitchLoss):
+    """Cross-entropy of a softmax over the bins against the bin nearest to the reference note.
+
+    A mean over the frames that are valid, voiced, and of a note that the grid holds; 0 with zero gradients where there
+    are none. What unvoiced frames are given is never trained.
+    """
+
+    def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
+        """The mean over the frames that count; see PitchLoss for the arguments."""
+        _check_shapes(logits, f0, valid, grid)
+        _check_one_pitch(f0, self)
+        return _cross_entropy(logits, grid.classes(f0), (self.covers(f0, grid) & valid).float())
+
+    def salience(self, logits: Tensor) -> Tensor:
+        """The softmax of the logits, float32."""
+        return torch.softmax(logits.float(), dim=-1)
+
+
+class UnvoicedClassSoftmax(PitchLoss):
+    """Cross-entropy of a softmax over the bins in which the lowest bin is no pitch but stands for unvoiced frames.
+
+    The published baseline perceptron learned so, from MIDI note 0, the annotation of unvoiced frames, and got stuck
+    calling all frames unvoiced. Voiced frames nearest to the lowest bin could not be told from unvoiced ones and do not
+    count. The loss is the weighted sum divided by the number of frames whose weight is not 0.
+
+    Args:
+        unvoiced_weight: of unvoiced frames; voiced ones weigh 1.
+
+    Raises:
+        ValueError: the weight is out of range.
+    """
+
+    def __init__(self, unvoiced_weight: float | WeightSchedule = 1.0) -> None:
+        super().__init__()
+        check_weight("unvoiced_weight", unvoiced_weight)
+        self.unvoiced_weight = unvoiced_weight
+
+    def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
+        """The weighted mean over the frames that count; see PitchLoss for the arguments."""
+        _check_shapes(logits, f0, valid, grid)
+        _check_one_pitch(f0, self)
+        weight = (self.covers(f0, grid) + weight_at(self.unvoiced_weight, step) * (f0 <= 0)) * valid
+        return _cross_entropy(logits, grid.classes(f0), weight)
+
+    def salience(self, logits: Tensor) -> Tensor:
+        """The softmax of the logits, float32, where the lowest bin is put to 0 and no other one is."""
+        salience = torch.softmax(logits.float(), dim=-1).clamp_min(torch.finfo(torch.float32).tiny)
+        return torch.cat([torch.zeros_like(salience[..., :1]), salience[..., 1:]], dim=-1)
+
+    def covers(self, f0: Tensor, grid: PitchGrid) -> Tensor:
+        """Where f0 is voiced and on the grid, and not nearest to its lowest bin."""
+        return grid.covers(f0) & (grid.classes(f0) > 0)
+
+
+def _pitches(f0: Tensor) -> Tensor:
+    """f0 with an axis of pitches, at least one."""
+    f0 = f0.float()
+    if f0.ndim == 2:
+        return f0[..., None]
+    return f0 if f0.shape[-1] else f0.new_zeros(*f0.shape[:-1], 1)
+
+
+def _cross_entropy(logits: Tensor, classes: Tensor, weight: Tensor) -> Tensor:
+    """Σ weight * cross-entropy over the number of frames whose weight is not 0."""
+    logits = logits.float().masked_fill(weight[..., None] == 0, 0.0)
+    losses = functional.cross_entropy(logits.flatten(0, 1), classes.flatten(), reduction="none")
+    return (losses * weight.flatten()).sum() / torch.count_nonzero(weight).clamp_min(1)
+
+
+def _check_shapes(logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid) -> None:
+    frames = f0.shape[:2]
+    if f0.ndim not in (2, 3) or logits.shape != (*frames, grid.bins) or valid.shape != frames:
+        raise ValueError(
+            f"logits {tuple(logits.shape)}, f0 {tuple(f0.shape)} and valid {tuple(valid.shape)} "
+            f"do not fit each other and a grid of {grid.bins} bins"
+        )
+
+
+def _check_one_pitch(f0: Tensor, loss: PitchLoss) -> None:
+    if f0.ndim == 3:
+        raise MisconfigurationException(
+            f"model.loss: {type(loss).__name__} takes one pitch in each frame, but the data have several; take "
+            "SalienceBCE, or data of one voice"
+        )

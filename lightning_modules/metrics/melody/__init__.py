@@ -1,0 +1,1 @@
+"""Melody metrics, equal to mir_eval's."""

@@ -1,0 +1,239 @@
+"""Two f0 series compared, whoever made them: with the conventions and to the figures of mir_eval.melody.
+
+An estimate is taken to the times of the reference as mir_eval 0.8.2 takes it: sizes of the f0 in cents, linear within
+what is not 0 Hz and held where 0 Hz follows; voicing held from frame to frame. This includes what is particular to it:
+
+- A series that does not begin at 0 s is given its first f0 at 0 s, too; so a reference may be scored on one more frame
+  than it has.
+- Two series of as many frames, whose times differ nowhere by more than 1e-8 s and a hundred-thousandth of the
+  reference's time, count as on the same times: nothing is resampled, and 4 minutes in, up to 2.4 ms are passed over.
+- An estimate that ends before the reference does is interpolated towards 0 Hz at the reference's last time: its last
+  frame is held until then.
+- Times are rounded to 1e-10 s where something is resampled.
+- With a hop, both series are taken to multiples of it up to their own ends; an estimate is then cut, or filled with
+  frames without a guess, to the length of the reference.
+- A pitch of 10 Hz, from which cents are counted, is none.
+
+mir_eval's functions fail for a series without frames. Here a reference without frames leaves everything undefined, for
+which `mir_eval_scores` puts 0, as mir_eval's single measures do of empty arrays; an estimate without frames has no
+guess anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lightning_modules.metrics.melody.counts import (
+    STANDARD_TOLERANCE,
+    Criteria,
+    PitchFrames,
+    TrackCounts,
+    cents,
+    error_counts,
+    harmonic_counts,
+    outcome_counts,
+)
+from lightning_modules.metrics.melody.scores import all_scores, outcome_scores, undefined_in_mir_eval
+
+_DECIMALS = 10  # of times in s, as in mir_eval
+_SAME_TIME = 1e-9  # s; what is closer may be one time after rounding
+_ONE_TOLERANCE = Criteria((STANDARD_TOLERANCE,), ())
+_MIR_EVAL_NAMES = {
+    "Voicing Recall": "voicing_recall",
+    "Voicing False Alarm": "voicing_false_alarm",
+    "Raw Pitch Accuracy": "raw_pitch_accuracy",
+    "Raw Chroma Accuracy": "raw_chroma_accuracy",
+    "Overall Accuracy": "overall_accuracy",
+}
+
+
+class _Pitches(NamedTuple):
+    """Cents and voicing over time; `(frames,)` each."""
+
+    times: NDArray[np.float64]
+    cents: NDArray[np.float64]
+    voiced: NDArray[np.bool_]
+
+
+def evaluate_series(
+    reference_times: ArrayLike,
+    reference_f0: ArrayLike,
+    estimate_times: ArrayLike,
+    estimate_f0: ArrayLike,
+    *,
+    hop: float | None = None,
+    criteria: Criteria | None = None,
+) -> dict[str, float]:
+    """All metrics of one track, see `lightning_modules.metrics.melody.scores`.
+
+    Args:
+        reference_times: `(frames,)`, s, increasing from 0 or later.
+        reference_f0: `(frames,)`, Hz; 0 or negative where unvoiced.
+        estimate_times: as those of the reference, of another number of frames if it is so.
+        estimate_f0: Hz; negative where unvoiced with a guess of the pitch, 0 where there is none.
+        hop: s between the frames that both are resampled to; None takes the reference's.
+        criteria: what counts as right; None is 50, 25 and 10 cents, and 2, 3 and 4 harmonics.
+
+    Returns:
+        Each of `metric_names(criteria)`; NaN where it is undefined.
+
+    Raises:
+        ValueError: a series is not one; the message says which, what is wrong and at which index, counted from 0.
+    """
+    frames = align_series(reference_times, reference_f0, estimate_times, estimate_f0, hop=hop)
+    criteria = criteria or Criteria()
+    outcomes = outcome_counts(frames, frames.estimate_voiced, 2, criteria)[None]
+    counts = TrackCounts(outcomes, error_counts(frames)[None], harmonic_counts(frames)[None])
+    return {name: float(value[0]) for name, value in all_scores(counts, outcomes[:, :, 1], criteria).items()}
+
+
+def mir_eval_scores(
+    reference_times: ArrayLike,
+    reference_f0: ArrayLike,
+    estimate_times: ArrayLike,
+    estimate_f0: ArrayLike,
+    *,
+    hop: float | None = None,
+) -> dict[str, float]:
+    """What `mir_eval.melody.evaluate` returns: its five figures under its names, with its values where undefined.
+
+    Args:
+        reference_times: see `evaluate_series`, as the others.
+        reference_f0: Hz.
+        estimate_times: s.
+        estimate_f0: Hz.
+        hop: s.
+
+    Raises:
+        ValueError: see `evaluate_series`.
+    """
+    frames = align_series(reference_times, reference_f0, estimate_times, estimate_f0, hop=hop)
+    if not len(frames.reference_voiced):
+        return dict.fromkeys(_MIR_EVAL_NAMES, 0.0)
+    outcomes = outcome_counts(frames, frames.estimate_voiced, 2, _ONE_TOLERANCE)[None]
+    scores = outcome_scores(outcomes.sum(axis=2), outcomes[:, :, 1], _ONE_TOLERANCE)
+    values = {theirs: (ours, float(scores[ours][0])) for theirs, ours in _MIR_EVAL_NAMES.items()}
+    return {
+        theirs: undefined_in_mir_eval(ours) if math.isnan(value) else value for theirs, (ours, value) in values.items()
+    }
+
+
+def align_series(
+    reference_times: ArrayLike,
+    reference_f0: ArrayLike,
+    estimate_times: ArrayLike,
+    estimate_f0: ArrayLike,
+    *,
+    hop: float | None = None,
+) -> PitchFrames:
+    """Take an estimate to the times of a reference, or both to multiples of a hop, as mir_eval does.
+
+    Args:
+        reference_times: see `evaluate_series`, as the others.
+        reference_f0: Hz.
+        estimate_times: s.
+        estimate_f0: Hz.
+        hop: s.
+
+    Raises:
+        ValueError: see `evaluate_series`.
+    """
+    if hop is not None and not 0 < hop < np.inf:
+        raise ValueError(f"hop: {hop} s; it must be positive and finite")
+    reference_seconds = _checked_times("reference", reference_times)
+    reference = _pitches("reference", reference_seconds, reference_f0)
+    on_one_grid = estimate_times is reference_times
+    estimate_seconds = reference_seconds if on_one_grid else _checked_times("estimate", estimate_times)
+    estimate = _pitches("estimate", estimate_seconds, estimate_f0)
+    if not len(reference.times):
+        nothing = np.zeros(0)
+        return PitchFrames(nothing > 0, nothing, nothing > 0, nothing)
+    if not len(estimate.times):
+        estimate = _Pitches(np.zeros(1), np.zeros(1), np.zeros(1, np.bool_))
+    if hop is None:
+        estimate = _resampled(estimate, reference.times)
+    else:
+        reference, estimate = (_resampled(each, _multiples(hop, each.times[-1])) for each in (reference, estimate))
+        estimate = _of_length(estimate, reference.times)
+    return PitchFrames(reference.voiced, reference.cents, estimate.voiced, estimate.cents)
+
+
+def _checked_times(name: str, times: ArrayLike) -> NDArray[np.float64]:
+    seconds = np.asarray(times, dtype=np.float64)
+    if seconds.ndim != 1:
+        raise ValueError(f"{name}: times of shape {seconds.shape}, where a series of numbers is expected")
+    if not len(seconds):
+        return seconds
+    increasing = np.diff(seconds) >= _SAME_TIME
+    if seconds[0] >= 0 and seconds[-1] < np.inf and increasing.all():
+        return seconds
+    _check_finite(name, "time", seconds)
+    if seconds[0] < 0:
+        raise ValueError(f"{name}: time {seconds[0]:g} s at index 0 is negative")
+    index = int(np.argmin(increasing)) + 1
+    raise ValueError(
+        f"{name}: time {seconds[index]:.12g} s at index {index} comes after {seconds[index - 1]:.12g} s; "
+        "times must increase, by a nanosecond or more"
+    )
+
+
+def _check_finite(name: str, what: str, values: NDArray[np.float64]) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        index = int(np.argmin(finite))
+        raise ValueError(f"{name}: {what} {values[index]} at index {index} is not a finite number")
+
+
+def _pitches(name: str, seconds: NDArray[np.float64], f0: ArrayLike) -> _Pitches:
+    """A series with its first frame at 0 s."""
+    hz = np.asarray(f0, dtype=np.float64)
+    if hz.shape != seconds.shape:
+        raise ValueError(f"{name}: f0 of shape {hz.shape}, but times of {seconds.shape}; every frame has one of each")
+    _check_finite(name, "f0", hz)
+    if len(seconds) and seconds[0] > 0:
+        seconds, hz = np.insert(seconds, 0, 0.0), np.insert(hz, 0, hz[0])
+    return _Pitches(seconds, cents(hz), hz > 0)
+
+
+def _resampled(series: _Pitches, times: NDArray[np.float64]) -> _Pitches:
+    """A series at other times, from 0 s on, by the rule of `mir_eval.melody.resample_melody_series`."""
+    if _same_times(series.times, times):
+        return series
+    known, asked = np.round(series.times, _DECIMALS), np.round(times, _DECIMALS)
+    pitch, voiced = series.cents, series.voiced
+    if asked[-1] > known[-1]:
+        known, pitch, voiced = np.append(known, asked[-1]), np.append(pitch, 0.0), np.append(voiced, False)
+    previous = np.searchsorted(known, asked, side="right") - 1
+    resampled = np.interp(asked, known, _held(pitch)) * (pitch[previous] != 0)
+    return _Pitches(times, resampled, voiced[previous])
+
+
+def _same_times(times: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether mir_eval takes them for the same, which it asks numpy.allclose."""
+    if times is other:
+        return True
+    return times.shape == other.shape and bool((np.abs(times - other) <= 1e-8 + 1e-5 * other).all())
+
+
+def _held(pitch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Zeros filled with the value before them, if there is one."""
+    frame = np.arange(len(pitch))
+    held: NDArray[np.float64] = pitch[np.maximum.accumulate(np.where(pitch != 0, frame, 0))]
+    return held
+
+
+def _multiples(hop: float, end: float) -> NDArray[np.float64]:
+    """Times from 0 to an end, s; those of `mir_eval.melody.constant_hop_timebase`, to the last bit."""
+    steps = int(np.floor(np.round(end, _DECIMALS) / hop))
+    return np.asarray(np.round(np.linspace(0, hop * steps, steps + 1), _DECIMALS))
+
+
+def _of_length(series: _Pitches, times: NDArray[np.float64]) -> _Pitches:
+    """A series cut, or filled with frames without a guess, to as many frames as there are times."""
+    missing = max(0, len(times) - len(series.times))
+    pitch, voiced = np.pad(series.cents, (0, missing)), np.pad(series.voiced, (0, missing))
+    return _Pitches(times, pitch[: len(times)], voiced[: len(times)])

@@ -1,0 +1,1 @@
+"""Edit distance, phoneme error rate, folding."""

@@ -1,0 +1,419 @@
+"""WaveNet against its structure written down plainly, and its outputs at their label frames."""
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonargparse import ArgumentParser
+from torch import nn
+from torch.nn import functional
+
+from architectures import FrameNetwork, WaveNet
+from architectures.layers import SameConv1d, standardise_windows
+from architectures.wavenet.output import (
+    Activation,
+    AveragePool,
+    Centred,
+    Convolution,
+    Dropout,
+    MaxPool,
+    Places,
+    Same,
+    Valid,
+)
+from architectures.wavenet.parts import (
+    Concat,
+    CropContext,
+    FusedConv1d,
+    InitialConvolution,
+    KeepContext,
+    Last,
+    Sum,
+)
+from architectures.wavenet.wavenet import DenseReadout, DilatedStack, StepReadout
+from datamodules.windows.plan import Windows
+from datamodules.windows.reader import WindowReader
+
+WIDTH = 6
+SMALL = {"width": WIDTH, "hop": 8, "frames": 3, "channels": 3, "skip_channels": 4, "max_dilation": 4}
+STRIDED = [AveragePool(2), Convolution(5, 4, 2), Activation(), Convolution(WIDTH, 8, 2)]
+INITIAL = {
+    "no initial convolution": None,
+    "initial": InitialConvolution(4),
+    "initial without padding": InitialConvolution(4, Valid()),
+}
+SKIPS = {"sum": Sum(), "concat": Concat(), "last": Last()}
+CROPS = {"cropped": CropContext(), "kept": KeepContext()}
+POSTPROCESSING = {
+    "default": None,
+    "strided": STRIDED,
+    "dense": [MaxPool(4, 2), Dropout(0.0), Convolution(5, 3, 3, Valid()), Activation(nn.Tanh)],
+    "nothing": [],
+}
+
+
+def plain_stack(stack, kernel, dilations, initial, audio):
+    """Every convolution by itself over the whole window, and the skip connections cropped at the end."""
+    signal, skips, lost = audio, [], (0, 0)
+    if initial is not None:
+        sides = (initial.kernel - 1) // 2, initial.kernel // 2
+        if isinstance(initial.padding, Valid):
+            lost = sides
+        else:
+            signal = functional.pad(signal, sides)
+        signal = functional.conv1d(signal, stack.initial.weight, stack.initial.bias)
+    for layer, dilation in zip(stack.layers, dilations, strict=True):
+        span = (kernel - 1) * dilation
+        padded = functional.pad(signal, (span // 2, span - span // 2))
+        f, g = (
+            functional.conv1d(padded, *pair, dilation=dilation)
+            for pair in zip(layer.gates.weight.chunk(2), layer.gates.bias.chunk(2), strict=True)
+        )
+        unit = f.tanh() * g.sigmoid()
+        weights, biases = layer.mix.weight.split(layer.mix.parts), layer.mix.bias.split(layer.mix.parts)
+        if layer.mix.parts[0]:
+            skips.append(functional.conv1d(unit, weights[0], biases[0]))
+        if layer.mix.parts[1]:
+            signal = signal + functional.conv1d(unit, weights[1], biases[1])
+    result = sum(skips) if isinstance(stack.skips, Sum) else torch.cat(skips, dim=1)
+    left, right = (stack.context - gone - kept for gone, kept in zip(lost, stack.margins, strict=True))
+    return result[..., left : result.shape[-1] - right]
+
+
+@pytest.mark.parametrize("context", [5, None, 60])
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+@pytest.mark.parametrize("skips", SKIPS.values(), ids=SKIPS)
+@pytest.mark.parametrize("initial", INITIAL.values(), ids=INITIAL)
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_the_stack_equals_separate_convolutions_of_the_whole_window(kernel, initial, skips, crop, context):
+    torch.manual_seed(0)
+    dilations = [1, 2, 4, 1, 2, 4]
+    stack = DilatedStack(3, 4, kernel, dilations, context, initial, skips, crop).double()
+    for parameter in stack.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    audio = torch.randn(2, 1, 7 + 2 * stack.context).double()
+    result = stack(audio)
+    assert result.shape == (2, stack.channels, 7 + sum(stack.margins))
+    torch.testing.assert_close(result, plain_stack(stack, kernel, dilations, initial, audio))
+
+
+@pytest.mark.parametrize("context", [None, 60])
+def test_cropped_outputs_see_no_zeros_beyond_the_window(context):
+    stack = DilatedStack(2, 2, 3, [1, 2, 4], context, InitialConvolution(2))
+    assert not any(side for layer in stack.layers for side in layer.gates.zeros)
+    assert stack.initial.zeros == (0, 0)
+    assert any(side for layer in DilatedStack(2, 2, 3, [1, 2, 4], 5).layers for side in layer.gates.zeros)
+
+
+@pytest.mark.parametrize(("kernel", "stacks", "greatest"), [(2, 1, 16), (3, 1, 16), (3, 2, 8), (2, 3, 4), (5, 1, 1)])
+def test_the_receptive_field_is_that_of_all_taps_of_all_stacks(kernel, stacks, greatest):
+    torch.manual_seed(0)
+    network = WaveNet(WIDTH, 1, 1, None, 3, 3, kernel, greatest, stacks).double()
+    field = (kernel - 1) * (2 * greatest - 1) * stacks + 1
+    assert sum(network.stack.reach) + 1 == field and network.window == 2 * max(network.stack.reach) + 1
+    audio = torch.randn(1, 1, network.window, requires_grad=True, dtype=torch.float64)
+    network.stack(audio).sum().backward()
+    assert (audio.grad != 0).sum() == field
+
+
+def frame_samples(network):
+    """Where the data module puts the label frames of an excerpt."""
+    grid = SimpleNamespace(hop=network.hop, context=10**6, lookahead=10**6, rate=16000)
+    windows = Windows(network.frames, network.frames)
+    first = WindowReader(SimpleNamespace(grid=grid), network.window, windows).lead
+    return [first + network.hop * frame for frame in range(network.frames)]
+
+
+FAR_FROM_THE_ENDS = slice(5, -5)  # reads no zeros beyond the frames
+
+
+def centres(module, channels, samples):
+    """Mean of the samples that each step depends on, weighted by how much, with all weights alike."""
+    for parameter in module.parameters():
+        nn.init.constant_(parameter, 1.0)
+    signal = torch.zeros(1, channels, samples, dtype=torch.float64, requires_grad=True)
+    result = module.double()(signal).sum(1)[0]
+    gradients = [torch.autograd.grad(step, signal, retain_graph=True)[0].sum((0, 1)) for step in result]
+    return [((gradient * torch.arange(samples)).sum() / gradient.sum()).item() for gradient in gradients]
+
+
+AT_FRAMES = {
+    "strided": (160, [AveragePool(5), Convolution(9, 16, 4), Activation(), Convolution(WIDTH, 64, 8)]),
+    "default": (93, None),
+    "long convolution": (160, [Convolution(WIDTH, 320, 160)]),
+    "short convolution": (160, [Convolution(WIDTH, 80, 160, Centred())]),
+    "mean last": (160, [Convolution(WIDTH, 1), Activation(), AveragePool(160)]),
+}
+
+
+@pytest.mark.parametrize(("hop", "postprocessing"), AT_FRAMES.values(), ids=AT_FRAMES)
+@pytest.mark.parametrize("frames", [12, 13])
+def test_outputs_are_centred_on_their_label_frames(hop, postprocessing, frames):
+    network = WaveNet(WIDTH, hop, frames, channels=2, max_dilation=64, postprocessing=postprocessing)
+    assert isinstance(network.readout, StepReadout)
+    places = centres(network.postprocessing, network.stack.channels, frames * hop)[FAR_FROM_THE_ENDS]
+    expected = [sample - network.stack.context for sample in frame_samples(network)][FAR_FROM_THE_ENDS]
+    assert places == pytest.approx(expected, abs=1.0)
+
+
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+def test_each_output_listens_to_the_audio_around_its_label_frame(crop):
+    steps = [AveragePool(5), Convolution(9, 16, 4), Activation(), Convolution(WIDTH, 64, 8)]
+    context = None
+    if isinstance(crop, KeepContext):
+        context = 160
+        steps.append(Convolution(WIDTH, 3, padding=Valid()))
+    energy = 0
+    for seed in range(30):
+        torch.manual_seed(seed)
+        network = WaveNet(WIDTH, 160, 12, context, 4, 4, max_dilation=16, crop=crop, postprocessing=steps)
+        audio = torch.randn(1, network.window, requires_grad=True)
+        logits = network(audio)[0, FAR_FROM_THE_ENDS]
+        gradients = [torch.autograd.grad(frame.norm(), audio, retain_graph=True)[0][0] for frame in logits]
+        energy = energy + torch.stack(gradients).square()
+    listened = (energy * torch.arange(network.window)).sum(1) / energy.sum(1)
+    assert listened.tolist() == pytest.approx(frame_samples(network)[FAR_FROM_THE_ENDS], abs=40)
+
+
+def test_steps_of_another_spacing_than_the_label_frames_are_refused():
+    layers = [Convolution(4, 32, 16), Convolution(WIDTH, 32, 16)]
+    with pytest.raises(ValueError, match=r"256 samples apart, the label frames 93"):
+        WaveNet(WIDTH, 93, 8, 652, crop=KeepContext(), postprocessing=layers)
+    assert isinstance(WaveNet(WIDTH, 256, 8, 0, crop=KeepContext(), postprocessing=layers).readout, StepReadout)
+
+
+def test_steps_that_stand_beside_their_label_frames_are_refused():
+    with pytest.raises(ValueError, match=r"-40\.5 samples off.*Centred"):
+        WaveNet(WIDTH, 160, postprocessing=[Convolution(WIDTH, 80, 160)])
+    with pytest.raises(ValueError, match=r"-32\.5 samples off"):
+        layers = [AveragePool(128, padding=Valid()), Convolution(WIDTH, 1)]
+        WaveNet(WIDTH, 128, 5, 32, crop=KeepContext(), postprocessing=layers)
+
+
+def test_a_dense_layer_follows_where_there_is_not_one_step_of_the_width_for_each_frame():
+    for layers, channels, steps in (
+        ([AveragePool(8), Convolution(WIDTH + 1, 3)], WIDTH + 1, 3),
+        ([AveragePool(4), Convolution(WIDTH, 3)], WIDTH, 6),
+        ([], 4, 24),
+    ):
+        network = WaveNet(**SMALL, postprocessing=layers)
+        assert isinstance(network.readout, DenseReadout)
+        assert network.readout.classifier.weight.shape == (3 * WIDTH, channels * steps)
+    assert isinstance(WaveNet(**SMALL, postprocessing=STRIDED).readout, StepReadout)
+
+
+def test_the_dense_layer_reads_rectified_steps():
+    network = WaveNet(**SMALL, postprocessing=[AveragePool(4), Convolution(WIDTH, 3)])
+    convolution = network.postprocessing[1]
+    nn.init.zeros_(convolution.weight)
+    nn.init.constant_(convolution.bias, -1.0)
+    assert (network(torch.randn(1, network.window)) == network.readout.classifier.bias.view(3, WIDTH)).all()
+
+
+COMBINATIONS = {
+    ", ".join(names): dict(zip(("initial", "skips", "crop", "postprocessing"), values, strict=True))
+    for names, values in (
+        ([name for name, _ in items], [value for _, value in items])
+        for items in itertools.product(INITIAL.items(), SKIPS.items(), CROPS.items(), POSTPROCESSING.items())
+    )
+}
+
+
+@pytest.mark.parametrize("options", COMBINATIONS.values(), ids=COMBINATIONS)
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_all_options_together(options, kernel):
+    torch.manual_seed(0)
+    network = WaveNet(**SMALL, kernel=kernel, stacks=2, **options)
+    audio = torch.randn(3, network.window, requires_grad=True)
+    logits = network(audio)
+    assert logits.shape == (3, 3, WIDTH)
+    logits.square().sum().backward()
+    for gradient in (audio.grad, *(parameter.grad for parameter in network.parameters())):
+        assert gradient is not None and gradient.isfinite().all() and (gradient != 0).any()
+    alone = torch.cat([network(row[None]) for row in audio])
+    torch.testing.assert_close(alone, logits, rtol=1e-4, atol=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = network(audio).float()
+    assert (coarse - logits).abs().max() < 0.1 * logits.abs().max()
+
+
+@pytest.mark.parametrize(("batch", "frames"), [(1, 1), (1, 7), (5, 1)])
+def test_any_batch_and_any_number_of_frames_from_one(batch, frames):
+    network = WaveNet(**SMALL | {"frames": frames}, postprocessing=STRIDED)
+    assert network(torch.randn(batch, network.window)).shape == (batch, frames, WIDTH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("skips", SKIPS.values(), ids=SKIPS)
+def test_compiled_it_gives_the_same(skips):
+    torch.manual_seed(0)
+    network = WaveNet(**SMALL, initial=InitialConvolution(4), skips=skips, postprocessing=STRIDED)
+    audio = torch.randn(2, network.window)
+    compiled = torch.compile(network, fullgraph=True)
+    torch.testing.assert_close(compiled(audio), network(audio), rtol=1e-4, atol=1e-5)
+
+
+def test_the_network_hears_the_standardised_window():
+    torch.manual_seed(0)
+    network = WaveNet(**SMALL)
+    audio = torch.randn(2, network.window)
+    torch.testing.assert_close(network(audio), network(100 * audio + 7), rtol=1e-2, atol=1e-3)
+    expected = network.postprocessing(network.stack(standardise_windows(audio)[:, None]).relu()).transpose(1, 2)
+    torch.testing.assert_close(network(audio), expected)
+
+
+def test_context_beyond_the_reach_matters_to_the_standardisation_alone():
+    torch.manual_seed(0)
+    long, short = WaveNet(**SMALL, context=50), WaveNet(**SMALL)
+    short.load_state_dict(long.state_dict())
+    audio = torch.randn(1, 1, long.window)
+    inner = audio[..., 50 - short.stack.context : long.window - 50 + short.stack.context]
+    torch.testing.assert_close(long.stack(audio), short.stack(inner))
+    assert short.window < long.window == 3 * 8 + 100
+
+
+def test_dropped_residuals_and_skips():
+    torch.manual_seed(0)
+    network = WaveNet(**SMALL, residual_dropout=1.0)
+    audio = torch.randn(2, network.window)
+    network(audio).square().sum().backward()
+    for layer in network.stack.layers:
+        skip, residual = layer.mix.weight.grad.split(layer.mix.parts)
+        assert (skip != 0).any() and (residual == 0).all()
+    network = WaveNet(**SMALL, skip_dropout=1.0)
+    nn.init.normal_(network.postprocessing[-1].bias)
+    assert (network(audio) == network.postprocessing[-1].bias).all()
+    assert not (network.eval()(audio) == network.postprocessing[-1].bias).all()
+
+
+def test_biases_of_the_dilated_layers_can_be_left_out():
+    network = WaveNet(**SMALL, initial=InitialConvolution(4), bias=False, postprocessing=STRIDED)
+    assert [name for name, _ in network.named_parameters() if name.endswith("bias")] == [
+        "stack.initial.bias",
+        "postprocessing.1.bias",
+        "postprocessing.3.bias",
+    ]
+
+
+def test_convolutions_computed_as_one_begin_each_as_if_by_itself():
+    torch.manual_seed(0)
+    layer = FusedConv1d(30, (100, 0, 20), 3)
+    for part in layer.weight.split(layer.parts)[::2]:
+        limit = (6 / (3 * (30 + len(part)))) ** 0.5
+        assert part.abs().max() <= limit and part.std().item() == pytest.approx(limit / 3**0.5, rel=0.05)
+    assert (layer.bias == 0).all()
+
+
+PADDINGS = {"same": Same(), "centred": Centred(), "valid": Valid()}
+SIZES = st.integers(1, 60), st.integers(1, 20), st.integers(1, 8)
+
+
+@pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
+@settings(deadline=None)
+@given(*SIZES)
+def test_layers_give_as_many_steps_as_they_say_at_the_places_that_they_say(padding, steps, kernel, stride):
+    for layer in (Convolution(2, kernel, stride, padding), AveragePool(kernel, stride, padding)):
+        before = Places(steps, 10.0, 3)
+        if isinstance(padding, Valid) and kernel > steps:
+            with pytest.raises(ValueError, match="steps at once"):
+                layer.places(before)
+            continue
+        after = layer.places(before)
+        found = centres(layer.module(1), 1, steps)
+        assert len(found) == after.steps
+        left, _ = padding.amounts(steps, kernel, stride)
+        for number, place in enumerate(found):
+            start = number * stride - left
+            if start >= 0 and start + kernel <= steps:
+                assert 10 + 3 * place == pytest.approx(after.first + after.spacing * number)
+
+
+@settings(deadline=None)
+@given(*SIZES)
+def test_centred_is_same_unless_the_kernel_is_shorter_than_its_stride(steps, kernel, stride):
+    outputs = -(-steps // stride)
+    if (outputs - 1) * stride + kernel >= steps:
+        assert Centred().amounts(steps, kernel, stride) == Same().amounts(steps, kernel, stride)
+    else:
+        left, right = Centred().amounts(steps, kernel, stride)
+        assert left <= right <= left + 1 and left + right == (outputs - 1) * stride + kernel - steps
+
+
+@settings(deadline=None)
+@given(*SIZES)
+def test_convolutions_are_those_of_tensorflow(steps, kernel, stride):
+    ours, reference = Convolution(2, kernel, stride).module(3), SameConv1d(3, 2, kernel, stride)
+    reference.load_state_dict(ours.state_dict())
+    signal = torch.randn(1, 3, steps)
+    torch.testing.assert_close(ours(signal), reference(signal))
+
+
+@settings(deadline=None)
+@given(*SIZES)
+def test_pooling_equals_a_loop_over_what_is_there(steps, size, stride):
+    signal = torch.randn(1, 2, steps)
+    left, _ = Same().amounts(steps, size, stride)
+    parts = [
+        signal[..., max(n * stride - left, 0) : max(n * stride - left + size, 0)] for n in range(-(-steps // stride))
+    ]
+    for layer, reduce in ((AveragePool(size, stride), torch.mean), (MaxPool(size, stride), torch.amax)):
+        expected = torch.stack([reduce(part, -1) for part in parts], -1)
+        torch.testing.assert_close(layer.module(2)(signal), expected)
+
+
+def test_impossible_arguments_are_refused_by_name():
+    for name, value, message in (
+        ("hop", 0, "hop: 0"),
+        ("stacks", 0, "stacks: 0"),
+        ("channels", 0, "channels: 0"),
+        ("max_dilation", 6, "max_dilation: 6 is not a power of two"),
+        ("context", -1, "context: -1"),
+        ("postprocessing", [Convolution(4, 100, padding=Valid())], "reads 100 steps at once, but only 24 are left"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            WaveNet(**SMALL | {name: value})
+    with pytest.raises(ValueError, match="context: 3 samples are too few; use at least 5"):
+        WaveNet(**SMALL, context=3, initial=InitialConvolution(11, Valid()), crop=KeepContext())
+    for layer, message in (
+        (lambda: Convolution(0, 1), "filters: 0"),
+        (lambda: AveragePool(0), "kernel: 0"),
+        (lambda: InitialConvolution(0), "kernel: 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layer()
+
+
+YAML = """
+network:
+  class_path: architectures.WaveNet
+  init_args:
+    width: 6
+    hop: 8
+    frames: 3
+    channels: 3
+    max_dilation: 4
+    initial: {class_path: InitialConvolution, init_args: {kernel: 8}}
+    skips: architectures.wavenet.parts.Concat
+    crop: KeepContext
+    postprocessing:
+    - {class_path: AveragePool, init_args: {size: 2}}
+    - {class_path: architectures.wavenet.output.Convolution, init_args: {filters: 5, kernel: 4, stride: 2}}
+    - class_path: Activation
+    - {class_path: Activation, init_args: {function: torch.nn.Tanh}}
+    - {class_path: Convolution, init_args: {filters: 6, kernel: 8, stride: 2, padding: Valid}}
+"""
+
+
+def test_a_network_is_written_down_in_yaml(tmp_path):
+    path = tmp_path / "network.yaml"
+    path.write_text(YAML)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--config", action="config")
+    parser.add_subclass_arguments(FrameNetwork, "network")
+    network = parser.instantiate(parser.parse_args(["--config", str(path)])).network
+    kinds = [type(module).__name__.strip("_") for module in network.postprocessing]
+    assert kinds == ["AveragePool", "PaddedConv1d", "ReLU", "Tanh", "PaddedConv1d"]
+    assert isinstance(network.stack.skips, Concat) and network(torch.randn(1, network.window)).shape == (1, 3, 6)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.errors import DataError
+
+
+def refusal(path):
+    with pytest.raises(DataError) as error:
+        AudioFile(path).read()
+    assert str(path) in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64"])
+def test_formats(tmp_path, write_tone, extension):
+    audio = AudioFile(write_tone(tmp_path / f"tone.{extension}")).read()
+    assert audio.rate == 8000
+    assert audio.samples.dtype == np.float32
+    assert audio.samples.shape == (8000,)
+    assert_allclose(np.sqrt(np.mean(audio.samples**2)), 0.5 / np.sqrt(2.0), rtol=0.02)
+
+
+def test_channels(tmp_path, write_tone):
+    assert AudioFile(write_tone(tmp_path / "a.wav", np.zeros((100, 2)))).read().samples.shape == (100, 2)
+
+
+def test_a_file_of_several_blocks(tmp_path, write_tone, monkeypatch):
+    monkeypatch.setattr("datamodules.corpora.sources.audio_files.BLOCK", 1000)
+    assert AudioFile(write_tone(tmp_path / "a.wav")).read().samples.shape == (8000,)
+
+
+def test_the_fingerprint_is_that_of_the_bytes(tmp_path, write_tone):
+    one, same = write_tone(tmp_path / "a.wav"), write_tone(tmp_path / "b.wav")
+    other = write_tone(tmp_path / "c.wav", np.zeros(10))
+    assert AudioFile(one).fingerprint() == AudioFile(same).fingerprint() != AudioFile(other).fingerprint()
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "au", "w64", "caf"])
+def test_half_a_file_is_refused(tmp_path, write_tone, extension):
+    path = write_tone(tmp_path / f"tone.{extension}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert any(reason in refusal(path) for reason in ("truncated", "cannot be decoded", "no samples"))
+
+
+def test_how_much_of_a_truncated_file_is_there_is_said(tmp_path, write_tone):
+    path = write_tone(tmp_path / "tone.wav")
+    path.write_bytes(path.read_bytes()[:-2])
+    assert "truncated: 15998 of 16000 bytes" in refusal(path)
+
+
+def test_a_wav_from_a_pipe_states_no_length_and_is_whole(tmp_path, write_tone):
+    path = write_tone(tmp_path / "tone.wav")
+    content = path.read_bytes()
+    path.write_bytes(content.replace((16000).to_bytes(4, "little"), b"\xff\xff\xff\xff"))
+    assert path.read_bytes() != content
+    assert AudioFile(path).read().samples.shape == (8000,)
+
+
+def test_a_file_without_samples_is_refused(tmp_path, write_tone):
+    assert "no samples" in refusal(write_tone(tmp_path / "a.wav", np.zeros(0)))
+
+
+@pytest.mark.parametrize("content", [b"", b"this is not audio" * 10])
+def test_what_is_not_audio_is_refused(tmp_path, content):
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    assert "cannot be decoded" in refusal(path)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("shape", [(100,), (100, 2)])
+def test_samples_that_are_not_numbers_are_refused(tmp_path, write_tone, wrong, shape):
+    samples = np.zeros(shape)
+    samples[7] = wrong
+    assert "sample 7 is not a finite number" in refusal(write_tone(tmp_path / "a.wav", samples, subtype="FLOAT"))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "no such audio file" in refusal(tmp_path / "a.wav")
+    with pytest.raises(DataError, match=r"a\.wav: cannot be read: No such file"):
+        AudioFile(tmp_path / "a.wav").fingerprint()

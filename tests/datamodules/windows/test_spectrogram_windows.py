@@ -1,0 +1,377 @@
+"""Excerpts of stored spectrograms: those of the whole recording's, in training and in evaluation, or refused."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from architectures import HCNN, DeepSalience
+from architectures.spectrogram.harmonics import Harmonics
+from datamodules.annotations.f0_series import F0Series
+from datamodules.augment import Gain
+from datamodules.corpora.base import Audio, Corpus, Recording
+from datamodules.errors import DataError
+from datamodules.melody import MelodyData
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
+from datamodules.shards.format import Grid
+from datamodules.shards.index import SplitIndex
+from datamodules.streaming.pipeline_reader import PipelineReader
+from datamodules.streaming.tar_streams import DecodedRecord, DecodedRecords
+from datamodules.windows import loaders, reader
+from datamodules.windows.compatibility import SpectrogramShape
+from datamodules.windows.cut import AudioSignal, SpectrogramSignal
+from datamodules.windows.loaders import TrainingLoader, message_windows
+from datamodules.windows.plan import Windows
+from datamodules.windows.reader import PooledReader, WindowReader
+
+RATE, HOP = 8000, 80
+FRAMES = (237, 100, 57, 205)  # of the tracks, in records of 100
+KINDS = {
+    "one channel": ConstantQ(minimum=110.0, bins_per_octave=12, octaves=3),
+    "three channels": HarmonicConstantQ(minimum=55.0, bins_per_octave=12, octaves=2, harmonics=[1.0, 2.0, 4.0]),
+}
+SHAPES = {"one channel": SpectrogramShape(1, 36, 45.0, 1), "three channels": SpectrogramShape(3, 24, 33.0, 1)}
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise whose loudness changes, so that no two frames are alike."""
+
+    frames: int
+
+    def fingerprint(self):
+        return f"noise {self.frames}"
+
+    def read(self):
+        rng = np.random.default_rng(self.frames)
+        loudness = np.repeat(rng.uniform(0.01, 0.9, self.frames), HOP)
+        return Audio((loudness * rng.uniform(-1, 1, self.frames * HOP)).astype(np.float32), RATE)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """f0 that is 100 Hz at the first frame and rises by 1 Hz each."""
+
+    frames: int
+
+    def fingerprint(self):
+        return f"counting {self.frames}"
+
+    def read(self):
+        return F0Series(np.arange(self.frames) * HOP / RATE, 100.0 + np.arange(self.frames))
+
+
+class Noises(Corpus):
+    def recordings(self):
+        return [
+            Recording(f"{split}_{number}", Noise(frames), Counting(frames), f"{split}_{number}", split)
+            for split in ("train", "validation")
+            for number, frames in enumerate(FRAMES)
+        ]
+
+
+def prepared(directory, kind, **options):
+    values = {"rate": RATE, "hop": HOP, "segment": 1.0, "context": 0.2, "records_per_shard": 3, **options}
+    prepare(ShardRecipe(Noises(), str(directory), spectrogram=kind, **values), progress=False)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """A directory for each kind of spectrogram; read-only."""
+    return {name: prepared(tmp_path_factory.mktemp("spectra"), kind) for name, kind in KINDS.items()}
+
+
+@pytest.fixture(scope="module")
+def wholes():
+    """For each kind, the spectrograms of the whole recordings, `(frames, channels, bins)` uint16."""
+
+    def whole(kind, frames):
+        samples = np.clip(np.rint(Noise(frames).read().samples.astype(np.float64) * 32768), -32768, 32767)
+        spectrum = kind.compute((samples / 32768).astype(np.float32), RATE, HOP)[..., :frames]
+        return np.rint(spectrum * 65535).astype(np.uint16).transpose(2, 0, 1)
+
+    return {name: [whole(kind, frames) for frames in FRAMES] for name, kind in KINDS.items()}
+
+
+def excerpt(whole, frame, frames, context):
+    """The rows around some label frames, zeros where the track has none."""
+    cut = np.zeros((frames + 2 * context, *whole.shape[1:]), np.uint16)
+    for row, time in enumerate(range(frame - context, frame + frames + context)):
+        if 0 <= time < len(whole):
+            cut[row] = whole[time]
+    return cut
+
+
+def melody(directory, kind="one channel", frames=1, context=0, **options):
+    directories = {"train": [str(directory)], "validation": {"mine": str(directory)}}
+    values = {"spectrogram": SHAPES[kind], "batch_size": 1, "evaluation_frames": 64, **options}
+    return MelodyData(frames + 2 * context, frames, **directories, **values)
+
+
+def assert_cut_from(wholes, batch, frames, context):
+    """Signal and labels of a batch are those of its tracks."""
+    assert batch.signal.dtype == torch.uint16 and batch.signal.shape[1] == frames + 2 * context
+    for signal, f0, valid, track, frame in zip(
+        batch.signal.numpy(), batch.f0, batch.valid, batch.track.tolist(), batch.frame.tolist(), strict=True
+    ):
+        np.testing.assert_array_equal(signal, excerpt(wholes[track], frame, frames, context))
+        there = max(min(len(wholes[track]) - frame, frames), 0)
+        assert f0[:there].tolist() == [100.0 + frame + t for t in range(there)]
+        assert valid.tolist() == [t < there for t in range(frames)]
+
+
+both_kinds = pytest.mark.parametrize("kind", list(KINDS))
+all_windows = pytest.mark.parametrize(("frames", "context"), [(1, 0), (1, 5), (10, 0), (10, 5), (11, 10)])
+
+
+@both_kinds
+@all_windows
+@pytest.mark.parametrize("gathered", [0, 1 << 30], ids=["one by one", "at once"])
+def test_training_excerpts_are_cut_from_the_whole_recordings(
+    shards, wholes, monkeypatch, kind, frames, context, gathered
+):
+    monkeypatch.setattr(reader, "GATHERED", gathered)
+    met = []
+    for batch in melody(shards[kind], kind, frames, context).train_dataloader():
+        assert_cut_from(wholes[kind], batch, frames, context)
+        met.append((int(batch.track), int(batch.frame)))
+    assert sorted(met) == [(track, frame) for track, n in enumerate(FRAMES) for frame in range(0, n, frames)]
+
+
+@both_kinds
+@all_windows
+def test_evaluation_meets_every_frame_once_in_excerpts_of_the_whole_recordings(shards, wholes, kind, frames, context):
+    (loader,) = melody(shards[kind], kind, frames, context).val_dataloader()
+    seen = []
+    for batch in loader:
+        assert_cut_from(wholes[kind], batch, frames, context)
+        times = batch.frame[:, None] + torch.arange(frames)
+        seen += [(int(batch.track[0]), int(t)) for t in times[batch.valid]]
+    assert seen == [(track, t) for track, n in enumerate(FRAMES) for t in range(n)]
+    assert all(one < other for one, other in pairwise(seen))
+
+
+def test_whole_recordings_as_one_record_each_give_the_same_excerpts(tmp_path, wholes):
+    prepared(tmp_path, KINDS["one channel"], segment=None)
+    batches = [*melody(tmp_path, frames=10, context=5).train_dataloader()]
+    assert len(batches) == sum(-(-frames // 10) for frames in FRAMES)
+    for batch in batches:
+        assert_cut_from(wholes["one channel"], batch, 10, 5)
+
+
+def test_excerpts_that_only_fill_a_rank_up_are_empty_and_not_valid(shards):
+    index = SplitIndex([shards["one channel"]], "validation")
+    filling = WindowReader(index, 11, Windows(), SpectrogramSignal(1, 36)).room(1)
+    assert filling.signal.shape == (1, 11, 1, 36) and not filling.signal.any() and not filling.valid.any()
+
+
+def training(directory, rank=0, ranks=1, workers=0, batch_size=4, start=0):
+    cut = WindowReader(SplitIndex([directory], "train"), 14, Windows(4, 3), SpectrogramSignal(3, 24))
+    return TrainingLoader(PooledReader(cut, 0, 4, 2), batch_size, rank, ranks, workers, lambda: (0, start))
+
+
+def steps(directory, ranks, workers, start=0):
+    """For each step the excerpts of all ranks: place, seed and content of each."""
+    per_rank = [
+        [
+            set(zip(b.track.tolist(), b.frame.tolist(), b.seed.tolist(), map(bytes, b.signal.numpy()), strict=True))
+            for b in training(directory, rank, ranks, workers, batch_size=12 // ranks, start=start)
+        ]
+        for rank in range(ranks)
+    ]
+    return [set().union(*batches) for batches in zip(*per_rank, strict=True)]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("message_bytes", [1 << 14, 1 << 24], ids=["small messages", "one message"])
+def test_order_and_excerpts_do_not_depend_on_ranks_workers_or_messages(
+    shards, monkeypatch, ranks, workers, message_bytes
+):
+    directory = shards["three channels"]
+    reference = steps(directory, 1, 0)
+    assert len(reference) == sum(-(-frames // 3) for frames in FRAMES) // 12
+    monkeypatch.setattr(loaders, "MESSAGE_BYTES", message_bytes)
+    assert steps(directory, ranks, workers) == reference
+    assert steps(directory, ranks, workers, start=5 * 12) == reference[5:]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "excerpt_bytes", "windows"),
+    [(32, 2048, 4096), (1000, 2048, 5000), (5000, 2048, 5000), (32, 100_000, 160), (1024, 100_000, 1024)],
+)
+def test_a_message_has_thousands_of_short_windows_and_few_large_ones(batch_size, excerpt_bytes, windows):
+    assert message_windows(batch_size, excerpt_bytes) == windows
+
+
+def test_messages_are_bounded_by_the_bytes_of_what_the_reader_serves(shards, monkeypatch):
+    monkeypatch.setattr(loaders, "MESSAGE_BYTES", 10 * 14 * 3 * 24 * 2)
+    assert training(shards["three channels"], batch_size=4).message == 8
+    assert training(shards["three channels"], batch_size=40).message == 40
+
+
+def hcnn():
+    return HCNN(width=24, channels=1, bins=36, frames=3, context=2, bins_per_semitone=1, filters=2, kernels=(1, 3))
+
+
+def deep_salience():
+    return DeepSalience(24, 3, 24, frames=4, bins_per_semitone=1, capacity=2, harmonics=Harmonics())
+
+
+@pytest.mark.parametrize(("build", "kind"), [(hcnn, "one channel"), (deep_salience, "three channels")])
+def test_networks_get_the_excerpts_that_they_are_made_for(shards, build, kind):
+    network = build()
+    shape = SpectrogramShape(network.channels, network.bins, bins_per_semitone=1)
+    data = melody(shards[kind], kind, network.frames, network.context, spectrogram=shape, batch_size=5)
+    for loader in (data.train_dataloader(), *data.val_dataloader()):
+        signal = next(iter(loader)).signal[:5]
+        assert signal.shape == (5, network.window, network.channels, network.bins)
+        logits = network(signal.float().div(65535).permute(0, 2, 1, 3))
+        assert logits.shape == (5, network.frames, network.width)
+
+
+def refused(message, data):
+    for load in (data.train_dataloader, data.val_dataloader):
+        with pytest.raises(DataError, match=message):
+            load()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (
+            {"spectrogram": SpectrogramShape(2, 36)},
+            r"have channels 1, .*made for channels 2; .*model\.network\.channels",
+        ),
+        ({"spectrogram": SpectrogramShape(1, 48)}, r"have bins 36, .*made for bins 48; .*spectrogram\.octaves"),
+        (
+            {"spectrogram": SpectrogramShape(1, 36, 45.02, 1)},
+            r"lowest bin 110\.00 Hz, .*lowest bin 110\.13 Hz; change model\.grid\.lowest_note, .*spectrogram\.minimum",
+        ),
+        (
+            {"spectrogram": SpectrogramShape(1, 36, 45.0, 5)},
+            r"bins per semitone 1, .*bins per semitone 5; .*spectrogram\.bins_per_octave",
+        ),
+        ({"spectrogram": SpectrogramShape(3, 60)}, r"have channels 1, bins 36, .*made for channels 3, bins 60;"),
+        ({"hop": 160}, r"have hop 80, .*made for hop 160; change model\.network\.hop, or the recipe's hop"),
+        ({"hop": 160, "rate": 16000}, r"hop 80, rate 8000, .*hop 160, rate 16000; .*the recipe's hop, rate"),
+        ({"spectrogram": None, "hop": 160, "window": 256}, r"have hop 80, .*made for hop 160"),
+    ],
+)
+def test_shards_that_a_network_is_not_made_for_are_refused_with_the_keys_to_change(shards, wanted, message):
+    directory = shards["one channel"]
+    window = wanted.get("window", 1)
+    options = {"train": [str(directory)], "validation": {"mine": str(directory)}, **wanted, "window": window}
+    refused(
+        f"^{re.escape(str(directory))}: .*{message}", MelodyData(**{"spectrogram": SHAPES["one channel"], **options})
+    )
+
+
+@pytest.mark.parametrize("note", [None, 44.991, 45.0, 45.009])
+def test_a_lowest_note_within_a_cent_is_the_same(shards, note):
+    data = melody(shards["one channel"], spectrogram=SpectrogramShape(1, 36, note), hop=HOP, rate=RATE)
+    assert len(data.train_dataloader()) == sum(FRAMES)
+
+
+def test_shards_without_spectrogram_are_refused_with_what_the_recipe_lacks(melody_shards):
+    refused(rf"^{re.escape(str(melody_shards))}: .*spectrogram: \{{class_path:", melody(melody_shards))
+
+
+def test_of_several_directories_the_one_that_lacks_a_spectrogram_is_named(shards, tmp_path):
+    data = melody(shards["one channel"])
+    data.train_directories.append(str(prepared(tmp_path, None)))
+    with pytest.raises(DataError, match=rf"^{re.escape(str(tmp_path))}: there are recordings without spectrogram"):
+        data.train_dataloader()
+
+
+def test_of_several_directories_the_one_with_another_spectrogram_is_named(shards):
+    data = melody(shards["one channel"])
+    data.train_directories.append(str(shards["three channels"]))
+    with pytest.raises(DataError, match=rf"^{re.escape(str(shards['three channels']))}: .*channels 3, bins 24"):
+        data.train_dataloader()
+
+
+def test_dataset_json_states_the_class_and_every_parameter_of_the_spectrogram(shards):
+    for name, kind in KINDS.items():
+        stated = json.loads((shards[name] / "dataset.json").read_bytes())["recipe"]["spectrogram"]
+        assert stated == {"class": type(kind).__name__, **vars(kind)}
+
+
+def test_of_directories_that_do_not_state_their_spectrogram_only_channels_and_bins_are_known(shards, tmp_path):
+    directory = shutil.copytree(shards["one channel"], tmp_path / "old")
+    description = json.loads((directory / "dataset.json").read_bytes())
+    del description["recipe"]["spectrogram"]
+    (directory / "dataset.json").write_text(json.dumps(description))
+    data = melody(directory, spectrogram=SpectrogramShape(1, 36, 30.0, 7))
+    assert len(data.train_dataloader()) == sum(FRAMES)
+    refused("bins 36", melody(directory, spectrogram=SpectrogramShape(1, 35)))
+
+
+def test_windows_that_need_more_context_than_stored_are_refused_by_the_recipes_key(shards):
+    assert len(melody(shards["one channel"], frames=11, context=10).train_dataloader())
+    refused(
+        r"window of 32 .* over 12 .*0\.200 s; .*context: 0\.210 ", melody(shards["one channel"], frames=12, context=10)
+    )
+    refused(r"window of 43 .*context: 0\.210 or more", melody(shards["one channel"], frames=1, context=21))
+
+
+@pytest.mark.parametrize("window", [20, 6, 4])
+def test_windows_with_more_context_on_one_side_or_less_than_none_are_refused(shards, window):
+    directory = str(shards["one channel"])
+    data = MelodyData(window, 7, train=[directory], validation={"mine": directory}, spectrogram=SHAPES["one channel"])
+    refused(rf"data\.window: {window} frames .* 7 label frames", data)
+
+
+@pytest.mark.parametrize("hop", [80, 93, 441])
+@pytest.mark.parametrize("frames", [1, 6])
+@pytest.mark.parametrize("signal", [AudioSignal(), SpectrogramSignal(1, 36)], ids=["audio", "spectrogram"])
+def test_the_context_that_a_refusal_advises_is_enough(signal, frames, hop):
+    for rate in (8000, 16000, 44100):
+        for context in range(1, 30):
+            bare = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, 0))
+            window = frames + 2 * context if isinstance(signal, SpectrogramSignal) else 37 * context
+            with pytest.raises(DataError, match=r"context: ") as caught:
+                signal.cut(bare, window, frames)
+            advised = float(re.search(r"context: ([0-9.]+) ", str(caught.value))[1])
+            enough = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, round(advised * rate)))
+            assert signal.cut(enough, window, frames).step in (1, hop)
+
+
+def test_augmentations_beside_a_spectrogram_are_refused(shards):
+    with pytest.raises(DataError, match=r"data\.augment: changes audio, but the network reads a spectrogram"):
+        melody(shards["one channel"], augment=[Gain((-3.0, 3.0))])
+
+
+def streamed(directory, **options):
+    urls = sorted(map(str, directory.glob("train-*.tar")))
+    return MelodyData(reader=PipelineReader(urls, 100), **options)
+
+
+def test_a_stream_beside_a_spectrogram_is_refused(shards):
+    data = streamed(shards["one channel"], window=1, spectrogram=SHAPES["one channel"])
+    with pytest.raises(DataError, match=r"data\.reader: .*data\.train"):
+        data.train_dataloader()
+
+
+def test_a_stream_of_another_hop_is_refused(shards):
+    assert len(next(iter(streamed(shards["one channel"], window=256, hop=80).train_dataloader())).signal)
+    data = streamed(shards["one channel"], window=256, hop=160)
+    with pytest.raises(DataError, match=r"train-0.*have hop 80, but the network is made for hop 160"):
+        next(iter(data.train_dataloader()))
+
+
+def test_records_of_a_stream_have_no_spectrogram():
+    record = DecodedRecord(
+        "url: key", np.zeros(80, np.int16), np.zeros(1, np.float32), 0, 0, 1, 1, Grid(RATE, HOP, 0, 0)
+    )
+    with pytest.raises(DataError, match="url: key: spectrograms are read by an index only"):
+        DecodedRecords([record], 0).read_spectrum(0)
