@@ -64,15 +64,16 @@ class PitchBatch(NamedTuple):
     Attributes:
         signal: `(batch, window)` int16 audio, full scale at 32768, or `(batch, window, channels, bins)` uint16
             spectrogram, full scale at 65535, where the window counts label frames; converted to float on the device.
-        f0: `(batch, frames)` float32, Hz, 0 where unvoiced.
+        f0: `(batch, frames)` or, of several voices, `(batch, frames, pitches)` float32, Hz, 0 where unvoiced.
         valid: `(batch, frames)` bool, False where there is no such frame: beyond a track's end, or an item that only
             fills a rank's batch up. Every loss and metric leaves these out.
         track: `(batch,)` int64, the track's place in `evaluation.tracks` (in training: in the index), -1 for filling.
         frame: `(batch,)` int64, the first label frame's number in its track; its time is frame * hop / rate.
         last: whether this batch ends its track (evaluation only).
         evaluation: the set that is being evaluated; None in training.
-        seed: `(batch,)` int64, not negative, what chance there is in training hangs on, such as SpecAugment's masks:
-            another one for each excerpt and epoch, the same on any processes and after a resume; None in evaluation.
+        seed: `(batch,)` int64, not negative, for random draws of training such as SpecAugment's masks. It is a hash of
+            the run's seed, the epoch, the track and the frame: the same on any number of processes and after a resume.
+            None in evaluation.
     """
 
     signal: Tensor
@@ -96,7 +97,7 @@ class ClipBatch(NamedTuple):
         valid: `(batch,)` bool, False for an item that only keeps the ranks in step: a clip once more, which every
             metric leaves out.
         item: `(batch,)` int64, the clip's place in `evaluation.ids` (in training: in the index), -1 for such an item.
-        seed: `(batch,)` int64, what the augmentation of the clip hangs on; None in evaluation.
+        seed: `(batch,)` int64, for the augmentation of each clip; None in evaluation.
         evaluation: the set that is being evaluated; None in training.
     """
 
@@ -122,7 +123,7 @@ class PhonemeBatch(NamedTuple):
             metric leaves out.
         item: `(batch,)` int64, the utterance's place in `evaluation.ids` (in training: in the index), -1 for such an
             item.
-        seed: `(batch,)` int64, what the augmentation of the utterance hangs on; None in evaluation.
+        seed: `(batch,)` int64, for the augmentation of each utterance; None in evaluation.
         evaluation: the set that is being evaluated; None in training.
     """
 

@@ -16,7 +16,7 @@ from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
 from datamodules.utterances.plan import Ints
-from datamodules.utterances.reader import AudioSignal, UtteranceReader, augmented, pad
+from datamodules.utterances.reader import UtteranceAudio, UtteranceReader, augmented, pad
 
 # Stream of an item's draws that no augmentation has: they count from 0 in their list.
 _CROP = 1 << 32
@@ -45,7 +45,7 @@ class ClipReader(UtteranceReader[ClipBatch]):
     ) -> None:
         if not index.has_audio:
             raise DataError(f"{index.directory}: it has records without audio; clips are classified by their audio")
-        super().__init__(AudioSignal(index))
+        super().__init__(UtteranceAudio(index))
         place = {name: number for number, name in enumerate(classes)}
         # The last entry is for clips without class, whose label in the index is -1.
         self.label = np.array([*(place[name] for name in index.labels), -1], np.int64)[index.label]

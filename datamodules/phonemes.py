@@ -17,7 +17,14 @@ from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
 from datamodules.utterances.plan import Ints
-from datamodules.utterances.reader import AudioSignal, FeatureSignal, Signal, UtteranceReader, augmented, pad
+from datamodules.utterances.reader import (
+    UtteranceAudio,
+    UtteranceFeatures,
+    UtteranceReader,
+    UtteranceSignal,
+    augmented,
+    pad,
+)
 
 
 class PhonemeReader(UtteranceReader[PhonemeBatch]):
@@ -32,7 +39,9 @@ class PhonemeReader(UtteranceReader[PhonemeBatch]):
         DataError: audio is to be changed, but there are only features.
     """
 
-    def __init__(self, signal: Signal, phones: Sequence[str], augmentations: Augmentations | None = None) -> None:
+    def __init__(
+        self, signal: UtteranceSignal, phones: Sequence[str], augmentations: Augmentations | None = None
+    ) -> None:
         super().__init__(signal)
         self.augmentations = augmentations or Augmentations()
         if self.augmentations.chain and signal.shape:
@@ -138,7 +147,7 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         )
         self.augmentations.refuse_shifts()
         self.output_frames = output_frames
-        self._first: Signal | None = None
+        self._first: UtteranceSignal | None = None
 
     def check_truth(self, key: str, index: SplitIndex) -> None:
         """Refuse a set of which an utterance has no transcript, or one without a symbol."""
@@ -168,7 +177,7 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         """
         if not (index.has_audio or index.holds("feat")):
             raise DataError(f"{index.directory}: some of its utterances have no audio, some no features; use one kind")
-        signal = AudioSignal(index) if index.has_audio else FeatureSignal(index)
+        signal = UtteranceAudio(index) if index.has_audio else UtteranceFeatures(index)
         first = self._first = self._first or signal
         if signal.shape != first.shape:
             kinds = [f"features of {each.shape[0]} dimensions" if each.shape else "audio" for each in (signal, first)]

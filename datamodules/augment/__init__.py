@@ -8,15 +8,15 @@ processes and workers, in messages of any size and after a resume, and in anothe
 from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugmentation
 from datamodules.augment.chain import Augmentations
 from datamodules.augment.draws import Draws, item_seeds
-from datamodules.augment.pitch_shift import Layout, Margin, PitchShift, move_labels
+from datamodules.augment.pitch_shift import ExcerptLayout, Margin, PitchShift, move_labels
 from datamodules.augment.waveforms import Gain, Mix, Noise, Polarity, TimeShift
 
 __all__ = [
     "Augmentation",
     "Augmentations",
     "Draws",
+    "ExcerptLayout",
     "Gain",
-    "Layout",
     "Margin",
     "Mix",
     "Noise",

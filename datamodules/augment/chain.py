@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugmentation
 from datamodules.augment.draws import Doubles, Draws, Ints, Singles
-from datamodules.augment.pitch_shift import Layout, Margin, PitchShift, move_labels
+from datamodules.augment.pitch_shift import ExcerptLayout, Margin, PitchShift, move_labels
 from datamodules.augment.waveforms import Mix, TimeShift
 from datamodules.errors import DataError
 
@@ -44,12 +44,12 @@ class Augmentations:
         if any(isinstance(augmentation, TimeShift) for augmentation in self.chain):
             raise DataError("data.augment: TimeShift is for clips of one label; leave it out")
 
-    def margin(self, layout: Layout) -> Margin:
+    def margin(self, layout: ExcerptLayout) -> Margin:
         """What is read beyond windows and their labels."""
         return self.shift.margin(layout) if self.shift else Margin()
 
     def shifted(
-        self, audio: NDArray[np.int16], f0: Singles, valid: NDArray[np.bool_], seeds: Ints, layout: Layout
+        self, audio: NDArray[np.int16], f0: Singles, valid: NDArray[np.bool_], seeds: Ints, layout: ExcerptLayout
     ) -> tuple[Singles, Singles, NDArray[np.bool_]]:
         """Windows and their labels, shifted in pitch if there is a PitchShift.
 

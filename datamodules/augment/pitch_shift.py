@@ -27,7 +27,7 @@ class Margin(NamedTuple):
     frames: int = 0
 
 
-class Layout(NamedTuple):
+class ExcerptLayout(NamedTuple):
     """A window and its labels.
 
     Attributes:
@@ -71,7 +71,7 @@ class PitchShift(Augmentation):
         self._require_bounds("semitones")
         self._require("semitones", max(map(abs, semitones)) <= 24, "shifts of two octaves at most")
 
-    def margin(self, layout: Layout) -> Margin:
+    def margin(self, layout: ExcerptLayout) -> Margin:
         """What the largest shift reads beyond windows and their labels."""
         length = _resampled_length(layout.window)
         widest = int(self._slices(length, np.array(self.semitones)).max())
@@ -108,7 +108,7 @@ class PitchShift(Augmentation):
 
 
 def move_labels(
-    f0: Singles, valid: NDArray[np.bool_], factor: Doubles, layout: Layout
+    f0: Singles, valid: NDArray[np.bool_], factor: Doubles, layout: ExcerptLayout
 ) -> tuple[Singles, NDArray[np.bool_]]:
     """The labels of windows that were read faster or slower about their middle.
 

@@ -14,11 +14,11 @@ from webdataset.gopen import gopen_schemes
 from webdataset.shardlists import expand_urls
 
 from datamodules.augment import item_seeds
+from datamodules.batches import PitchBatch
 from datamodules.errors import DataError
 from datamodules.streaming.tar_streams import DecodedRecord, DecodedRecords, read_records
 from datamodules.windows.compatibility import ANYTHING, NetworkInput
-from datamodules.windows.cut import AUDIO
-from datamodules.windows.excerpts import Arrays, Excerpts
+from datamodules.windows.cut import AUDIO, Room
 from datamodules.windows.plan import Group, Ints, Windows
 from datamodules.windows.reader import Pool, WindowReader
 from datamodules.windows.source import Processes, Reader
@@ -178,11 +178,11 @@ class PipelineSource:
         return self.reader.windows_per_epoch
 
     @property
-    def excerpt_bytes(self) -> int:
+    def window_bytes(self) -> int:
         """Size of the audio of one window."""
         return self.window * AUDIO.dtype.itemsize
 
-    def read(self, epoch: int, places: Ints) -> Excerpts:
+    def read(self, epoch: int, places: Ints) -> PitchBatch:
         """As many windows as there are places: the next ones, or the first of a new stream if these are not the next.
 
         Args:
@@ -196,14 +196,14 @@ class PipelineSource:
         worker = get_worker_info()
         consumer, consumers = rank + ranks * (worker.id if worker else 0), ranks * workers
         if places.size == 0:
-            return Excerpts.empty(0, self.window, self.windows.frames, self.reader.pitches)
+            return Room.of(0, self.window, self.windows.frames, self.reader.pitches).batch()
         if self._stream is None or self._next != (epoch, places[0]):
             # All consumers begin at the same place of the epoch, each as far behind it as its number says.
             self._stream = self._begin([self.seed, epoch, int(places[0]) - consumer], consumer, consumers)
-        out = self._stream.take(places.size)
+        room = self._stream.take(places.size)
         self._next = epoch, int(places[-1]) + consumers
-        out.seed.numpy()[:] = item_seeds(self.seed, epoch, out.track.numpy(), out.frame.numpy())
-        return out
+        room.seed[:] = item_seeds(self.seed, epoch, room.track, room.frame)
+        return room.batch()
 
     def _begin(self, seed: list[int], consumer: int, consumers: int) -> WindowStream:
         reader = self.reader
@@ -292,15 +292,14 @@ class WindowStream:
         self._turn = 0
         self._rng = np.random.default_rng(seed)
 
-    def take(self, windows: int) -> Excerpts:
+    def take(self, windows: int) -> Room:
         """The next windows."""
-        out = Excerpts.empty(windows, self.window, self.windows.frames, self.pitches)
-        arrays = out.arrays()
+        room = Room.of(windows, self.window, self.windows.frames, self.pitches)
         taken = 0
         while taken < windows:
             self._fill(self._turn)
-            taken += self._deliver(arrays, taken)
-        return out
+            taken += self._deliver(room, taken)
+        return room
 
     def _fill(self, number: int) -> None:
         """Give a lane its next records if it has no window left."""
@@ -328,7 +327,7 @@ class WindowStream:
         number = np.concatenate([np.arange(windows) for windows in counts])[order]
         return _Lane(reader, records.track_numbers, reader.pool(Group(0, np.arange(size), slot, number)), 0)
 
-    def _deliver(self, out: Arrays, first: int) -> int:
+    def _deliver(self, out: Room, first: int) -> int:
         """Fill rows from `first` on until a lane runs dry: how many."""
         lanes = len(self._lanes)
         behind = [(number - self._turn) % lanes for number in range(lanes)]

@@ -1,12 +1,12 @@
-"""The plans of an epoch of whole utterances: which of them make a batch, in which order.
+"""The batches of whole utterances and their order.
 
-Training. Sorted by length, the utterances are cut into buckets. Within its bucket an utterance meets other ones in
-every epoch; batches of one bucket follow each other in blocks, and the blocks of all buckets are permuted. So the
-batches that several processes take for one step are of one bucket, if the number of processes divides `block`, and
-none waits for another one's long utterances. The sequence of batches is a pure function of (lengths, options, seed,
-epoch): it depends neither on processes nor on workers. It is as long in every epoch: schedules and progress rely on it.
+Training. The utterances are sorted by length and cut into buckets. In every epoch, the batches of a bucket are drawn
+anew. Batches of one bucket follow each other in blocks, and the blocks of all buckets are permuted. So if the number of
+processes divides `block`, all processes work on one bucket at each step, and none waits for the long utterances of
+another. The sequence of batches is a pure function of (lengths, options, seed, epoch): it depends on neither processes
+nor workers. All epochs have the same number of batches, as schedules and progress bars need.
 
-Evaluation. Every utterance once, sorted by length, batch by batch dealt to the processes in turn.
+Evaluation. Every utterance comes once. Sorted by length, the batches are dealt to the processes in turn.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Batching(NamedTuple):
     """How utterances are put into batches.
 
     Attributes:
-        batch_size: most utterances of a batch.
-        capacity: most that a batch may hold once it is padded, the longest length times the utterances, in the unit of
-            the lengths; None: `batch_size` alone counts.
-        buckets: quantiles of the lengths at which buckets end; a bucket also ends where more utterances would fit into
-            a batch.
-        block: consecutive batches of one bucket: the number of processes that may share a bucket.
+        batch_size: largest number of utterances in a batch.
+        capacity: largest size of a padded batch, its longest length times its utterances, in the unit of the lengths;
+            None: no limit.
+        buckets: number of quantiles of the lengths at which buckets end; a bucket also ends where more utterances would
+            fit into a batch.
+        block: consecutive batches of one bucket: so many processes may share a bucket.
     """
 
     batch_size: int
@@ -37,17 +37,17 @@ class Batching(NamedTuple):
     block: int = 8
 
     def fitting(self, length: int) -> int:
-        """Utterances of a batch whose longest is this long; an utterance beyond the capacity stands alone."""
+        """Utterances in a batch whose longest has this length; an utterance beyond the capacity stands alone."""
         if self.capacity is None:
             return self.batch_size
         return max(1, min(self.batch_size, self.capacity // length))
 
 
 class Bucket(NamedTuple):
-    """Neighbours by length.
+    """Utterances of neighbouring lengths.
 
     Attributes:
-        first: place of its longest utterance, counted from the longest of all.
+        first: rank by length of its longest utterance; 0 is the longest of all.
         utterances: how many it has.
         size: utterances of one batch.
     """
@@ -58,12 +58,12 @@ class Bucket(NamedTuple):
 
 
 class EpochLayout:
-    """What of a plan is the same in all epochs.
+    """The buckets, which are the same in all epochs.
 
-    Each bucket has a whole number of blocks. What is left for none, fewer utterances than a block of the shortest would
-    take, is the last block, with another block if it would be tiny. In every epoch it is a run of neighbours that
-    begins anywhere among those of suitable length, so that the batches that no step takes are not always of the same
-    utterances. Taking it out moves shorter utterances up: the other batches stay within the capacity.
+    Every bucket is a whole number of blocks. The remainder, fewer utterances than one more block needs, is the last
+    block; if it would be tiny, it takes the preceding block as well. In every epoch the last block is a run of
+    neighbouring lengths that begins at a random rank, so that the batches that no step takes are not always of the same
+    utterances. Without that run, shorter utterances move up in the other buckets: these stay within the capacity.
 
     Args:
         lengths: `(utterances,)`, positive.
@@ -72,9 +72,9 @@ class EpochLayout:
     Attributes:
         lengths: as given.
         buckets: all but the last block.
-        last: utterances of the last block; `first` is the highest place at which the run may begin.
-        lowest: the lowest place at which it may begin.
-        batches: of an epoch.
+        last: the last block; `first` is the highest rank at which its run may begin.
+        lowest: the lowest rank at which its run may begin.
+        batches: number of batches in an epoch.
     """
 
     def __init__(self, lengths: Ints, batching: Batching) -> None:
@@ -111,7 +111,7 @@ class EpochLayout:
         return Bucket(first, end - first, size)
 
     def _give_back(self, first: int, size: int) -> int:
-        """Where the last block begins, if it takes another one of the same size that would precede it."""
+        """Where the last block begins if it takes the preceding block, provided that its batches have the same size."""
         if not self.buckets or self.buckets[-1].size != size:
             return first
         bucket, block = self.buckets.pop(), size * self.batching.block
@@ -121,7 +121,7 @@ class EpochLayout:
 
     @property
     def last_sizes(self) -> list[int]:
-        """Utterances of each batch of the last block; the last two share what there is, so that none is tiny."""
+        """Utterances of each batch of the last block; the last two batches are of equal size, so that none is tiny."""
         size, left = self.last.size, self.last.utterances
         whole = max(-(-left // size) - 2, 0)
         left -= whole * size
@@ -138,12 +138,11 @@ def training_batches(layout: EpochLayout, seed: int, epoch: int) -> list[Ints]:
         epoch: from 0.
 
     Returns:
-        For each batch the numbers of its utterances. The first batches, up to a multiple of `block`, stand in blocks of
-        one bucket.
+        The utterances of each batch. All batches but those of the last block come in blocks of one bucket.
     """
     random = np.random.default_rng([seed, epoch])
     lengths, block, last = layout.lengths, layout.batching.block, layout.last
-    # Among equally long ones chance decides, so that clips of one length are plainly permuted.
+    # Equal lengths are ordered at random, so that clips of one length are simply permuted.
     order = np.lexsort((random.permutation(lengths.size), -lengths))
     begin = int(random.integers(layout.lowest, last.first, endpoint=True))
     end = begin + last.utterances
@@ -156,16 +155,16 @@ def training_batches(layout: EpochLayout, seed: int, epoch: int) -> list[Ints]:
 
 
 def evaluation_batches(lengths: Ints, batching: Batching, rank: int, ranks: int) -> list[Ints]:
-    """The batches of one rank, the longest utterances first; every rank gets as many.
+    """The batches of one rank, the longest utterances first; every rank gets the same number of batches.
 
     Args:
         lengths: `(utterances,)`, positive.
         batching: how they are put into batches.
-        rank: which process.
-        ranks: of how many.
+        rank: of this process.
+        ranks: number of processes.
 
     Returns:
-        For each batch the numbers of its utterances; none for a batch that only keeps the ranks in step.
+        The utterances of each batch; none for a batch that only keeps the ranks in step.
     """
     order = np.argsort(-lengths, kind="stable")
     batches, first = [], 0

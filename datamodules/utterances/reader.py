@@ -1,4 +1,4 @@
-"""Whole utterances of a split, padded into batches: what the readers of clips and of phonemes have in common."""
+"""Whole utterances of a split, padded into batches: the base of the readers of clips and of phonemes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from datamodules.augment import Augmentations
 from datamodules.batches import UtteranceSet
@@ -19,7 +20,7 @@ from datamodules.utterances.plan import Ints
 
 
 class UtteranceBatch(Protocol):
-    """What batches of utterances have in common."""
+    """The fields that all batches of utterances have."""
 
     @property
     def valid(self) -> Tensor:
@@ -35,8 +36,8 @@ class UtteranceBatch(Protocol):
 Batch = TypeVar("Batch", bound=UtteranceBatch)
 
 
-class Signal(ABC):
-    """What is stored of each utterance of a split, without the context around it.
+class UtteranceSignal(ABC):
+    """Audio or features of the utterances of a split, without the stored context around them.
 
     Args:
         index: of the split.
@@ -68,7 +69,7 @@ class Signal(ABC):
         """An utterance, `(length, *shape)`."""
 
 
-class AudioSignal(Signal):
+class UtteranceAudio(UtteranceSignal):
     """Audio: int16 samples, full scale at 32768."""
 
     shape = ()
@@ -77,13 +78,13 @@ class AudioSignal(Signal):
         super().__init__(index)
         self.lengths, self.per_second = index.samples - 2 * index.grid.context, float(index.grid.rate)
 
+    @override
     def read(self, record: int) -> NDArray[np.int16]:
-        """The samples of an utterance, `(samples,)`."""
         context = self.index.grid.context
         return self.index.read_audio(record)[context : context + int(self.lengths[record])]
 
 
-class FeatureSignal(Signal):
+class UtteranceFeatures(UtteranceSignal):
     """Features: float32 frames of `shape` values."""
 
     def __init__(self, index: SplitIndex) -> None:
@@ -91,14 +92,14 @@ class FeatureSignal(Signal):
         self.lengths, self.per_second = index.frames, index.grid.rate / index.grid.hop
         self.shape = index.width("feat")
 
+    @override
     def read(self, record: int) -> NDArray[np.float32]:
-        """The features of an utterance, `(frames, dimensions)`."""
         around = self.index.grid.lookahead
         return self.index.read_features(record)[around : around + int(self.lengths[record])]
 
 
 def pad(arrays: Sequence[NDArray[Any]], length: int = 0) -> Tensor:
-    """Arrays one above the other, zeros behind those that are shorter than the longest and than `length`."""
+    """Stack arrays `(length, ...)` of several lengths, padded with zeros to the longest of them and to `length`."""
     longest = max(length, *map(len, arrays))
     whole = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
     for row, array in zip(whole, arrays, strict=True):
@@ -109,7 +110,7 @@ def pad(arrays: Sequence[NDArray[Any]], length: int = 0) -> Tensor:
 def augmented(
     samples: NDArray[np.int16], recording: NDArray[np.int16], seed: int, augmentations: Augmentations
 ) -> NDArray[np.int16]:
-    """Part of a recording, changed as its seed has it, `(samples,)`."""
+    """Augment `samples`, a part of `recording`, by its seed; `(samples,)`."""
     if not augmentations.chain:
         return samples
     power = np.mean(np.square(recording, dtype=np.float64), keepdims=True)
@@ -121,7 +122,7 @@ class UtteranceReader(ABC, Generic[Batch]):
     """Makes batches of a split's utterances.
 
     Args:
-        signal: what is stored of each.
+        signal: audio or features.
 
     Attributes:
         lengths: `(utterances,)` as they are delivered, in the unit of the signal.
@@ -130,7 +131,7 @@ class UtteranceReader(ABC, Generic[Batch]):
 
     has_truth: bool
 
-    def __init__(self, signal: Signal) -> None:
+    def __init__(self, signal: UtteranceSignal) -> None:
         self.signal, self.index, self.lengths = signal, signal.index, signal.lengths
 
     @abstractmethod
@@ -139,10 +140,10 @@ class UtteranceReader(ABC, Generic[Batch]):
 
         Args:
             records: `(batch,)` of the index.
-            seeds: `(batch,)` what chance there is in training hangs on; None in evaluation, where there is none.
+            seeds: `(batch,)` for augmentation; None in evaluation.
         """
 
     def filling(self) -> Batch:
-        """The shortest utterance once more, but not valid: something that every network can take."""
+        """The shortest utterance once more, marked as not valid: a batch that every network can take."""
         batch = self.read(np.array([np.argmin(self.lengths)]))
         return batch._replace(valid=torch.zeros_like(batch.valid), item=torch.full_like(batch.item, -1))

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from datamodules.augment import Augmentations, Layout
+from datamodules.augment import Augmentations, ExcerptLayout
 from datamodules.augment.draws import Doubles, Ints, Singles
+from datamodules.batches import PitchBatch
 from datamodules.errors import DataError
-from datamodules.windows.cut import AudioSignal
-from datamodules.windows.excerpts import Excerpts
+from datamodules.windows.cut import WindowAudio
 from datamodules.windows.plan import Records, TrainingPlan, Windows
 from datamodules.windows.reader import Pool, PooledReader, Visit, WindowReader
 
 
 class OtherTracks:
-    """What windows are mixed with: places in records of other tracks, out of the pools that the windows came from.
+    """Audio of other tracks to mix windows with, out of the pools that the windows came from (`augment.Others`).
+
+    Each record of the pool is as likely as any other, and each frame as likely as any other of its record.
 
     Args:
-        reader: cuts the excerpts.
+        reader: cuts the windows.
         visits: which window came from which pool.
         windows: how many there are.
     """
@@ -33,7 +35,7 @@ class OtherTracks:
             self._pool[rows], self._slot[rows] = number, pool.group.slot[places]
 
     def power(self) -> Doubles:
-        """`(windows,)` mean square of the record that each is of, full scale at 32768."""
+        """`(windows,)` mean square of each window's record, full scale at 32768."""
         power = np.empty(self._pool.size)
         for number, pool in enumerate(self.pools):
             mine = self._pool == number
@@ -41,7 +43,7 @@ class OtherTracks:
         return power
 
     def draw(self, items: Ints, which: Doubles, where: Doubles) -> tuple[Singles, Doubles]:
-        """See `augment.Others`: a record as likely as any other of the pool, and a frame as likely as any of it."""
+        """Audio `(items, window)` and the mean square of each one's record `(items,)`; see `augment.Others`."""
         audio, power = np.empty((items.size, self.reader.window), np.float32), np.empty(items.size)
         pool_of = self._pool[items]
         for number, pool in enumerate(self.pools):
@@ -53,30 +55,30 @@ class OtherTracks:
         return audio, power
 
     def _other(self, pool: Pool, slot: Ints, which: Doubles) -> Ints:
-        """Slots of other tracks than those of the given ones."""
+        """Slots of records of other tracks than those of the given slots."""
         track = self.reader.index.track[pool.records]
         order = np.argsort(track, kind="stable")
         first, end = (np.searchsorted(track[order], track[slot], side) for side in ("left", "right"))
-        # In the order of tracks, those of one's own are a run: count on from its end, and round.
+        # In the order of tracks, the records of one track are a run: count on from its end, cyclically.
         further = end + (which * (order.size - (end - first))).astype(np.int64)
         others: Ints = order[further % order.size]
         return others
 
 
 class AugmentedReader(PooledReader):
-    """Serves places of an epoch's sequence, each window changed as its seed has it.
+    """A PooledReader whose windows are augmented, each by its own seed.
 
     Args:
         index: of the training split.
-        window: samples of an excerpt.
-        windows: which excerpts there are.
-        augmentations: what changes them.
-        seed: see PooledReader.
+        window: samples of a window.
+        windows: which windows are training examples.
+        augmentations: applied in their order.
+        seed: of the run.
         streams: see TrainingPlan.
         group: see TrainingPlan.
 
     Raises:
-        DataError: the excerpts need more context than the shards store, or there is no other track to mix with.
+        DataError: the windows need more context than the shards store, or there is no other track to mix with.
     """
 
     def __init__(
@@ -89,23 +91,23 @@ class AugmentedReader(PooledReader):
         streams: int,
         group: int,
     ) -> None:
-        self.augmentations, self.layout = augmentations, Layout(window, windows.frames, index.grid.hop)
-        signal = AudioSignal(augmentations.margin(self.layout))
+        self.augmentations, self.layout = augmentations, ExcerptLayout(window, windows.frames, index.grid.hop)
+        signal = WindowAudio(augmentations.margin(self.layout))
         super().__init__(WindowReader(index, window, windows, signal), seed, streams, group)
         if augmentations.mixes and np.unique(index.track).size < 2:
             raise DataError(f"data.augment: Mix takes other tracks, but {index.directory} has only one; leave it out")
 
-    def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
-        """The windows at some places of the epoch's sequence, in the order asked for."""
+    @override
+    def read(self, epoch: int, places: NDArray[np.int64]) -> PitchBatch:
         visits = list(self._visits(epoch, places))
         wide = self._gather(epoch, places.size, visits)
-        others, seeds = OtherTracks(self.reader, visits, places.size), wide.seed.numpy()
-        audio, f0, valid = self.augmentations.shifted(
-            wide.signal.numpy(), wide.f0.numpy(), wide.valid.numpy(), seeds, self.layout
-        )
-        changed = self.augmentations.waveforms(audio, seeds, others.power(), others)
-        return wide._replace(signal=torch.from_numpy(changed), f0=torch.from_numpy(f0), valid=torch.from_numpy(valid))
+        others = OtherTracks(self.reader, visits, places.size)
+        stored = wide.signal.astype(np.int16, copy=False)
+        audio, f0, valid = self.augmentations.shifted(stored, wide.f0, wide.valid, wide.seed, self.layout)
+        changed = self.augmentations.waveforms(audio, wide.seed, others.power(), others)
+        return wide._replace(signal=changed, f0=f0, valid=valid).batch()
 
+    @override
     def _decode(self, plan: TrainingPlan, stream: int, number: int) -> Pool:
         group, track = plan.group(stream, number), self.reader.index.track
         guests: list[int] = []

@@ -1,4 +1,4 @@
-"""What a network is made to read, and whether shards hold it."""
+"""Whether shards hold what a network reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from datamodules.errors import DataError
 from datamodules.shards.format import Grid
 from datamodules.shards.index import SplitIndex
-from datamodules.windows.cut import AUDIO, Signal, SpectrogramSignal
+from datamodules.windows.cut import AUDIO, WindowSignal, WindowSpectrogram
 
 SAME_PITCH = 1.0  # cent
 
@@ -33,7 +33,7 @@ class SpectrogramShape:
 
 
 class NetworkInput(NamedTuple):
-    """What a network is made to read; None: anything.
+    """What a network reads; None: anything.
 
     Attributes:
         hop: samples between label frames.
@@ -46,20 +46,20 @@ class NetworkInput(NamedTuple):
     spectrogram: SpectrogramShape | None = None
 
     @property
-    def signal(self) -> Signal:
-        """What excerpts consist of."""
+    def signal(self) -> WindowSignal:
+        """What windows are cut from."""
         shape = self.spectrogram
-        return AUDIO if shape is None else SpectrogramSignal(shape.channels, shape.bins)
+        return AUDIO if shape is None else WindowSpectrogram(shape.channels, shape.bins)
 
     def check_grid(self, directory: str, grid: Grid) -> None:
         """Refuse shards of another hop or rate.
 
         Args:
-            directory: what a message names as their place.
+            directory: named in the message.
             grid: of the shards.
 
         Raises:
-            DataError: they are; names the keys to change.
+            DataError: hop or rate differ; names the keys to change.
         """
         pairs = (("hop", grid.hop, self.hop), ("rate", grid.rate, self.rate))
         differing = [
@@ -96,14 +96,14 @@ ANYTHING = NetworkInput()
 
 
 class _Property(NamedTuple):
-    """In what shards are not as the network wants them.
+    """A property in which shards and network differ.
 
     Attributes:
         name: of the property.
         stored: its value in the shards.
-        wanted: by the network.
-        model: key of the configuration.
-        recipe: key of the recipe.
+        wanted: the value that the network needs.
+        model: key of the configuration that states the latter.
+        recipe: key of the recipe that states the former.
     """
 
     name: str
@@ -114,7 +114,7 @@ class _Property(NamedTuple):
 
 
 def _differing(wanted: SpectrogramShape, shape: tuple[int, ...], stored: Mapping[str, Any]) -> Iterable[_Property]:
-    """In what a stored spectrogram of this shape and with these parameters, as far as known, is another."""
+    """Properties in which a stored spectrogram of this shape differs; `stored` holds its parameters, where known."""
     channels, bins = shape
     if channels != wanted.channels:
         keys = "model.network.channels", "spectrogram.filter_scales or spectrogram.harmonics"

@@ -1,6 +1,6 @@
-"""What excerpts consist of, audio or spectrogram, and how they lie in what a record stores of it.
+"""Where a window lies in what a record stores, of audio or of a spectrogram, and the memory that windows are cut into.
 
-Both are rows of one shape behind each other: samples of audio, or frames of a spectrogram.
+Audio and spectrograms are both rows of one shape behind each other: samples, or frames.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.augment import Margin
+from datamodules.batches import PitchBatch
 from datamodules.errors import DataError
 from datamodules.shards.format import Grid
 from datamodules.windows.plan import Ints, Records
@@ -21,11 +24,11 @@ NO_MARGIN = Margin()
 
 
 class Cut(NamedTuple):
-    """Where excerpts lie in a record, in rows.
+    """Where windows lie in a record, in rows.
 
     Attributes:
         step: rows between neighbouring label frames.
-        lead: rows of an excerpt before that of its first label frame, the margin left out.
+        lead: rows of a window before that of its first label frame, without the margin.
         context: rows that a record stores before that of its first own label frame.
     """
 
@@ -34,12 +37,12 @@ class Cut(NamedTuple):
     context: int
 
 
-class Signal(ABC):
-    """What excerpts consist of.
+class WindowSignal(ABC):
+    """What windows are cut from.
 
     Attributes:
         dtype: of the values.
-        margin: what is cut more on each side than a network reads.
+        margin: rows and label frames that are cut beyond the network's window, on each side.
     """
 
     dtype: np.dtype[Any]
@@ -48,46 +51,47 @@ class Signal(ABC):
     @property
     @abstractmethod
     def row(self) -> tuple[int, ...]:
-        """Shape of a row."""
+        """Shape of one row: `()` of audio, `(channels, bins)` of a spectrogram."""
 
     @abstractmethod
     def cut(self, index: Records, window: int, frames: int) -> Cut:
-        """Where the excerpts of these records lie.
+        """Where the windows of these records lie.
 
         Args:
             index: of the records.
-            window: rows of an excerpt.
-            frames: label frames of an excerpt.
+            window: rows of a window.
+            frames: label frames of a window.
 
         Raises:
-            DataError: they need more context than the shards store (names the recipe's key), or are of no such length.
+            DataError: the shards store less context than the window needs (names the recipe's key), or no window has
+                this length.
         """
 
     @abstractmethod
     def stored(self, index: Records, records: Ints) -> Ints:
-        """Rows that each of some records stores, context included."""
+        """`(records,)` rows that each record stores, context included."""
 
     @abstractmethod
     def read(self, index: Records, record: int) -> NDArray[Any]:
-        """Rows of a record, context included."""
+        """`(rows, *row)` of a record, context included."""
 
 
 @dataclass(frozen=True)
-class AudioSignal(Signal):
-    """Samples of int16 audio, full scale at 32768. An excerpt is centred on the middle of its label frames."""
+class WindowAudio(WindowSignal):
+    """Samples of int16 audio, full scale at 32768. A window is centred on the middle of its label frames."""
 
     margin: Margin = NO_MARGIN
     dtype = np.dtype(np.int16)
 
     @property
+    @override
     def row(self) -> tuple[int, ...]:
-        """A sample."""
         return ()
 
+    @override
     def cut(self, index: Records, window: int, frames: int) -> Cut:
-        """See Signal."""
         grid, margin = index.grid, self.margin
-        # The excerpt of frames i ... i + n - 1 is centred on the middle between the first and the last.
+        # The window of frames i ... i + n - 1 is centred on the middle between the first and the last.
         length = (frames - 1) * grid.hop
         lead = window // 2 - length // 2
         need = max(lead, window - lead) + margin.samples
@@ -99,21 +103,21 @@ class AudioSignal(Signal):
             raise _lacks_context(index.directory, grid, asked, need, f"use a shorter window{smaller}")
         return Cut(grid.hop, lead, grid.context)
 
+    @override
     def stored(self, index: Records, records: Ints) -> Ints:
-        """See Signal."""
         samples: Ints = index.samples[records]
         return samples
 
+    @override
     def read(self, index: Records, record: int) -> NDArray[np.int16]:
-        """See Signal."""
         return index.read_audio(record)
 
 
 @dataclass(frozen=True)
-class SpectrogramSignal(Signal):
+class WindowSpectrogram(WindowSignal):
     """Frames of a uint16 spectrogram `(channels, bins)`, full scale at 65535, one for each label frame.
 
-    An excerpt holds its label frames and as many before them as behind them.
+    A window holds its label frames and as many frames before them as behind them.
 
     Args:
         channels: of the spectrogram.
@@ -126,12 +130,12 @@ class SpectrogramSignal(Signal):
     margin = NO_MARGIN
 
     @property
+    @override
     def row(self) -> tuple[int, ...]:
-        """Channels and bins."""
         return self.channels, self.bins
 
+    @override
     def cut(self, index: Records, window: int, frames: int) -> Cut:
-        """See Signal."""
         grid = index.grid
         lead, uneven = divmod(window - frames, 2)
         if lead < 0 or uneven:
@@ -145,18 +149,18 @@ class SpectrogramSignal(Signal):
             raise _lacks_context(index.directory, grid, asked, need, "use a network with less context or fewer frames")
         return Cut(1, lead, grid.lookahead)
 
+    @override
     def stored(self, index: Records, records: Ints) -> Ints:
-        """See Signal."""
         frames: Ints = index.frames[records]
         return frames + 2 * index.grid.lookahead
 
+    @override
     def read(self, index: Records, record: int) -> NDArray[np.uint16]:
-        """See Signal."""
         return index.read_spectrum(record)
 
 
 def _lacks_context(directory: str, grid: Grid, asked: str, need: int, instead: str) -> DataError:
-    """What to say of shards with less context than so many samples."""
+    """The error about shards that store less than `need` samples of context."""
     seconds = -(-1000 * need // grid.rate) / 1000  # rounded up, so that a recipe that follows the advice has enough
     return DataError(
         f"{directory}: {asked} needs {seconds:.3f} s of context, the shards store {grid.context / grid.rate:.3f} s; "
@@ -164,4 +168,49 @@ def _lacks_context(directory: str, grid: Grid, asked: str, need: int, instead: s
     )
 
 
-AUDIO = AudioSignal()
+AUDIO = WindowAudio()
+
+
+class Room(NamedTuple):
+    """Memory for windows and their labels, to be filled row by row; `batch` shares it with a PitchBatch.
+
+    NumPy arrays: asking a tensor for its array takes as long as copying several windows.
+    """
+
+    signal: NDArray[np.int16] | NDArray[np.uint16]
+    f0: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    track: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    seed: NDArray[np.int64]
+
+    @staticmethod
+    def of(windows: int, window: int, frames: int, pitches: int = 0, signal: WindowSignal = AUDIO) -> Room:
+        """Zeros for that many windows, of no track and not valid until filled.
+
+        Args:
+            windows: how many.
+            window: rows of each.
+            frames: label frames of each.
+            pitches: 0 for one voice, else the largest number of pitches at a time.
+            signal: what they are cut from.
+        """
+        # Memory of numpy's: torch asks malloc for aligned blocks, whose holes it cannot fill with the next message.
+        return Room(
+            np.zeros((windows, window, *signal.row), signal.dtype),
+            np.zeros((windows, frames, *pitch_axis(pitches)), np.float32),
+            np.zeros((windows, frames), np.bool_),
+            np.full(windows, -1, np.int64),
+            np.zeros(windows, np.int64),
+            np.zeros(windows, np.int64),
+        )
+
+    def batch(self) -> PitchBatch:
+        """The same memory as tensors."""
+        signal, f0, valid, track, frame, seed = (torch.from_numpy(array) for array in self)
+        return PitchBatch(signal, f0, valid, track, frame, seed=seed)
+
+
+def pitch_axis(pitches: int) -> tuple[int, ...]:
+    """The last axis of f0: none of one voice, else so many pitches at a time."""
+    return (pitches,) if pitches else ()

@@ -1,17 +1,17 @@
-"""The two loaders: training batches from the global sequence, and whole tracks for evaluation."""
+"""The loaders of melody: training batches from the epoch's sequence, and whole tracks for evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import DataLoader
 
 from datamodules.batches import EvaluationSet, PitchBatch
-from datamodules.errors import DataError
-from datamodules.messages import arrived, or_error
-from datamodules.windows.excerpts import Excerpts
+from datamodules.loading import Answers, ResumableLoader, arrived
 from datamodules.windows.plan import Chunk, Group, evaluation_plan
 from datamodules.windows.reader import Pool, WindowReader
 from datamodules.windows.source import WindowSource
@@ -22,24 +22,18 @@ MESSAGE = 4096
 MESSAGE_BYTES = 1 << 24  # of signal: each worker has two messages under way
 
 
-def as_batch(excerpts: Excerpts, last: bool = False, evaluation: EvaluationSet | None = None) -> PitchBatch:
-    """A batch of the excerpts."""
-    signal, f0, valid, track, frame, seed = excerpts
-    return PitchBatch(signal, f0, valid, track, frame, last, evaluation, seed if evaluation is None else None)
-
-
-def message_windows(batch_size: int, excerpt_bytes: int) -> int:
+def message_windows(batch_size: int, window_bytes: int) -> int:
     """How many windows a message has: whole batches, one at least.
 
     Args:
         batch_size: windows of a batch.
-        excerpt_bytes: size of the signal of one window.
+        window_bytes: size of the signal of one window.
     """
-    return batch_size * max(1, min(-(-MESSAGE // batch_size), MESSAGE_BYTES // (batch_size * excerpt_bytes)))
+    return batch_size * max(1, min(-(-MESSAGE // batch_size), MESSAGE_BYTES // (batch_size * window_bytes)))
 
 
 class Token(NamedTuple):
-    """The windows of one message: places `first, first + step, ...` of an epoch's sequence."""
+    """The request for one message: places `first, first + step, ...` of an epoch's sequence."""
 
     epoch: int
     first: int
@@ -47,31 +41,20 @@ class Token(NamedTuple):
     windows: int
 
 
-class _Messages(Dataset[Excerpts | DataError]):
-    """Map-style: a token gives its message, in whatever process it is asked for."""
+class TrainingLoader(ResumableLoader):
+    """Training batches of one rank; the order of windows over all ranks depends on neither ranks nor workers.
 
-    def __init__(self, reader: WindowSource) -> None:
-        self.reader = reader
-
-    def __getitem__(self, token: Token) -> Excerpts | DataError:
-        places = token.first + token.step * np.arange(token.windows)
-        return or_error(lambda: self.reader.read(token.epoch, places))
-
-
-class TrainingLoader:
-    """Batches of one rank; the order of windows over all ranks depends on neither ranks nor workers.
-
-    A step takes the next `ranks * batch_size` places of the sequence; of these, rank r takes every place that is r
-    modulo the ranks, and of its own, worker w every one that is w modulo the workers. So a worker only meets the
-    streams that are its own, and nothing is decoded twice.
+    A step takes the next `ranks * batch_size` places of the sequence. Rank r takes every place that is r modulo the
+    ranks, and of these, worker w every one that is w modulo the workers. So each worker meets its own streams only, and
+    nothing is decoded twice.
 
     Args:
         reader: serves places of the sequence.
         batch_size: windows of one batch of one rank.
-        rank: which process.
-        ranks: of how many.
+        rank: of this process.
+        ranks: number of processes.
         workers: processes that decode; 0 decodes here.
-        begin: asked whenever iteration begins: which epoch, and how many of its windows all ranks together have
+        begin: called when iteration begins; gives the epoch, and how many of its windows all ranks together have
             consumed already.
     """
 
@@ -86,10 +69,10 @@ class TrainingLoader:
     ) -> None:
         self.reader, self.batch_size, self.rank, self.ranks = reader, batch_size, rank, ranks
         self.lanes, self.begin = max(workers, 1), begin
-        self.message = message_windows(batch_size, reader.excerpt_bytes)
+        self.message = message_windows(batch_size, reader.window_bytes)
         self._tokens: list[Token] = []
         self._messages = DataLoader(
-            _Messages(reader),
+            Answers(partial(_read, reader)),
             batch_size=None,
             sampler=self._tokens,
             num_workers=workers,
@@ -98,15 +81,8 @@ class TrainingLoader:
 
     @property
     def total(self) -> int:
-        """Windows of an epoch, those that no whole step takes included."""
+        """Windows of an epoch, including those that are fewer than a step."""
         return self.reader.total
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: `begin` knows the position. That there is this method tells Lightning that the loader can resume."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing: see `state_dict`."""
 
     def __len__(self) -> int:
         return self.total // (self.ranks * self.batch_size)
@@ -121,7 +97,7 @@ class TrainingLoader:
         for _ in range(len(self._tokens) // self.lanes):
             block = _interleave([next(messages) for _ in range(self.lanes)])
             for row in range(0, len(block.signal), self.batch_size):
-                yield as_batch(Excerpts(*(field[row : row + self.batch_size] for field in block)))
+                yield _of_tensors(tensor[row : row + self.batch_size] for tensor in _tensors(block))
 
     def _plan(self, epoch: int, start: int, windows: int) -> list[Token]:
         """Tokens in the order of delivery, lane by lane, so that worker w always meets lane w."""
@@ -135,22 +111,36 @@ class TrainingLoader:
         return tokens
 
 
-def _interleave(messages: Sequence[Excerpts]) -> Excerpts:
+def _read(reader: WindowSource, token: Token) -> PitchBatch:
+    return reader.read(token.epoch, token.first + token.step * np.arange(token.windows))
+
+
+def _tensors(batch: PitchBatch) -> list[Tensor]:
+    assert batch.seed is not None
+    return [batch.signal, batch.f0, batch.valid, batch.track, batch.frame, batch.seed]
+
+
+def _of_tensors(tensors: Iterable[Tensor]) -> PitchBatch:
+    signal, f0, valid, track, frame, seed = tensors
+    return PitchBatch(signal, f0, valid, track, frame, seed=seed)
+
+
+def _interleave(messages: Sequence[PitchBatch]) -> PitchBatch:
     """One window of each message in turn; copies, so that a worker's shared memory is given back at once."""
     if len(messages) == 1:
         return messages[0]
     lanes, total = len(messages), sum(len(message.signal) for message in messages)
-    fields = []
-    for parts in zip(*messages, strict=True):
+    tensors = []
+    for parts in zip(*map(_tensors, messages), strict=True):
         whole = parts[0].new_empty((total, *parts[0].shape[1:]))
         for lane, part in enumerate(parts):
             whole[lane::lanes] = part
-        fields.append(whole)
-    return Excerpts(*fields)
+        tensors.append(whole)
+    return _of_tensors(tensors)
 
 
 class TrackReader:
-    """Reads runs of frames of whole tracks, keeping the record that it is in the middle of decoded."""
+    """Reads runs of frames of whole tracks; keeps the record that it is in the middle of decoded."""
 
     def __init__(self, reader: WindowReader) -> None:
         self.reader = reader
@@ -159,21 +149,20 @@ class TrackReader:
         self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
         self._held: tuple[int, Pool | None] = (-1, None)
 
-    def read(self, chunk: Chunk) -> Excerpts:
-        """The excerpts of a run of frames in time order; for filling, one excerpt that is not valid."""
+    def read(self, chunk: Chunk) -> PitchBatch:
+        """The windows of a run of frames in time order; of an empty chunk, one window that is not valid."""
         reader, index = self.reader, self.reader.index
         step = reader.windows.frames
         if chunk.track < 0:
-            return reader.room(1)
+            return reader.room(1).batch()
         first = chunk.start + np.arange(0, chunk.frames, step)
-        out = reader.room(first.size)
-        arrays = out.arrays()
+        room = reader.room(first.size)
         for record in self._of_track[chunk.track]:
             low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
             rows = np.flatnonzero((first >= low) & (first < high))
             if rows.size:
-                reader.gather(self._pool(int(record)), first[rows] - low, arrays, rows)
-        return out
+                reader.gather(self._pool(int(record)), first[rows] - low, room, rows)
+        return room.batch()
 
     def _pool(self, record: int) -> Pool:
         held, pool = self._held
@@ -184,26 +173,15 @@ class TrackReader:
         return pool
 
 
-class _Chunks(Dataset[Excerpts | DataError]):
-    def __init__(self, reader: WindowReader, plan: Sequence[Chunk]) -> None:
-        self.reader, self.plan = TrackReader(reader), plan
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __getitem__(self, number: int) -> Excerpts | DataError:
-        return or_error(lambda: self.reader.read(self.plan[number]))
-
-
 class EvaluationLoader:
-    """Whole tracks of one rank in time order, one run of frames a batch; every rank gets as many batches.
+    """Whole tracks of one rank in time order, one run of frames a batch; every rank gets the same number of batches.
 
     Args:
-        reader: cuts the excerpts.
+        reader: cuts the windows.
         evaluation: name and tracks of the set.
-        chunk: label frames of one batch; a multiple of the frames of an excerpt.
-        rank: which process.
-        ranks: of how many.
+        chunk: label frames of one batch, rounded up to whole windows.
+        rank: of this process.
+        ranks: number of processes.
         workers: processes that decode; 0 decodes here.
     """
 
@@ -213,11 +191,12 @@ class EvaluationLoader:
         self.evaluation = evaluation
         step = reader.windows.frames
         self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
-        self._batches = DataLoader(_Chunks(reader, self.plan), batch_size=None, num_workers=workers)
+        answers = Answers(TrackReader(reader).read)
+        self._batches = DataLoader(answers, batch_size=None, sampler=self.plan, num_workers=workers)
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __iter__(self) -> Iterator[PitchBatch]:
-        for chunk, excerpts in zip(self.plan, arrived(self._batches), strict=True):
-            yield as_batch(excerpts, chunk.last, self.evaluation)
+        for chunk, batch in zip(self.plan, arrived(self._batches), strict=True):
+            yield batch._replace(last=chunk.last, evaluation=self.evaluation, seed=None)

@@ -1,10 +1,10 @@
-"""The plans of an epoch: which windows, in which order. Pure functions of (index, seed, epoch, place).
+"""The order of windows: pure functions of (index, seed, epoch, place).
 
-Training. The windows of an epoch stand in one global sequence. Records are permuted, their windows laid end to end
-and cut into `streams` equal streams, numbered in any order; within a stream, the windows of each group of records are
-permuted; the sequence takes one window of each stream in turn. So any few consecutive windows come from as many
-streams, each from a pool of `group` records, and place p is found without drawing the places before it. Batches, ranks
-and workers merely cut the sequence: it depends on none of them.
+Training. An epoch is one global sequence of windows. The records are permuted, and their windows, laid end to end, are
+cut into `streams` equal streams. Within a stream, the windows of each group of records are permuted. The sequence takes
+one window of each stream in turn. So consecutive windows come from different streams, each from a pool of `group`
+records, and place p is found without drawing the places before it. Batches, ranks and workers cut the sequence; it
+depends on none of them.
 
 Evaluation. Whole tracks in time order, dealt to the ranks by length.
 """
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 
 class Records(Protocol):
-    """Records that windows are cut from: a SplitIndex, or a few that came without one. See there for the attributes."""
+    """Records that windows are cut from, with the attributes of a SplitIndex."""
 
     directory: str
     grid: Grid
@@ -51,12 +51,13 @@ class Records(Protocol):
 
 
 class Windows(NamedTuple):
-    """Which excerpts are training examples.
+    """Which windows are training examples.
 
     Attributes:
-        frames: label frames of one excerpt.
-        stride: label frames between the first frames of neighbouring excerpts, on the track's own count.
-        voiced_only: keep an excerpt only if one of its frames (those stored in its record) is voiced.
+        frames: label frames of one window.
+        stride: label frames between the first frames of neighbouring windows; the first window of a track begins at
+            its frame 0.
+        voiced_only: keep a window only if one of its frames (those that its record owns) is voiced.
     """
 
     frames: int = 1
@@ -64,7 +65,7 @@ class Windows(NamedTuple):
     voiced_only: bool = False
 
     def starts(self, index: Records, record: int) -> Ints:
-        """First frames of the record's excerpts, counted from the record's own first frame."""
+        """First frames of the record's windows, counted from the record's own first frame."""
         offset = -int(index.start[record]) % self.stride
         starts = np.arange(offset, int(index.frames[record]), self.stride)
         if self.voiced_only:
@@ -80,8 +81,8 @@ class Group(NamedTuple):
     Attributes:
         first: place in the stream of its first window.
         records: `(records,)` of the index.
-        slot: `(windows,)` which of `records` each window is of, in the order of delivery.
-        number: `(windows,)` the how-manieth window of its record each is.
+        slot: `(windows,)` place in `records` of each window's record, in the order of delivery.
+        number: `(windows,)` index of each window among those of its record.
     """
 
     first: int
@@ -110,8 +111,8 @@ class TrainingPlan:
         self.total = int(self.ends[-1]) if self.order.size else 0
         whole, rest = divmod(self.total, streams)
         sizes = whole + (np.arange(streams) < rest)
-        # Which stretch is which stream's is permuted: where records are few, neighbouring streams would else always
-        # meet the same ones, and a batch smaller than the number of streams would hold but a part of the data.
+        # The stretches are dealt to the streams at random. Otherwise, where records are few, neighbouring streams would
+        # always meet the same ones, and a batch smaller than the number of streams would hold only a part of the data.
         laid = rng.permutation(streams)
         self.high = np.zeros(streams, np.int64)
         self.high[laid] = np.cumsum(sizes[laid])
@@ -121,8 +122,8 @@ class TrainingPlan:
     def _cut(self, stream: int) -> Ints:
         """Where the groups of a stream begin, and where the last one ends, counted along all windows.
 
-        The first group of stream s is cut short in proportion to s: else all streams would need their next records
-        at the same moment.
+        The first group of stream s is cut short in proportion to s, so that the streams do not all need their next
+        records at the same moment.
         """
         low, high = self.low[stream], self.high[stream]
         first, last = np.searchsorted(self.ends, [low, high - 1], side="right")
@@ -161,10 +162,10 @@ class Chunk(NamedTuple):
     """A run of label frames of one track, evaluated in one batch.
 
     Attributes:
-        track: place in the index' tracks, or -1 for a batch that only keeps the ranks in step.
+        track: place in the tracks of the index; -1 for an empty chunk that only keeps the ranks in step.
         start: first label frame.
         frames: how many.
-        last: whether the track ends with it.
+        last: whether it ends its track.
     """
 
     track: int
@@ -174,7 +175,7 @@ class Chunk(NamedTuple):
 
 
 def deal_tracks(track_frames: Ints, ranks: int) -> list[list[int]]:
-    """Tracks of each rank: the longest first, each to the rank with the least to do so far."""
+    """Tracks of each rank: the longest is dealt first, each to the rank with the fewest frames so far."""
     load = np.zeros(ranks, np.int64)
     dealt: list[list[int]] = [[] for _ in range(ranks)]
     for track in np.argsort(-track_frames, kind="stable"):
@@ -189,8 +190,8 @@ def evaluation_plan(track_frames: Ints, rank: int, ranks: int, chunk: int) -> li
 
     Args:
         track_frames: `(tracks,)` label frames.
-        rank: which process.
-        ranks: of how many.
+        rank: of this process.
+        ranks: number of processes.
         chunk: label frames of one batch.
     """
     plans = [

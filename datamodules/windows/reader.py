@@ -1,4 +1,4 @@
-"""The indexed reader: whole messages of windows, gathered from pools of decoded records."""
+"""The indexed reader: gathers windows from pools of decoded records."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from datamodules.augment import item_seeds
-from datamodules.windows.cut import AUDIO, Signal
-from datamodules.windows.excerpts import Arrays, Excerpts, axis
+from datamodules.batches import PitchBatch
+from datamodules.windows.cut import AUDIO, Room, WindowSignal, pitch_axis
 from datamodules.windows.plan import Group, Ints, Records, TrainingPlan, Windows
 
 # The next group of a stream is decoded in the background once this share of the current one is delivered.
 PREFETCH_AT = 0.75
 
-# Bytes. Numpy gathers excerpts into memory of its own, to copy them again; larger ones are copied one by one.
+# Bytes. NumPy gathers windows into memory of its own and copies them again; larger windows are copied one by one.
 GATHERED = 1 << 14
 
 Places = slice | Ints
 
 
 def _put(stored: NDArray[np.float32], f0: NDArray[np.float32], at: int) -> None:
-    """Copy stored labels to where they belong; a record may have fewer pitches than others."""
+    """Copy labels into `f0` from frame `at` on; a record may have fewer pitches than others."""
     here = f0[at : at + len(stored)]
     if f0.ndim == 2:
         here[:, : stored[0].size] = stored.reshape(len(stored), -1)
@@ -38,17 +38,17 @@ def _put(stored: NDArray[np.float32], f0: NDArray[np.float32], at: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """The decoded records of a group, and strided views of them from which excerpts are gathered.
+    """The decoded records of a group, and strided views of them from which windows are gathered.
 
     Attributes:
-        group: which records and windows these are.
-        records: `(slots,)` of the index: those of the group, then those that are there for other reasons.
-        stored: `(slots, rows, ...)` what is read of them, zeros behind a record's end; see Signal for a row.
-        within: `(slots, 2)` where in `stored` the record's track begins, and where it or the record ends.
+        group: its records and windows.
+        records: `(slots,)` of the index: those of the group, then the guests.
+        stored: `(slots, rows, ...)` the rows of each record, zeros behind its end.
+        within: `(slots, 2)` rows of `stored` between which the record's track lies.
         signal: `(slots, frames, window, ...)` view of `stored`.
         f0: `(slots, frames, labels)` or, of several voices, `(slots, frames, labels, pitches)` view, Hz.
         valid: `(slots, frames, labels)` view.
-        starts: `(windows,)` first label frame of each window of the group, counted from its record's own first.
+        starts: `(windows,)` first label frame of each window of the group, counted from its record's first.
         track: `(windows,)` track of each.
         frame: `(windows,)` first label frame of each, counted from its track's first.
     """
@@ -66,52 +66,52 @@ class Pool:
 
     @cached_property
     def power(self) -> NDArray[np.float64]:
-        """`(slots,)` mean square of each record, without the zeros beyond its track's ends; in squares of a step."""
+        """`(slots,)` mean square of each record, full scale at 32768, without the zeros beyond its track's ends."""
         parts = (row[begin:end] for row, (begin, end) in zip(self.stored, self.within, strict=True))
         # Sums of integers are exact in double precision, in whatever order they are taken.
         return np.array([np.square(part, dtype=np.float64).mean() for part in parts])
 
 
 class WindowReader:
-    """Cuts excerpts out of records.
+    """Cuts windows out of records.
 
     Args:
-        index: of one split, or of a few records that have none.
-        window: samples of audio, or frames of a spectrogram, of an excerpt.
-        windows: which excerpts there are.
-        signal: what they are of.
+        index: of one split, or of the records of a stream.
+        window: samples of audio, or frames of a spectrogram, of one window.
+        windows: which windows there are.
+        signal: what they are cut from.
 
     Raises:
-        DataError: the excerpts need more context than the shards store; names the recipe's key.
+        DataError: the windows need more context than the shards store; names the recipe's key.
     """
 
-    def __init__(self, index: Records, window: int, windows: Windows, signal: Signal = AUDIO) -> None:
+    def __init__(self, index: Records, window: int, windows: Windows, signal: WindowSignal = AUDIO) -> None:
         self.index, self.window, self.windows, self.signal = index, window, windows, signal
         self.margin = signal.margin
-        # What is cut of one excerpt, margins included.
+        # Rows and label frames of one window, margins included.
         self.span, self.labels_span = window + 2 * self.margin.samples, windows.frames + 2 * self.margin.frames
         self.step, self.lead, self.context = signal.cut(index, window, windows.frames)
 
     @property
-    def excerpt_bytes(self) -> int:
-        """Size of the signal of one excerpt, margins included."""
+    def window_bytes(self) -> int:
+        """Size of the signal of one window, margins included."""
         return self.span * math.prod(self.signal.row) * self.signal.dtype.itemsize
 
-    def room(self, windows: int) -> Excerpts:
-        """Room for that many excerpts with their margins, invalid until filled."""
-        return Excerpts.empty(windows, self.span, self.labels_span, self.index.pitches, self.signal)
+    def room(self, windows: int) -> Room:
+        """Memory for that many windows with their margins."""
+        return Room.of(windows, self.span, self.labels_span, self.index.pitches, self.signal)
 
     def counts(self) -> Ints:
-        """`(records,)` excerpts of each record."""
+        """`(records,)` windows of each record."""
         if self.windows == Windows():
             return self.index.frames
         return np.array([self.windows.starts(self.index, i).size for i in range(len(self.index))], np.int64)
 
     def labels(self, record: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """f0 and validity of a record's owned frames and of those around, for as many as any excerpt reaches."""
+        """f0 and validity of a record's owned frames and of those around them that a window may reach."""
         index, before = self.index, self.margin.frames
         behind = int(index.frames[record]) + self.windows.frames - 1 + before
-        f0 = np.zeros((before + behind, *axis(index.pitches)), np.float32)
+        f0 = np.zeros((before + behind, *pitch_axis(index.pitches)), np.float32)
         begin = before - self._put_earlier(record, f0[:before])
         if index.has_f0:
             _put(index.read_f0(record)[:behind], f0, before)
@@ -120,7 +120,7 @@ class WindowReader:
         return f0, (place >= begin) & (place < before + left)
 
     def _put_earlier(self, record: int, f0: NDArray[np.float32]) -> int:
-        """The labels of the frames before a record's own, from the records that own them: how many there are."""
+        """Fill in the labels before a record's own frames, from the records that own them; the number of labels."""
         left = len(f0)
         while left and (record := int(self._previous[record])) >= 0:
             owned = min(left, int(self.index.frames[record]))
@@ -143,15 +143,15 @@ class WindowReader:
         """Decode the records of a group.
 
         Args:
-            group: which records, and which of their windows in what order.
-            every_frame: the group counts label frames, not training windows.
-            guests: records to be decoded besides.
+            group: its records, and their windows in the order of delivery.
+            every_frame: `group.number` counts label frames instead of training windows.
+            guests: further records to decode, for mixing.
         """
         index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
         longest, context = int(index.frames[records].max()), self.context
         length = max((longest - 1) * self.step + 2 * context, int(signal.stored(index, records).max()))
         stored = np.zeros((records.size, length, *signal.row), signal.dtype)
-        f0 = np.zeros((records.size, longest - 1 + self.labels_span, *axis(index.pitches)), np.float32)
+        f0 = np.zeros((records.size, longest - 1 + self.labels_span, *pitch_axis(index.pitches)), np.float32)
         valid = np.zeros(f0.shape[:2], np.bool_)
         starts = np.zeros(group.slot.size, np.int64)
         # In the order of the disk: records of one shard are neighbours.
@@ -185,7 +185,7 @@ class WindowReader:
         return np.stack([np.maximum(begins, 0), np.minimum(ends, self.signal.stored(index, records))], axis=1)
 
     @staticmethod
-    def gather(pool: Pool, places: Places, into: Arrays, rows: Places) -> None:
+    def gather(pool: Pool, places: Places, into: Room, rows: Places) -> None:
         """Copy the windows at some places of a group's order, with their margins, into rows of `into`."""
         slot, start = pool.group.slot[places], pool.starts[places]
         _copy(pool.signal, slot, start, into.signal, rows)
@@ -200,13 +200,13 @@ def _spans(stored: NDArray[Any], span: int) -> NDArray[Any]:
     return np.moveaxis(sliding_window_view(stored, span, axis=1), -1, 2)
 
 
-def _copy(excerpts: NDArray[Any], slot: Ints, start: Ints, into: NDArray[Any], rows: Places) -> None:
-    """Excerpts at some places of `(slots, places, ...)` into rows of `into`."""
+def _copy(windows: NDArray[Any], slot: Ints, start: Ints, into: NDArray[Any], rows: Places) -> None:
+    """Copy windows at some places of `(slots, frames, ...)` into rows of `into`."""
     if into.strides[0] < GATHERED:
-        into[rows] = excerpts[slot, start]
+        into[rows] = windows[slot, start]
         return
     for row, *place in zip(np.arange(len(into))[rows].tolist(), slot.tolist(), start.tolist(), strict=True):
-        into[row] = excerpts[tuple(place)]
+        into[row] = windows[tuple(place)]
 
 
 class Visit(NamedTuple):
@@ -214,7 +214,7 @@ class Visit(NamedTuple):
 
     Attributes:
         pool: of their group.
-        places: in the group's order.
+        places: in the group's order of delivery.
         rows: of the message.
     """
 
@@ -224,10 +224,10 @@ class Visit(NamedTuple):
 
 
 class PooledReader:
-    """Serves places of an epoch's sequence, keeping the current group of each stream decoded.
+    """Serves places of an epoch's sequence; keeps the current group of each stream decoded.
 
     Args:
-        reader: cuts the excerpts.
+        reader: cuts the windows.
         seed: of the run.
         streams: see TrainingPlan.
         group: see TrainingPlan.
@@ -254,9 +254,9 @@ class PooledReader:
         return int(self._counts.sum())
 
     @property
-    def excerpt_bytes(self) -> int:
+    def window_bytes(self) -> int:
         """Size of the signal of one window."""
-        return self.reader.excerpt_bytes
+        return self.reader.window_bytes
 
     def plan(self, epoch: int) -> TrainingPlan:
         """The sequence of an epoch."""
@@ -265,22 +265,26 @@ class PooledReader:
             self._plan = TrainingPlan(self._counts, self.seed, epoch, self.streams, self.group)
         return self._plan
 
-    def read(self, epoch: int, places: Ints) -> Excerpts:
+    def read(self, epoch: int, places: Ints) -> PitchBatch:
         """The windows at some places of the epoch's sequence, evenly spaced, in the order asked for."""
-        return self._gather(epoch, places.size, self._visits(epoch, places))
+        return self._gather(epoch, places.size, self._visits(epoch, places)).batch()
 
-    def _gather(self, epoch: int, windows: int, visits: Iterable[Visit]) -> Excerpts:
-        out = self.reader.room(windows)
-        arrays = out.arrays()
+    def _gather(self, epoch: int, windows: int, visits: Iterable[Visit]) -> Room:
+        room = self.reader.room(windows)
         for pool, places, rows in visits:
-            self.reader.gather(pool, places, arrays, rows)
-        arrays.seed[:] = item_seeds(self.seed, epoch, arrays.track, arrays.frame)
-        return out
+            self.reader.gather(pool, places, room, rows)
+        room.seed[:] = item_seeds(self.seed, epoch, room.track, room.frame)
+        return room
 
     def _visits(self, epoch: int, places: Ints) -> Iterator[Visit]:
+        """Which rows of a message come out of which pool.
+
+        Place p belongs to stream p % streams, at place p // streams there. With a step s between the places of a
+        message, row r + period is of the same stream as row r, and lies `stride` places behind it: all rows of one
+        stream are a slice of the message, and their windows a slice of the stream.
+        """
         plan = self.plan(epoch)
         step = int(places[1] - places[0]) if places.size > 1 else 1
-        # Rows a period apart are of one stream, in which their places are a stride apart.
         period = self.streams // math.gcd(self.streams, step)
         stride = step * period // self.streams
         for row, first in enumerate(places[:period].tolist()):
@@ -288,16 +292,16 @@ class PooledReader:
             rows = range(row, places.size, period)
             while rows:
                 number, pool = self._pool(plan, stream, place)
-                begin, size = place - pool.group.first, pool.starts.size
-                here = min(len(rows), -(-(size - begin) // stride))
-                last = begin + (here - 1) * stride
-                yield Visit(pool, slice(begin, last + 1, stride), slice(rows[0], rows[here - 1] + 1, period))
-                if last >= PREFETCH_AT * size:
+                begin, windows = place - pool.group.first, pool.starts.size
+                in_pool = min(len(rows), -(-(windows - begin) // stride))  # rows that this pool still serves
+                last = begin + (in_pool - 1) * stride
+                yield Visit(pool, slice(begin, last + 1, stride), slice(rows[0], rows[in_pool - 1] + 1, period))
+                if last >= PREFETCH_AT * windows:
                     self._look_ahead(plan, stream, number + 1)
-                rows, place = rows[here:], place + here * stride
+                rows, place = rows[in_pool:], place + in_pool * stride
 
     def _pool(self, plan: TrainingPlan, stream: int, place: int) -> tuple[int, Pool]:
-        """The group that holds a place of a stream, its number first."""
+        """Number and pool of the group that holds a place of a stream."""
         number, pool = self._pools.get(stream, (-1, None))
         if pool is None or not 0 <= place - pool.group.first < pool.starts.size:
             self._pools.pop(stream, None)

@@ -1,4 +1,4 @@
-"""What a reader of training windows is, so that the loader and the data module need not know which one they have."""
+"""What a source of training windows is: the loader and the data module take any."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.batches import PitchBatch
 from datamodules.windows.compatibility import ANYTHING, NetworkInput
-from datamodules.windows.excerpts import Excerpts
 from datamodules.windows.plan import Windows
 
 
@@ -21,20 +21,20 @@ class WindowSource(Protocol):
         """Windows of an epoch."""
 
     @property
-    def excerpt_bytes(self) -> int:
+    def window_bytes(self) -> int:
         """Size of the signal of one window."""
 
-    def read(self, epoch: int, places: NDArray[np.int64]) -> Excerpts:
+    def read(self, epoch: int, places: NDArray[np.int64]) -> PitchBatch:
         """The windows at some places of the epoch's sequence, in the order asked for."""
 
 
 class Processes(NamedTuple):
-    """Where a training process stands.
+    """Rank of a training process, and how the work is shared.
 
     Attributes:
-        rank: which process.
-        ranks: of how many.
-        workers: processes that decode for each of them; 0: each decodes for itself.
+        rank: of this process.
+        ranks: number of processes.
+        workers: processes that decode for each rank; 0: each rank decodes for itself.
     """
 
     rank: int
@@ -48,17 +48,17 @@ class Reader(ABC):
     @property
     @abstractmethod
     def directory(self) -> str:
-        """What messages name as the place of the training data."""
+        """Where the training data are, for messages."""
 
     @property
     @abstractmethod
     def identity(self) -> str:
-        """A different value means different data; goes into checkpoints."""
+        """Different data have different values; goes into checkpoints."""
 
     @property
     @abstractmethod
     def plan(self) -> dict[str, int | float | str | bool]:
-        """What the length of an epoch depends on: values of `data`, by their keys."""
+        """The values that the length of an epoch depends on, by their keys in `data`."""
 
     @abstractmethod
     def open(
@@ -67,11 +67,11 @@ class Reader(ABC):
         """Begin to read.
 
         Args:
-            window: samples of an excerpt.
-            windows: which excerpts are training examples.
+            window: samples of a window.
+            windows: which windows are training examples.
             seed: of the order.
             processes: among which the windows are shared.
-            network: what the excerpts are for.
+            network: what it reads.
 
         Raises:
             DataError: the reader cannot serve this network.

@@ -13,8 +13,8 @@ from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.augment import (
     Augmentations,
     Draws,
+    ExcerptLayout,
     Gain,
-    Layout,
     Mix,
     Noise,
     PitchShift,
@@ -337,7 +337,7 @@ def test_impossible_arguments_are_refused_by_name(make, key):
 
 def wide_slices(shift, window, sound, items=1):
     """Slices of `sound(times)` about time 0, as `shift` needs them, int16."""
-    half = window // 2 + shift.margin(Layout(window, 1, HOP)).samples
+    half = window // 2 + shift.margin(ExcerptLayout(window, 1, HOP)).samples
     times = np.arange(-half, half) / RATE
     return np.tile(np.rint(10000 * sound(times)).astype(np.int16), (items, 1))
 
@@ -376,7 +376,7 @@ def test_what_would_pass_half_the_sampling_rate_is_removed_not_folded():
 @pytest.mark.parametrize("window", [512, 513])
 def test_a_windows_shift_does_not_depend_on_what_else_is_in_the_call(window):
     shift = PitchShift((-4, 4))
-    samples = window + 2 * shift.margin(Layout(window, 1, HOP)).samples
+    samples = window + 2 * shift.margin(ExcerptLayout(window, 1, HOP)).samples
     audio = np.random.default_rng(0).integers(-9000, 9000, (60, samples)).astype(np.int16)
     whole, _ = shift.shift(audio, Draws(seeds(60), 0), window)
     for items in ([5], [3, 50, 20]):
@@ -392,7 +392,7 @@ def test_a_windows_shift_does_not_depend_on_what_else_is_in_the_call(window):
     st.sampled_from([80, 93]),
 )
 def test_labels_are_those_of_the_series_at_the_moved_times(f0, frames, factor, hop):
-    layout = Layout(512, frames, hop)
+    layout = ExcerptLayout(512, frames, hop)
     margin = (len(f0) - frames) // 2
     times = margin + layout.centre + (np.arange(frames) - layout.centre) * factor
     series = F0Series(np.arange(len(f0), dtype=float), np.array(f0))
@@ -407,7 +407,7 @@ def test_labels_are_those_of_the_series_at_the_moved_times(f0, frames, factor, h
 
 def test_labels_of_several_voices_are_those_of_the_nearest_frame():
     f0 = np.array([[100, 0], [110, 220], [0, 0], [130, 260], [140, 0], [150, 300], [160, 0]], np.float32)
-    layout, factor = Layout(512, 3, 80), 1.4
+    layout, factor = ExcerptLayout(512, 3, 80), 1.4
     moved, _ = move_labels(f0[None], np.ones((1, 7), bool), np.array([factor]), layout)
     series = MultiF0Series(np.arange(7.0), f0.astype(float))
     np.testing.assert_allclose(moved[0], factor * series.at(3 + (np.arange(3) - 1) * factor), rtol=1e-6)
@@ -449,11 +449,11 @@ def test_labels_of_a_glide_are_the_sounds_instantaneous_frequency_at_the_frames_
 def test_labels_are_the_tracks_own_where_records_meet_and_not_valid_beyond_its_ends(glides):
     frames, shift = 6, PitchShift((-5, 5))
     batch = whole_epoch(reader(glides, shift, windows=Windows(frames, 1), window=512))
-    margin = shift.margin(Layout(512, frames, HOP))
+    margin = shift.margin(ExcerptLayout(512, frames, HOP))
     room = np.zeros((len(batch.signal), 512 + 2 * margin.samples), np.int16)
     _, factors = shift.shift(room, Draws(batch.seed.numpy(), 0), 512)
     truth = [SweepTruth(300, 600, 2.5).read(), SweepTruth(1800, -500, 2.5, 2.0).read()]
-    centre, seams = Layout(512, frames, HOP).centre, 0
+    centre, seams = ExcerptLayout(512, frames, HOP).centre, 0
     for track, frame, f0, valid, factor in zip(
         batch.track.tolist(), batch.frame.tolist(), batch.f0.numpy(), batch.valid.numpy(), factors, strict=True
     ):
@@ -488,7 +488,7 @@ def test_shifts_that_need_more_context_than_stored_are_refused_by_the_recipes_ke
 def test_the_stated_context_suffices(tmp_path):
     shift, window = PitchShift((-3, 3)), 512
     for frames in (1, 6):
-        need = window // 2 + shift.margin(Layout(window, frames, HOP)).samples + (frames - 1) * HOP // 2
+        need = window // 2 + shift.margin(ExcerptLayout(window, frames, HOP)).samples + (frames - 1) * HOP // 2
         directory = shards(tmp_path / f"enough{frames}", (500, 0, 1.5), context=need / RATE)
         whole_epoch(reader(directory, shift, windows=Windows(frames), window=window))
         scant = shards(tmp_path / f"scant{frames}", (500, 0, 1.5), context=(need - 1) / RATE)
@@ -560,7 +560,8 @@ def test_windows_are_augmented_alike_in_messages_of_any_size(tones):
     whole, parts = whole_epoch(reader(tones, *EVERYTHING)), reader(tones, *EVERYTHING)
     for low, high in ((0, 1), (1, 100), (100, 107), (107, 900)):
         part = parts.read(0, np.arange(low, high))
-        assert all(np.array_equal(one, other[low:high]) for one, other in zip(part, whole, strict=True))
+        for field in ("signal", "f0", "valid", "track", "frame", "seed"):
+            assert np.array_equal(getattr(part, field), getattr(whole, field)[low:high])
 
 
 def test_another_epoch_another_run_and_another_place_in_the_list_draw_anew(tones):

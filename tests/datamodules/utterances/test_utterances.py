@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from datamodules.augment import item_seeds
 from datamodules.batches import ClipBatch, UtteranceSet
 from datamodules.errors import DataError
-from datamodules.messages import pack, unpack
+from datamodules.loading import pack, unpack
 from datamodules.utterances.loaders import UtteranceEvaluationLoader, UtteranceLoader
 from datamodules.utterances.plan import Batching, EpochLayout, evaluation_batches, training_batches
 from datamodules.utterances.reader import UtteranceReader

@@ -27,7 +27,7 @@ from datamodules.streaming.pipeline_reader import PipelineReader
 from datamodules.streaming.tar_streams import DecodedRecord, DecodedRecords
 from datamodules.windows import loaders, reader
 from datamodules.windows.compatibility import SpectrogramShape
-from datamodules.windows.cut import AudioSignal, SpectrogramSignal
+from datamodules.windows.cut import WindowAudio, WindowSpectrogram
 from datamodules.windows.loaders import TrainingLoader, message_windows
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
@@ -170,12 +170,12 @@ def test_whole_recordings_as_one_record_each_give_the_same_excerpts(tmp_path, wh
 
 def test_excerpts_that_only_fill_a_rank_up_are_empty_and_not_valid(shards):
     index = SplitIndex([shards["one channel"]], "validation")
-    filling = WindowReader(index, 11, Windows(), SpectrogramSignal(1, 36)).room(1)
+    filling = WindowReader(index, 11, Windows(), WindowSpectrogram(1, 36)).room(1)
     assert filling.signal.shape == (1, 11, 1, 36) and not filling.signal.any() and not filling.valid.any()
 
 
 def training(directory, rank=0, ranks=1, workers=0, batch_size=4, start=0):
-    cut = WindowReader(SplitIndex([directory], "train"), 14, Windows(4, 3), SpectrogramSignal(3, 24))
+    cut = WindowReader(SplitIndex([directory], "train"), 14, Windows(4, 3), WindowSpectrogram(3, 24))
     return TrainingLoader(PooledReader(cut, 0, 4, 2), batch_size, rank, ranks, workers, lambda: (0, start))
 
 
@@ -333,12 +333,12 @@ def test_windows_with_more_context_on_one_side_or_less_than_none_are_refused(sha
 
 @pytest.mark.parametrize("hop", [80, 93, 441])
 @pytest.mark.parametrize("frames", [1, 6])
-@pytest.mark.parametrize("signal", [AudioSignal(), SpectrogramSignal(1, 36)], ids=["audio", "spectrogram"])
+@pytest.mark.parametrize("signal", [WindowAudio(), WindowSpectrogram(1, 36)], ids=["audio", "spectrogram"])
 def test_the_context_that_a_refusal_advises_is_enough(signal, frames, hop):
     for rate in (8000, 16000, 44100):
         for context in range(1, 30):
             bare = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, 0))
-            window = frames + 2 * context if isinstance(signal, SpectrogramSignal) else 37 * context
+            window = frames + 2 * context if isinstance(signal, WindowSpectrogram) else 37 * context
             with pytest.raises(DataError, match=r"context: ") as caught:
                 signal.cut(bare, window, frames)
             advised = float(re.search(r"context: ([0-9.]+) ", str(caught.value))[1])

@@ -1,41 +1,68 @@
-"""Between processes: all tensors of a message as one, since each costs a file and a connection; and errors as such."""
+"""What the loaders of windows and of utterances share: work handed to processes, and what comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
+from typing_extensions import override
 
 from datamodules.errors import DataError
 
+Request = TypeVar("Request")
 Content = TypeVar("Content")
 
 _ALIGNED = 8  # bytes; no type of our batches is wider
 
 
-def or_error(make: Callable[[], Content]) -> Content | DataError:
-    """What a worker sends: what it was asked for, or why there is none.
+class Answers(Dataset[Content | DataError], Generic[Request, Content]):
+    """Answers requests in whatever process they arrive; the sampler of its DataLoader lists the requests.
 
-    An error that it raised would arrive with the worker's traceback in its message, and keep its fellows waiting.
+    A DataError is returned, not raised: raised in a worker it would arrive with the worker's traceback in its message,
+    and keep the other workers waiting.
+
+    Args:
+        answer: what is done in the worker.
     """
-    try:
-        return make()
-    except DataError as error:
-        return error
+
+    def __init__(self, answer: Callable[[Request], Content]) -> None:
+        self.answer = answer
+
+    @override
+    def __getitem__(self, request: Request) -> Content | DataError:
+        try:
+            return self.answer(request)
+        except DataError as error:
+            return error
 
 
-def arrived(messages: Iterable[Content | DataError]) -> Iterator[Content]:
-    """What workers were asked for.
+def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:
+    """The answers of `Answers`, in their order.
 
     Raises:
-        DataError: a worker could not make it.
+        DataError: a worker could not make one.
     """
-    for message in messages:
-        if isinstance(message, DataError):
-            raise DataError(str(message))
-        yield message
+    for answer in answers:
+        if isinstance(answer, DataError):
+            raise DataError(str(answer))
+        yield answer
+
+
+class ResumableLoader:
+    """A loader that can begin within an epoch: its data module knows the position.
+
+    Lightning takes a loader for resumable if it has these two methods.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the position is in the state of the data module."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to restore."""
 
 
 class Slot(NamedTuple):
@@ -55,7 +82,7 @@ class Slot(NamedTuple):
 
 
 class Message(NamedTuple):
-    """Some batches.
+    """Several batches as one tensor: between processes, every tensor costs a file and a connection.
 
     Attributes:
         data: `(bytes,)` uint8, the tensors behind each other.
@@ -67,11 +94,7 @@ class Message(NamedTuple):
 
 
 def pack(batches: Sequence[Any]) -> Message:
-    """Put batches into a message.
-
-    Args:
-        batches: named tuples, of tensors and other values.
-    """
+    """Put batches, named tuples of tensors and other values, into a message."""
     tensors: list[tuple[Slot, Tensor]] = []
     end = 0
     for batch in batches:
