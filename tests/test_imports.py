@@ -1,7 +1,10 @@
-"""Which folder may import which, and that the packages are those of this checkout."""
+"""Who may import whom: between folders, between the rooms of datamodules, and what an import must not load."""
 
 import ast
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +16,7 @@ ALLOWED = {
     "architectures": (),
     "datamodules": (),
     "lightning_modules": ("architectures", "datamodules.batches"),
-    "callbacks": (
-        "datamodules.annotations",
-        "datamodules.files",
-        "lightning_modules.outputs",
-    ),
+    "callbacks": ("datamodules.annotations", "datamodules.files", "lightning_modules.outputs"),
     "experiments": ("architectures", "datamodules", "lightning_modules", "callbacks"),
 }
 FORBIDDEN = {
@@ -26,6 +25,37 @@ FORBIDDEN = {
     "lightning_modules": ("wandb", "webdataset", "soundfile"),
     "callbacks": (),
     "experiments": (),
+}
+
+# The rooms of datamodules and what each may import. Nobody imports a data module.
+GROUND = ("errors", "files", "batches", "resume")
+DATA_ROOMS = {
+    "errors": (),
+    "batches": (),
+    "resume": (),
+    "files": ("errors",),
+    "loading": ("errors",),
+    "annotations": ("errors", "files"),
+    "corpora": ("errors", "files", "annotations"),
+    "shards": ("errors", "files"),
+    "preparation": ("errors", "files", "annotations", "corpora", "shards"),
+    "augment": ("errors",),
+    "windows": (*GROUND, "loading", "shards", "augment"),
+    "utterances": (*GROUND, "loading", "shards", "augment"),
+    "streaming": (*GROUND, "shards", "augment", "windows"),
+}
+ABOVE_ALL_ROOMS = ("__init__", "base", "speech", "melody", "classification", "phonemes")
+
+# What must not be loaded, by the code that is run: who only looks at shards or f0 tables pays for nothing else.
+LIGHT = {
+    "import datamodules.shards, datamodules.shards.index, datamodules.shards.verify": (
+        *("torch", "torchaudio", "lightning", "librosa", "soxr", "mir_eval", "datamodules.preparation"),
+        "datamodules.corpora",
+    ),
+    "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
+    "import callbacks.pictures": ("torch", "lightning"),
+    "import lightning_modules.outputs": ("torch", "lightning"),
+    "import architectures": ("lightning", "librosa", "torchvision"),
 }
 
 
@@ -42,13 +72,38 @@ def within(module, prefix):
     return module == prefix or module.startswith(prefix + ".")
 
 
-@pytest.mark.parametrize("path", sorted(p for name in PACKAGES for p in (ROOT / name).rglob("*.py")), ids=str)
-def test_imports_point_one_way(path):
-    package = path.relative_to(ROOT).parts[0]
-    for module in imported(path):
-        assert not any(within(module, name) for name in FORBIDDEN[package]), f"{path} imports {module}"
-        if module.split(".")[0] in PACKAGES and not within(module, package):
-            assert any(within(module, name) for name in ALLOWED[package]), f"{path} imports {module}"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_between_folders_point_one_way(package):
+    for path in (ROOT / package).rglob("*.py"):
+        for module in imported(path):
+            assert not any(within(module, name) for name in FORBIDDEN[package]), f"{path} imports {module}"
+            if module.split(".")[0] in PACKAGES and not within(module, package):
+                assert any(within(module, name) for name in ALLOWED[package]), f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("room", [*DATA_ROOMS, *ABOVE_ALL_ROOMS])
+def test_imports_between_the_rooms_of_datamodules_point_one_way(room):
+    place = ROOT / "datamodules" / room
+    paths = list(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    allowed = (room, *(DATA_ROOMS[room] if room in DATA_ROOMS else (*DATA_ROOMS, *ABOVE_ALL_ROOMS)))
+    assert paths
+    for path in paths:
+        for module in imported(path):
+            if within(module, "datamodules"):
+                assert module.count(".") and module.split(".")[1] in allowed, f"{path} imports {module}"
+
+
+def test_every_room_of_datamodules_has_its_place_in_the_order():
+    found = {path.stem for path in (ROOT / "datamodules").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found - {"__pycache__"} == {*DATA_ROOMS, *ABOVE_ALL_ROOMS}
+
+
+@pytest.mark.parametrize("code", LIGHT)
+def test_an_import_loads_no_more_than_it_needs(code):
+    script = f"{code}\nimport sys\nprint([name for name in {LIGHT[code]!r} if name in sys.modules])"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    loaded = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", PACKAGES)
