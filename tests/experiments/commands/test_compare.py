@@ -155,7 +155,9 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(compare, melody_shards, t
     wait.unlink()
     first = stamps(out / "periods")
     assert len(first) == 1 and not (out / "summary.json").exists()
-    (out / "periods" / f".t.csv.{os.uname().nodename}.{process.pid}-1.tmp").touch()  # as if it had been writing one
+    (
+        out / "periods" / f".t.csv.melisma-{os.uname().nodename}.{process.pid}-1.tmp"
+    ).touch()  # as if it had been writing one
     assert compare("periods").code == 0
     after = stamps(out / "periods")
     assert len(after) == 3 and all(after[path] == first[path] for path in first)
