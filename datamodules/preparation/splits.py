@@ -27,7 +27,7 @@ def assign_splits(recordings: Sequence[Recording], splits: Splits | None, seed: 
 
     Raises:
         DataError: a group would stand in two splits, a split would be empty or has a name that cannot begin the names
-            of files, a listed group does not exist, or neither the corpus nor the recipe says where a recording belongs.
+            of files, a listed group does not exist, or neither corpus nor recipe says where a recording belongs.
     """
     if splits is None:
         chosen = _stated_by_corpus(recordings)
