@@ -28,9 +28,8 @@ def folder_of(trainer: Trainer, dataset: str) -> Path:
     """
     function = trainer.state.fn
     assert function is not None
-    return (
-        run_folder(trainer) / ("validation" if function == TrainerFn.FITTING else function.value) / file_name(dataset)
-    )
+    stage = "validation" if function == TrainerFn.FITTING else function.value
+    return run_folder(trainer) / stage / file_name(dataset)
 
 
 def media_key(trainer: Trainer, *names: str) -> str:
