@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.run.folder import run_folder
+from datamodules.files import file_name
 
 Item = TypeVar("Item", bound=Mapping[str, Any])
 
@@ -21,10 +22,19 @@ def stage_of(trainer: Trainer) -> str:
 
 
 def folder_of(trainer: Trainer, dataset: str) -> Path:
-    """Where files about one set go: `RUN/<validation|validate|test|predict>/<dataset>`, `validation` during fit."""
+    """Where files about one set go: `RUN/<validation|validate|test|predict>/<dataset>`, `validation` during fit.
+
+    A set whose name is not a plain one is called as `datamodules.files.file_name` says.
+    """
     function = trainer.state.fn
     assert function is not None
-    return run_folder(trainer) / ("validation" if function == TrainerFn.FITTING else function.value) / dataset
+    stage = "validation" if function == TrainerFn.FITTING else function.value
+    return run_folder(trainer) / stage / file_name(dataset)
+
+
+def media_key(trainer: Trainer, *names: str) -> str:
+    """Key `<stage>/<name>/...` of pictures and tables in Weights & Biases, which makes paths of files from it."""
+    return "/".join([stage_of(trainer), *map(file_name, names)])
 
 
 class PassCallback(Callback, Generic[Item]):

@@ -15,7 +15,7 @@ class Track(TypedDict):
 
     Attributes:
         dataset: name of the set the track belongs to.
-        track: identifier, safe as a file name.
+        track: identifier; files are named by `file_name` of it.
         times: float64 `(frames,)`, s.
         reference: float32 `(frames,)`, Hz, 0 where unvoiced; None where there is no truth.
         pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced.

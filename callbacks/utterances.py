@@ -17,7 +17,7 @@ class Clip(TypedDict):
 
     Attributes:
         dataset: name of the set the clip belongs to.
-        id: identifier, safe as a file name.
+        id: identifier; files are named by `file_name` of it.
         classes: names, in the order of the probabilities.
         label: place of the true class in `classes`; None where it is not known.
         probabilities: float32 `(classes,)`.
@@ -79,7 +79,7 @@ class Utterance(TypedDict):
 
     Attributes:
         dataset: name of the set the utterance belongs to.
-        id: identifier, safe as a file name.
+        id: identifier; files are named by `file_name` of it.
         item: the utterance's place in its set.
         phones: names; phone k is symbol k + 1, symbol 0 is the blank.
         reference: symbols that are spoken; None where they are not known.

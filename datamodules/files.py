@@ -1,8 +1,10 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and the names of files that are made of ids."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import socket
 import threading
 import time
@@ -12,16 +14,42 @@ from pathlib import Path
 from typing import BinaryIO
 
 DAY = 86400.0  # s
+LONGEST = (
+    240  # bytes of `file_name`: a file system takes 255, and an extension and marks of a temporary file come on top
+)
+_PLAIN = re.compile(r"[^./\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*")
+_MADE = re.compile(r".*~[0-9a-f]{16}", re.DOTALL)
+_TEMPORARY = re.compile(r"\..+\.melisma-(?P<host>.+)\.(?P<pid>\d+)-\d+\.tmp")
+
+
+def file_name(identifier: str) -> str:
+    """The name, without extension, of the file or folder of an id: one component of a path, whatever the id is.
+
+    An id that is a plain name stays as it is. One that is not (empty, with a slash, a leading dot or a control
+    character, or of more than `LONGEST` bytes) becomes a readable part of it, `~` and 16 digits of its SHA-256. So does
+    an id that looks like such a name, and no two ids share a file.
+    """
+    plain = _PLAIN.fullmatch(identifier) and not _MADE.fullmatch(identifier)
+    if plain and len(identifier.encode()) <= LONGEST:
+        return identifier
+    readable = re.sub(r"[^\w.\-]+", "_", identifier).strip("._")[:40] or "unnamed"
+    return f"{readable}~{hashlib.sha256(identifier.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`; on success sync and rename it, on failure remove it.
+def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a temporary file; on success sync it and rename it to `path`, on failure remove it.
 
     The temporary name starts with a dot and holds host, process and thread, so that two builders on one file system
     never write the same file; whoever renames last wins, with the same bytes.
+
+    Args:
+        path: the file to create or replace.
+        folder: of the temporary file, on the same file system; None: that of `path`.
     """
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}.tmp")
+    name = path.name if len(os.fsencode(path.name)) <= 120 else hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    writer = f"melisma-{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}"
+    temporary = (folder or path.parent) / f".{name}.{writer}.tmp"
     try:
         with temporary.open("wb") as file:
             yield file
@@ -33,13 +61,17 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete, in a folder and below, temporary files whose process is gone: on this host, or for a day elsewhere."""
-    for path in folder.rglob(".*.tmp"):
-        host, process = path.name.removesuffix(".tmp").rsplit(".", 2)[-2:]
-        pid = process.partition("-")[0]
+    """Delete temporary files of `write_atomically` whose process is gone: on this host, or for a day elsewhere.
+
+    Only regular files of this very folder count.
+    """
+    for path in folder.glob(".*.tmp"):
+        made = _TEMPORARY.fullmatch(path.name)
         try:
-            here = host == socket.gethostname() and pid.isdigit()
-            if (here and not _runs(int(pid))) or (not here and time.time() - path.stat().st_mtime > DAY):
+            if made is None or path.is_symlink() or not path.is_file():
+                continue
+            here = made["host"] == socket.gethostname()
+            if (here and not _runs(int(made["pid"]))) or (not here and time.time() - path.stat().st_mtime > DAY):
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # its process has just finished it

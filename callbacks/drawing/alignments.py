@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, stage_of
+from callbacks.passes import folder_of, media_key
 from callbacks.pictures.alignment import TimedPhone, aligned_phones
 from callbacks.processes import gathered
 from callbacks.utterances import Utterance, UtteranceCallback, timed
+from datamodules.files import file_name
 
 _DOTS_PER_INCH = 110
 
@@ -111,7 +112,7 @@ def _reference(utterance: Utterance) -> tuple[Sequence[TimedPhone], str]:
 
 
 def _picture(trainer: Trainer, dataset: str, name: str) -> Path:
-    return folder_of(trainer, dataset) / "pictures" / f"{name}.png"
+    return folder_of(trainer, dataset) / "pictures" / f"{file_name(name)}.png"
 
 
 def _draw(trainer: Trainer, dataset: str, name: str, utterance: AlignedUtterance) -> None:
@@ -125,4 +126,4 @@ def _log(trainer: Trainer, dataset: str, name: str) -> None:
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             picture = str(_picture(trainer, dataset, name))
-            logger.log_image(f"{stage_of(trainer)}/{dataset}/{name}", [picture], step=trainer.global_step)
+            logger.log_image(media_key(trainer, dataset, name), [picture], step=trainer.global_step)

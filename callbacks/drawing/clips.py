@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, stage_of
+from callbacks.passes import folder_of, media_key
 from callbacks.pictures.class_confusion import class_confusion
 from callbacks.pictures.clip import classified_clip
 from callbacks.predictions.classes import top, top_columns
@@ -139,7 +139,7 @@ class ClipPictures(ClipCallback):
                 self._log_to(logger, trainer, dataset, results)
 
     def _log_to(self, logger: WandbLogger, trainer: Trainer, dataset: str, results: ClipResults) -> None:
-        key, step = f"{stage_of(trainer)}/{dataset}", trainer.global_step
+        key, step = media_key(trainer, dataset), trainer.global_step
         logger.log_image(f"{key}/confusion", [str(_file(trainer, dataset, "confusion"))], step=step)
         confusions = [
             [results.classes[true], results.classes[guess], int(results.counts[true, guess])]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, stage_of
+from callbacks.passes import folder_of, media_key
 from callbacks.pictures.axes import note_name
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
@@ -147,6 +147,6 @@ def _log(trainer: Trainer, dataset: str, counts: FrameCounts) -> None:
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             for picture, (columns, data) in _tables(counts).items():
-                key = f"{stage_of(trainer)}/{dataset}/errors/{picture}"
+                key = media_key(trainer, dataset, "errors", picture)
                 logger.log_image(key, [str(_file(trainer, dataset, picture, "png"))], step=trainer.global_step)
                 logger.log_table(f"{key}_table", columns=columns, data=data, step=trainer.global_step)

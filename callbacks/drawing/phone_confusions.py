@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, stage_of
+from callbacks.passes import folder_of, media_key
 from callbacks.pictures.phone_confusion import count_edits, most_frequent, phone_confusion
 from callbacks.predictions.tables import write_table
 from callbacks.processes import gathered
@@ -75,7 +75,7 @@ class PhoneConfusions(UtteranceCallback):
             phone_confusion(counts, phones, self.pairs, dataset).savefig(partial, format="png", dpi=_DOTS_PER_INCH)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                key = f"{stage_of(trainer)}/{dataset}/phone_confusions"
+                key = media_key(trainer, dataset, "phone_confusions")
                 logger.log_image(key, [str(picture)], step=trainer.global_step)
                 rows = [list(edit) for edit in edits]
                 logger.log_table(f"{key}_table", columns=_COLUMNS, data=rows, step=trainer.global_step)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from callbacks.atomic_files import replacing
 from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, stage_of
+from callbacks.passes import folder_of, media_key
 from callbacks.pictures.pianoroll import pianoroll_with_salience
 from callbacks.processes import gathered
 from callbacks.tracks import Track, TrackCallback, signed_f0, voicing_threshold
+from datamodules.files import file_name
 
 _LEAD_IN = 0.5  # s shown before the first voiced frame
 _DOTS_PER_INCH = 110
@@ -144,7 +145,7 @@ def _first_of_each(tracks: list[tuple[str, str]], count: int) -> set[tuple[str, 
 
 
 def _picture(trainer: Trainer, dataset: str, name: str) -> Path:
-    return folder_of(trainer, dataset) / "pictures" / f"{name}.png"
+    return folder_of(trainer, dataset) / "pictures" / f"{file_name(name)}.png"
 
 
 def _draw(trainer: Trainer, dataset: str, name: str, part: Excerpt) -> None:
@@ -162,4 +163,4 @@ def _log(trainer: Trainer, tracks: list[tuple[str, str]]) -> None:
         if isinstance(logger, WandbLogger):
             for dataset, name in tracks:
                 picture = str(_picture(trainer, dataset, name))
-                logger.log_image(f"{stage_of(trainer)}/{dataset}/{name}", [picture], step=trainer.global_step)
+                logger.log_image(media_key(trainer, dataset, name), [picture], step=trainer.global_step)

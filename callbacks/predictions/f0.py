@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from callbacks.passes import folder_of
 from callbacks.tracks import Track, TrackCallback, signed_f0, voicing_threshold
 from datamodules.annotations.f0_tables import F0Series, write_f0
+from datamodules.files import file_name
 
 
 class PredictedF0(TrackCallback):
@@ -43,6 +44,6 @@ class PredictedF0(TrackCallback):
 
 def _write(trainer: Trainer, track: tuple[str, str], times: NDArray[np.float64], f0: NDArray[np.float64]) -> None:
     dataset, name = track
-    path = folder_of(trainer, dataset) / "f0" / f"{name}.csv"
+    path = folder_of(trainer, dataset) / "f0" / f"{file_name(name)}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_f0(path, F0Series(times, f0))

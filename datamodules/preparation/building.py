@@ -14,6 +14,7 @@ from datamodules.corpora.base import Recording
 from datamodules.files import write_atomically
 from datamodules.preparation.preprocess import Preprocessor, Staged
 from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.staging import DESCRIPTION, Staging
 from datamodules.shards.format import (
     FORMAT,
     AudioMember,
@@ -61,18 +62,28 @@ def plan_shards(
 
 
 def build_shard(
-    path: Path, segments: Sequence[Segment], grid: Grid, audio: AudioMember, preprocessor: Preprocessor
+    path: Path,
+    segments: Sequence[Segment],
+    grid: Grid,
+    audio: AudioMember,
+    preprocessor: Preprocessor,
+    staging: Staging,
 ) -> bool:
     """Write one shard unless it stands finished with the same content; True."""
     plan = _content(segments, grid, audio)
     if not is_done(path, plan):
         records = [encode_record(preprocessor.get(each.staged), each, grid, audio) for each in segments]
-        write_shard(path, records, plan, grid)
+        write_shard(path, records, plan, grid, staging.folder)
     return True
 
 
 def built(
-    path: Path, segments: Sequence[Segment], grid: Grid, audio: AudioMember, preprocessor: Preprocessor
+    path: Path,
+    segments: Sequence[Segment],
+    grid: Grid,
+    audio: AudioMember,
+    preprocessor: Preprocessor,
+    staging: Staging,
 ) -> bool | None:
     """True if the shard stands finished with this content, else None."""
     return True if is_done(path, _content(segments, grid, audio)) else None
@@ -96,13 +107,13 @@ def conversions(staged: Iterable[Staged], rate: int) -> dict[str, int]:
 
 def finish(
     recipe: ShardRecipe,
-    directory: Path,
+    staging: Staging,
     shards: Mapping[str, Sequence[str]],
     left_out: Mapping[str, str],
     converted: Mapping[str, int],
 ) -> None:
     """Write dataset.json, the last file, after reading every sidecar once more."""
-    grid, splits, digests = recipe.grid, {}, []
+    directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
     for split, names in shards.items():
         indexes = [read_sidecar(directory / name) for name in names]
         records = [record for index in indexes for record in index["records"]]
@@ -129,12 +140,6 @@ def finish(
         "converted": dict(converted),
         "recipe": recipe.describe(),
     }
-    with write_atomically(directory / "dataset.json") as file:
+    with write_atomically(directory / DESCRIPTION, staging.folder) as file:
         file.write(json.dumps(description, indent=1).encode())
-    wanted = {name for names in shards.values() for name in names}
-    for path in directory.glob("*-of-*.tar"):
-        if path.name not in wanted:  # of an interrupted run over a corpus that has changed since
-            sidecar(path).unlink(missing_ok=True)
-            path.unlink()
-    for path in directory.glob(".*.tmp"):  # of processes that were killed, or are late with what is finished
-        path.unlink(missing_ok=True)
+    staging.remove_others(name for names in shards.values() for name in names)

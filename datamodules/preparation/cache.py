@@ -22,7 +22,7 @@ class ArrayCache:
     share one folder, and two processes that make the same array at once write the same bytes.
 
     Args:
-        folder: made when the first array is stored.
+        folder: made when the first array is stored, in a folder that is there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,9 @@ class ArrayCache:
         path = self._path(key)
         if not path.exists():
             array = make()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            # Without parents: a folder that another process has removed with all its work is not made anew.
+            self.folder.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             with write_atomically(path) as file:
                 np.save(file, array)
         return key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import shutil
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
-from datamodules.files import remove_leftovers
 from datamodules.preparation.building import build_shard, built, conversions, finish, plan_shards
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.engines import Engine
 from datamodules.preparation.preprocess import Preprocessor, Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.splits import assign_splits
+from datamodules.preparation.staging import DESCRIPTION, Staging
 from datamodules.shards.format import Segment, read_sidecar
 from datamodules.shards.index import shards_of
 
@@ -42,15 +42,23 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
     """What stands finished in the recipe's directory, or None if its shards are not all there.
 
     Raises:
-        DataError: it holds the shards of another recipe; names the first key that differs.
+        DataError: it holds the shards of another recipe; names the first key that differs. Or its dataset.json is not
+            one that was written here.
     """
-    path = Path(recipe.directory) / "dataset.json"
-    if not path.exists():
+    path = Path(recipe.directory) / DESCRIPTION
+    if not os.path.lexists(path):
         return None
-    description = json.loads(path.read_bytes())
-    # A key that recipe or corpus have gained since then had its default.
-    stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
-    stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
+    try:
+        description = json.loads(path.read_bytes())
+        # A key that recipe or corpus have gained since then had its default.
+        stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
+        stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
+        named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "
+            "the recipe another directory"
+        ) from error
     for key in sorted(stored.keys() | wanted.keys()):
         if stored.get(key) != wanted.get(key):
             raise DataError(
@@ -58,9 +66,8 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
                 "give the recipe another directory or delete this one"
             )
     try:
-        for split in description["splits"]:
-            for shard, digest in shards_of(path.parent, description, split):
-                read_sidecar(shard, digest)
+        for shard, digest in named:
+            read_sidecar(shard, digest)
     except DataError:
         return None
     return Prepared(False, description.get("left_out", {}))
@@ -111,7 +118,8 @@ def prepare(
         What was done, and which recordings could not be used.
 
     Raises:
-        DataError: the corpus cannot be used, or a label or symbol is unknown; no shard was written.
+        DataError: the corpus cannot be used, or a label or symbol is unknown; no shard was written. Or a file that is
+            not of this preparation stands where one of it would; nothing was written.
     """
     finished = prepared(recipe)
     if finished is not None and not (again and finished.left_out):
@@ -124,7 +132,7 @@ def prepare(
         finished = prepared(recipe)
         if finished is None:
             raise
-        build.clear()
+        build.staging.clear()
         return finished
 
 
@@ -135,11 +143,10 @@ class _Build:
         self, recipe: ShardRecipe, engine: Engine, progress: bool, cache: Path | None, share: Share | None
     ) -> None:
         self.recipe, self.engine, self.progress, self.share = recipe, engine, progress, share
-        self.directory = Path(recipe.directory)
-        self.staging = self.directory / ".staging"
-        self.cache = ArrayCache(cache or self.staging / "arrays")
+        self.staging = Staging(Path(recipe.directory))
+        self.cache = ArrayCache(cache or self.staging.folder / "arrays")
         self.preprocessor = Preprocessor(
-            self.cache, self.staging / "notes", recipe.rate, recipe.hop, recipe.spectrogram
+            self.cache, self.staging.folder / "notes", recipe.rate, recipe.hop, recipe.spectrogram
         )
 
     def run(self) -> dict[str, str]:
@@ -149,8 +156,9 @@ class _Build:
         chosen = [recording for split in splits.values() for recording in split]
         check_labels(chosen, self.recipe.classes)
         check_transcripts(chosen, self.recipe.phones)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self.directory)
+        self.staging.refuse_foreign(splits)
+        self.staging.begin()
+        self.cache.folder.parent.mkdir(parents=True, exist_ok=True)
         staged, left_out = self._preprocess(chosen)
         plans = {split: list(plan_shards(self.recipe, split, members, staged)) for split, members in splits.items()}
         for split, plan in plans.items():
@@ -158,13 +166,9 @@ class _Build:
                 raise DataError(f"splits.{split}: none of its recordings can be used: {next(iter(left_out.values()))}")
         self._write([task for plan in plans.values() for task in plan])
         names = {split: [name for name, _ in plan] for split, plan in plans.items()}
-        finish(self.recipe, self.directory, names, left_out, conversions(staged.values(), self.recipe.rate))
-        self.clear()
+        finish(self.recipe, self.staging, names, left_out, conversions(staged.values(), self.recipe.rate))
+        self.staging.clear()
         return left_out
-
-    def clear(self) -> None:
-        """Remove what only served to build the shards; a cache that is kept stands elsewhere."""
-        shutil.rmtree(self.staging, ignore_errors=True)
 
     def _preprocess(self, recordings: Sequence[Recording]) -> tuple[dict[str, Staged], dict[str, str]]:
         staged, left_out = {}, {}
@@ -185,9 +189,11 @@ class _Build:
         return staged, left_out
 
     def _write(self, plan: Sequence[tuple[str, list[Segment]]]) -> None:
-        recipe = self.recipe
+        recipe, staging = self.recipe, self.staging
+        staging.claim(name for name, _ in plan)
         tasks = [
-            (self.directory / name, segments, recipe.grid, recipe.audio, self.preprocessor) for name, segments in plan
+            (staging.directory / name, segments, recipe.grid, recipe.audio, self.preprocessor, staging)
+            for name, segments in plan
         ]
         list(self._shared(build_shard, tasks, built, "writing shards"))
 

@@ -115,7 +115,7 @@ class Preprocessor:
 
     Args:
         cache: holds the arrays.
-        notes: folder of the notes.
+        notes: folder of the notes; made with the first, in a folder that is there.
         rate: samples per second.
         hop: samples between label frames.
         spectrogram: computed over every recording; None for none.
@@ -140,7 +140,7 @@ class Preprocessor:
             result = self._make(recording)
         except DataError as error:
             result = Rejected(str(error))
-        self.notes.mkdir(parents=True, exist_ok=True)
+        self.notes.mkdir(exist_ok=True)
         with write_atomically(self._note(recording)) as file:
             file.write(json.dumps([type(result).__name__, *result]).encode())
         return result

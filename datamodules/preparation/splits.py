@@ -9,6 +9,7 @@ import numpy as np
 
 from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
+from datamodules.files import file_name
 
 # Fractions of the groups; or for each split the groups, what the corpus puts there, or everything else.
 Splits = dict[str, float | list[str] | Literal["stated", "rest"]]
@@ -25,8 +26,8 @@ def assign_splits(recordings: Sequence[Recording], splits: Splits | None, seed: 
         seed: of the dealing by fractions.
 
     Raises:
-        DataError: a group would stand in two splits, a split would be empty, a listed group does not exist, or
-            neither the corpus nor the recipe says where a recording belongs.
+        DataError: a group would stand in two splits, a split would be empty or has a name that cannot begin the names
+            of files, a listed group does not exist, or neither corpus nor recipe says where a recording belongs.
     """
     if splits is None:
         chosen = _stated_by_corpus(recordings)
@@ -38,6 +39,11 @@ def assign_splits(recordings: Sequence[Recording], splits: Splits | None, seed: 
         chosen = _by_group(recordings, splits)
     _refuse_leaks(chosen)
     for name, members in chosen.items():
+        shard = f"{name}-{0:06d}-of-{0:06d}.tar"
+        if not name or file_name(shard) != shard:
+            raise DataError(
+                f"splits: {name!r} cannot begin the names of files; use a short word without '/' or leading '.'"
+            )
         if not members:
             raise DataError(f"splits.{name}: no recording falls into it")
     return chosen

@@ -211,7 +211,13 @@ def decode_flac(data: bytes) -> NDArray[np.int16]:
     return samples
 
 
-def write_shard(path: Path, records: Sequence[tuple[dict[str, Member], dict[str, Any]]], plan: str, grid: Grid) -> None:
+def write_shard(
+    path: Path,
+    records: Sequence[tuple[dict[str, Member], dict[str, Any]]],
+    plan: str,
+    grid: Grid,
+    staging: Path | None = None,
+) -> None:
     """Write a tar, then its sidecar; both appear whole or not at all, and the same records give the same bytes.
 
     Args:
@@ -219,10 +225,11 @@ def write_shard(path: Path, records: Sequence[tuple[dict[str, Member], dict[str,
         records: members and index entry of each record.
         plan: hash of what the shard was asked to hold.
         grid: written into the sidecar.
+        staging: folder of the temporary files; None: that of the tar.
     """
     # An index that stands there already stays until it is replaced: of other content, it names another plan and does
     # not count as done; of the same, another process has just finished the same shard, and it is right.
-    with write_atomically(path) as file:
+    with write_atomically(path, staging) as file:
         # mtime=0 keeps the bytes reproducible and the headers plain: a float time would cost a PAX header per member.
         with webdataset.TarWriter(file, mtime=0, encoder=False) as tar:
             for members, entry in records:
@@ -253,7 +260,7 @@ def write_shard(path: Path, records: Sequence[tuple[dict[str, Member], dict[str,
             for members, entry in records
         ],
     }
-    with write_atomically(sidecar(path)) as file:
+    with write_atomically(sidecar(path), staging) as file:
         content = json.dumps(index).encode()
         file.write(content[:-1] + CHECK + hashlib.sha256(content).hexdigest().encode() + b'"}')
 

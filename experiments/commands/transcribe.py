@@ -20,6 +20,7 @@ from datamodules.annotations.f0_series import F0Series
 from datamodules.annotations.f0_tables import write_f0
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.files import file_name
 from datamodules.preparation.preprocess import to_mono_int16
 from experiments.runs import load
 from lightning_modules import MelodyTracker
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> None:
     failed = []
     for path in tqdm(options.recordings, desc="transcribing", unit="recording"):
         try:
-            write_f0(options.out / f"{path.stem}.csv", transcriber(AudioFile(path).read()))
+            write_f0(options.out / f"{file_name(path.stem)}.csv", transcriber(AudioFile(path).read()))
         except DataError as error:
             failed.append(str(error))
     print(f"{len(options.recordings) - len(failed)} f0 tables in {options.out}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from datamodules import DataError
 from datamodules.annotations.f0_tables import write_f0
-from datamodules.files import remove_leftovers, write_atomically
+from datamodules.files import file_name, remove_leftovers, write_atomically
 from experiments.trackers.base import Tracked
 
 RECORD = "method.json"
@@ -17,7 +17,7 @@ RECORD = "method.json"
 class KeptTables:
     """`FOLDER/TRACK.csv` of every finished track, and `FOLDER/method.json`: what made them, and how fast.
 
-    Tables that something else made, other settings, another version or other data, are deleted.
+    Tables of the record that something else made, other settings, another version or other data, are deleted.
 
     Attributes:
         replaced: whether that was so.
@@ -39,8 +39,8 @@ class KeptTables:
         if kept is None and any(folder.glob("*.csv")):
             raise DataError(f"{folder}: holds tables but no {RECORD}; they are not of this command, name another --out")
         if kept is None or self.replaced:
-            for table in folder.glob("*.csv"):
-                table.unlink()
+            for track in kept["tracks"] if kept else ():
+                self._table(track).unlink(missing_ok=True)
             kept = {"made_by": made_by, "tracks": {}}
             self._write(kept)
         self._kept = kept
@@ -58,11 +58,15 @@ class KeptTables:
             duration: of the recording, s.
 
         Raises:
-            DataError: the method's times or f0 cannot stand in a table.
+            DataError: the method's times or f0 cannot stand in a table, or there is one that is not of the record.
         """
-        write_f0(self._table(track), tracked.series)
+        table = self._table(track)
+        if track not in self._kept["tracks"] and table.exists():
+            raise DataError(f"{table}: stands in the way, and {RECORD} does not name it; move it away")
+        # Recorded before it is written: whatever table there is can be told to be of this method.
         self._kept["tracks"][track] = {"duration": duration, "seconds": tracked.seconds}
         self._write(self._kept)
+        write_f0(table, tracked.series)
 
     def speed(self) -> float:
         """Seconds of audio for each second of wall time, over all tracks kept."""
@@ -70,7 +74,7 @@ class KeptTables:
         return float(sum(track["duration"] for track in tracks) / sum(track["seconds"] for track in tracks))
 
     def _table(self, track: str) -> Path:
-        return self.folder / f"{track}.csv"
+        return self.folder / f"{file_name(track)}.csv"
 
     def _read(self) -> dict[str, Any] | None:
         try:

@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules import ShardRecipe, SyntheticMelody
+from datamodules.files import file_name
+from datamodules.preparation.prepare import prepare
 from experiments.cli import run
 from experiments.trackers.catalogue import METHODS, Method
 
@@ -155,7 +158,9 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(compare, melody_shards, t
     wait.unlink()
     first = stamps(out / "periods")
     assert len(first) == 1 and not (out / "summary.json").exists()
-    (out / "periods" / f".t.csv.{os.uname().nodename}.{process.pid}-1.tmp").touch()  # as if it had been writing one
+    (
+        out / "periods" / f".t.csv.melisma-{os.uname().nodename}.{process.pid}-1.tmp"
+    ).touch()  # as if it had been writing one
     assert compare("periods").code == 0
     after = stamps(out / "periods")
     assert len(after) == 3 and all(after[path] == first[path] for path in first)
@@ -231,3 +236,54 @@ def test_a_checkpoint_of_ours_is_a_method_and_gives_what_transcribe_gives(compar
         ours, theirs = (np.loadtxt(table, delimiter=",") for table in (path, tables / path.name))
         assert np.array_equal(ours[:, 0], theirs[:, 0])
         assert np.abs(1200 * np.log2(np.abs(ours[:, 1] / theirs[:, 1]))).max() < 0.01
+
+
+HOSTILE = ("../../x", "/tmp/melisma-outside", "..", "a/b", "x" * 300, ".hidden", "plain")
+
+
+class HostileIds(SyntheticMelody):
+    """Recordings with ids that a corpus refuses: as in an index that somebody else made."""
+
+    def recordings(self):
+        found = super().recordings()
+        for recording, name in zip(found, HOSTILE, strict=True):
+            object.__setattr__(recording, "id", name)
+        return found
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_tracks_whose_ids_are_paths_have_their_tables_in_the_folder_of_the_method(fakes, melisma, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "deep" / "deeper" / "out"
+    corpus = HostileIds({"validation": len(HOSTILE)}, seconds=0.5, rate=8000)
+    prepare(ShardRecipe(corpus, str(data), 8000, 80, segment=1.0, context=0.1), progress=False)
+    before = files(tmp_path)
+    for again in range(2):
+        outcome = melisma("compare", data, "--methods=constant", "--out", out, "--bootstrap", 100)
+        assert outcome.code == 0, outcome.err
+        for method in ("constant", "reference"):
+            names = {path.name for path in (out / method).iterdir()}
+            assert names == {"method.json", *(f"{file_name(name)}.csv" for name in HOSTILE)}
+        assert {path: data for path, data in files(tmp_path).items() if not path.is_relative_to(out)} == before
+        assert not Path("/tmp/melisma-outside.csv").exists()
+        if not again:
+            first = stamps(out / "constant")
+    assert stamps(out / "constant") == first
+
+
+def test_tables_that_the_record_does_not_name_are_never_deleted_or_replaced(compare, fakes, tmp_path):
+    folder = tmp_path / "out" / "constant"
+    assert compare("constant").code == 0
+    record = json.loads((folder / "method.json").read_text())
+    name = next(iter(record["tracks"]))
+    del record["tracks"][name]
+    (folder / "method.json").write_text(json.dumps(record))
+    for path in (folder / f"{name}.csv", folder / "mine.csv"):
+        path.write_text("mine")
+    outcome = compare("constant")
+    assert outcome.code == 1 and f"{folder / name}.csv: stands in the way" in outcome.err
+    fakes["constant"].file.write_text(CONSTANT.replace("300.0", "310.0"))
+    assert compare("constant").code == 1
+    assert (folder / f"{name}.csv").read_text() == (folder / "mine.csv").read_text() == "mine"

@@ -7,6 +7,7 @@ import torch
 import yaml
 
 from datamodules import AudioFolder, ConstantQ
+from datamodules.files import file_name
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.cli import run
@@ -126,3 +127,12 @@ def test_a_checkpoint_that_cannot_be_used_is_named(audio_run, tmp_path, melisma)
     assert "rate and hop" in melisma("transcribe", checkpoints / "old.ckpt", song).err
     (tmp_path / "run" / "config.yaml").write_text("model: {class_path: architectures.CREPE}")
     assert "config.yaml: describes no model" in melisma("transcribe", checkpoints / "old.ckpt", song).err
+
+
+def test_recordings_with_names_that_cannot_be_kept_have_tables_of_their_own(audio_run, tmp_path, melisma):
+    names = (".hidden", "x" * 250, "x" * 251, file_name("x" * 250), "..x")
+    recordings = [sung(tmp_path / "in" / f"{name}.wav", 8000, 0.3) for name in names]
+    outcome = melisma("transcribe", audio_run / "checkpoints" / "best.ckpt", *recordings, "--out", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{file_name(name)}.csv" for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}

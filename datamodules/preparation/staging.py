@@ -1,0 +1,99 @@
+"""What a preparation works with until it is finished, and which files of its directory are its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from datamodules.errors import DataError
+from datamodules.files import write_atomically
+
+DESCRIPTION = "dataset.json"
+_SHARD = r"-[0-9]{6,}-of-[0-9]{6,}\.tar"
+
+
+class Staging:
+    """`DIRECTORY/.staging`: arrays and notes, temporary files, and a journal of the shards that may be written.
+
+    A folder of this name is a preparation's own if it is empty or holds the mark `melisma-prepare`, its first file.
+    A file of the directory is its own if the journal or dataset.json names it; no other is replaced or removed.
+    Processes that share the work share the folder: each adds to the journal before it writes a shard.
+
+    Args:
+        directory: receives the shards.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.folder = directory, directory / ".staging"
+        self._mark, self._journal = self.folder / "melisma-prepare", self.folder / "journal"
+
+    def refuse_foreign(self, splits: Iterable[str]) -> None:
+        """Refuse what stands where the shards of these splits, their indexes or this folder would come to stand.
+
+        Raises:
+            DataError: names the first such file.
+        """
+        # Listed before the journal is read: what another process writes meanwhile stands in the journal by then.
+        listed = sorted(os.listdir(self.directory)) if self.directory.is_dir() else []
+        own = self._own()
+        shards = re.compile(f"({'|'.join(map(re.escape, splits))}){_SHARD}")
+        for name in listed:
+            tar = name if name.endswith(".tar") else f"{name.removesuffix('.json')}.tar"
+            if shards.fullmatch(tar) and name not in own:
+                raise _foreign(self.directory / name)
+        entire = self.folder.is_dir() and not self.folder.is_symlink()
+        if os.path.lexists(self.folder) and not (entire and (self._mark.exists() or not os.listdir(self.folder))):
+            raise _foreign(self.folder)
+
+    def begin(self) -> None:
+        """Make the directory and this folder with its mark."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._mark.touch()
+
+    def claim(self, shards: Iterable[str]) -> None:
+        """Enter shards into the journal; what dataset.json names now, and may not name later, with them."""
+        names = json.dumps(sorted(self._own() | _with_indexes(shards))).encode()
+        self._journal.mkdir(exist_ok=True)
+        # Named by its content: processes with the same plan write the same file, others another one.
+        with write_atomically(self._journal / f"{hashlib.sha256(names).hexdigest()}.json", self.folder) as file:
+            file.write(names)
+
+    def remove_others(self, shards: Iterable[str]) -> None:
+        """Delete the shards of interrupted runs over a corpus that has changed since: own files, but not of these."""
+        unwanted = self._own() - _with_indexes(shards)
+        for entry in sorted(os.scandir(self.directory), key=lambda entry: entry.name):
+            if entry.name in unwanted and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove the folder, its mark last, so that what a killed process leaves of it can still be told to be own."""
+        for path in self.folder.glob("*"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path != self._mark:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _own(self) -> set[str]:
+        names = {name for path in self._journal.glob("*.json") for name in json.loads(path.read_bytes())}
+        description = self.directory / DESCRIPTION
+        if description.exists():
+            for split in json.loads(description.read_bytes())["splits"].values():
+                names |= _with_indexes(name for name in split["shards"] if re.fullmatch(f".+{_SHARD}", name))
+        return names
+
+
+def _with_indexes(shards: Iterable[str]) -> set[str]:
+    return {name for shard in shards for name in (shard, f"{shard.removesuffix('.tar')}.json")}
+
+
+def _foreign(path: Path) -> DataError:
+    return DataError(
+        f"{path}: stands in the way, and nothing in its folder says that `melisma prepare` wrote it; move it away, or "
+        "give the recipe another directory"
+    )

@@ -1,0 +1,71 @@
+"""Names of files that are made of ids."""
+
+import os
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from datamodules.files import file_name, write_atomically
+
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../../x",
+    "/etc/x",
+    "a/b",
+    "a//b",
+    ".hidden",
+    "x\0y",
+    "x\ny",
+    "x" * 241,
+    "é" * 121,
+    "\ud800",
+    "x/",
+]
+IDS = st.one_of(st.text(alphabet=st.characters(), max_size=300), st.text(alphabet="./x~a0\0", max_size=20))
+
+
+@given(IDS)
+@example("x" * 240)
+@example("x" * 300)
+def test_any_id_gives_one_component_that_a_folder_can_hold(identifier):
+    name = file_name(identifier)
+    assert name not in ("", ".", "..") and not name.startswith(".")
+    assert "/" not in name and "\0" not in name
+    assert len(f".{name}.json.partial".encode()) <= 255
+
+
+@given(st.lists(IDS, unique=True))
+@example(["../x", "x", file_name("../x"), "/x"])
+@example(["x" * 300, "x" * 301, file_name("x" * 300)])
+def test_no_two_ids_share_a_file(identifiers):
+    # An id that looks like the name of another one is an id as well.
+    every = {*identifiers, *map(file_name, identifiers)}
+    assert len({file_name(each) for each in every}) == len(every)
+
+
+@given(st.from_regex(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*", fullmatch=True).filter(lambda word: len(word) <= 240))
+@example("Opéra (live) №2, Teil~1 = \\a:b*")
+def test_ordinary_ids_are_names_as_they_are(identifier):
+    assert file_name(identifier) == identifier
+
+
+@pytest.mark.parametrize("identifier", HOSTILE)
+def test_other_ids_get_a_readable_part_and_a_hash(identifier, tmp_path):
+    name = file_name(identifier)
+    assert name != identifier and name == file_name(identifier)
+    with write_atomically(tmp_path / f"{name}.csv") as file:
+        file.write(b"x")
+    assert os.listdir(tmp_path) == [f"{name}.csv"]
+
+
+def test_names_are_the_same_from_version_to_version():
+    assert file_name("../../x") == "x~9cdf6a50100a862e"
+
+
+def test_names_of_255_bytes_are_written(tmp_path):
+    with write_atomically(tmp_path / ("x" * 255)) as file:
+        file.write(b"x")
+    assert os.listdir(tmp_path) == ["x" * 255]
