@@ -2,80 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
+import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from tqdm import tqdm
 
 from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
-from datamodules.preparation.building import build_shard, built, conversions, finish, plan_shards
 from datamodules.preparation.cache import ArrayCache
+from datamodules.preparation.description import Prepared, conversions, finish, prepared
 from datamodules.preparation.engines import Engine
 from datamodules.preparation.preprocess import Preprocessor, Staged
-from datamodules.preparation.recipe import ShardRecipe, plain
+from datamodules.preparation.recipe import ShardRecipe
 from datamodules.preparation.splits import assign_splits
-from datamodules.preparation.staging import DESCRIPTION, Staging
-from datamodules.shards.format import Segment, read_sidecar
-from datamodules.shards.index import shards_of
+from datamodules.preparation.staging import Staging
+from datamodules.shards.format import FORMAT, AudioMember, Grid, is_done
+from datamodules.shards.writer import RecordPlan, encode_record, write_shard
 
 Result = TypeVar("Result")
-
-
-class Prepared(NamedTuple):
-    """What came of preparing a recipe.
-
-    Attributes:
-        built: whether there was anything to do.
-        left_out: reason by id of each recording that could not be used, and that the shards lack.
-    """
-
-    built: bool
-    left_out: dict[str, str]
-
-
-def prepared(recipe: ShardRecipe) -> Prepared | None:
-    """What stands finished in the recipe's directory, or None if its shards are not all there.
-
-    Raises:
-        DataError: it holds the shards of another recipe; names the first key that differs. Or its dataset.json is not
-            one that was written here.
-    """
-    path = Path(recipe.directory) / DESCRIPTION
-    if not os.path.lexists(path):
-        return None
-    try:
-        description = json.loads(path.read_bytes())
-        # A key that recipe or corpus have gained since then had its default.
-        stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
-        stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
-        named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "
-            "the recipe another directory"
-        ) from error
-    for key in sorted(stored.keys() | wanted.keys()):
-        if stored.get(key) != wanted.get(key):
-            raise DataError(
-                f"{path}: the shards were made with {key}: {stored.get(key)}, the recipe now says {wanted.get(key)}; "
-                "give the recipe another directory or delete this one"
-            )
-    try:
-        for shard, digest in named:
-            read_sidecar(shard, digest)
-    except DataError:
-        return None
-    return Prepared(False, description.get("left_out", {}))
-
-
-def _defaults(kind: type) -> dict[str, Any]:
-    parameters = inspect.signature(kind).parameters.items()
-    return {name: plain(each.default) for name, each in parameters if each.default is not inspect.Parameter.empty}
 
 
 class Share(NamedTuple):
@@ -136,6 +84,90 @@ def prepare(
         return finished
 
 
+class PlannedRecord(NamedTuple):
+    """A record to be written, and the arrays that it is cut from."""
+
+    plan: RecordPlan
+    staged: Staged
+
+
+def plan_shards(
+    recipe: ShardRecipe, split: str, recordings: Sequence[Recording], staged: Mapping[str, Staged]
+) -> Iterator[tuple[str, list[PlannedRecord]]]:
+    """Name and records of every shard of a split: a pure function of the recipe and its usable recordings.
+
+    Training records are permuted over all shards, so that a shard read in order is already a sample of the whole;
+    the other splits keep the order of their tracks.
+    """
+    grid = recipe.grid
+    records = [
+        PlannedRecord(
+            RecordPlan(
+                key=f"t{number:06d}_{start:07d}",
+                recording=recording.id,
+                start=start,
+                metadata=recording.metadata,
+                label=recording.label,
+                transcript=recording.transcript,
+            ),
+            staged[recording.id],
+        )
+        for number, recording in enumerate(recordings)
+        if recording.id in staged
+        for start in range(0, staged[recording.id].frames, grid.segment or staged[recording.id].frames)
+    ]
+    if split == "train":
+        order = np.random.default_rng([recipe.seed, 0]).permutation(len(records))
+        records = [records[place] for place in order]
+    count = -(-len(records) // recipe.records_per_shard)
+    bounds = np.linspace(0, len(records), count + 1).round().astype(int)
+    for number in range(count):
+        yield f"{split}-{number:06d}-of-{count:06d}.tar", records[bounds[number] : bounds[number + 1]]
+
+
+class ShardTask(NamedTuple):
+    """One shard to be written; it can be sent to another process.
+
+    Attributes:
+        path: of the tar.
+        records: in their order.
+        grid: of the shard.
+        audio: how samples are stored.
+        preprocessor: finds the arrays of a recording.
+        temporary: folder of temporary files.
+    """
+
+    path: Path
+    records: Sequence[PlannedRecord]
+    grid: Grid
+    audio: AudioMember
+    preprocessor: Preprocessor
+    temporary: Path
+
+    @property
+    def content(self) -> str:
+        """Hash of what the shard is to hold."""
+        records = [
+            [plan.key, plan.recording, staged, plan.start, dict(plan.metadata), plan.label, plan.transcript]
+            for plan, staged in self.records
+        ]
+        return hashlib.sha256(json.dumps([FORMAT, self.grid, self.audio, records]).encode()).hexdigest()
+
+    def build(self) -> bool:
+        """Write the shard unless it stands finished with the same content; True."""
+        if not self.done():
+            records = [
+                encode_record(self.preprocessor.get(staged), plan, self.grid, self.audio)
+                for plan, staged in self.records
+            ]
+            write_shard(self.path, records, self.content, self.grid, self.temporary)
+        return True
+
+    def done(self) -> bool | None:
+        """True if the shard stands finished with this content, else None."""
+        return True if is_done(self.path, self.content) else None
+
+
 class _Build:
     """One process' way through a recipe."""
 
@@ -154,8 +186,8 @@ class _Build:
         recordings = self.recipe.corpus.recordings()
         splits = assign_splits(recordings, self.recipe.splits, self.recipe.seed)
         chosen = [recording for split in splits.values() for recording in split]
-        check_labels(chosen, self.recipe.classes)
-        check_transcripts(chosen, self.recipe.phones)
+        self.recipe.check_labels(chosen)
+        self.recipe.check_transcripts(chosen)
         self.staging.refuse_foreign(splits)
         self.staging.begin()
         self.cache.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -188,14 +220,21 @@ class _Build:
                 )
         return staged, left_out
 
-    def _write(self, plan: Sequence[tuple[str, list[Segment]]]) -> None:
+    def _write(self, plan: Sequence[tuple[str, list[PlannedRecord]]]) -> None:
         recipe, staging = self.recipe, self.staging
         staging.claim(name for name, _ in plan)
         tasks = [
-            (staging.directory / name, segments, recipe.grid, recipe.audio, self.preprocessor, staging)
-            for name, segments in plan
+            ShardTask(
+                path=staging.directory / name,
+                records=records,
+                grid=recipe.grid,
+                audio=recipe.audio,
+                preprocessor=self.preprocessor,
+                temporary=staging.folder,
+            )
+            for name, records in plan
         ]
-        list(self._shared(build_shard, tasks, built, "writing shards"))
+        list(self._shared(ShardTask.build, [(task,) for task in tasks], ShardTask.done, "writing shards"))
 
     def _shared(
         self,
@@ -238,41 +277,3 @@ class _Build:
         share = self.share or Share()
         first = share.task * len(left) // share.tasks
         return (left[first:] + left[:first])[: self.engine.jobs]
-
-
-def check_labels(recordings: Sequence[Recording], classes: Sequence[str] | None) -> None:
-    """Refuse recordings whose class is not among those of the recipe, and recipes that forget the classes.
-
-    Raises:
-        DataError: names the recording, its label and the key to change.
-    """
-    if classes is None:
-        labelled = sorted({recording.label for recording in recordings if recording.label is not None})
-        if labelled:
-            raise DataError(f"classes: the recordings have labels; state them, as in classes: {json.dumps(labelled)}")
-        return
-    known = set(classes)
-    for recording in recordings:
-        if recording.label not in known:
-            raise DataError(
-                f"recording {recording.id!r}: its label {recording.label!r} is not one of the recipe's classes, "
-                f"{json.dumps(list(classes))}; add it there or leave the recording out of the corpus"
-            )
-
-
-def check_transcripts(recordings: Sequence[Recording], phones: Sequence[str] | None) -> None:
-    """Refuse transcripts with symbols that are not among the recipe's phones; a missing transcript is none.
-
-    Raises:
-        DataError: names the recording, the symbol and the key to change.
-    """
-    if phones is None:
-        return
-    known = set(phones)
-    for recording in recordings:
-        unknown = set((recording.transcript or "").split()) - known
-        if unknown:
-            raise DataError(
-                f"recording {recording.id!r}: its transcript holds {min(unknown)!r}, which is not one of the recipe's "
-                f"phones, {json.dumps(list(phones))}"
-            )

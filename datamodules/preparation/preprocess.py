@@ -19,28 +19,10 @@ from datamodules.errors import DataError
 from datamodules.files import write_atomically
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.spectrograms import Spectrogram, quantise
+from datamodules.shards.writer import TrackArrays
 
 # Part of every cache key: raise it when a change here alters the arrays of the same recording.
 CODE_VERSION = 2
-
-
-class Track(NamedTuple):
-    """A whole preprocessed recording; the arrays that it lacks are None.
-
-    Attributes:
-        frames: label frames.
-        samples: `(samples,)` int16 mono, full scale at 32768.
-        f0: `(frames,)` or, of several voices, `(frames, pitches)` float32, Hz, 0 where unvoiced, at the times
-            frame * hop / rate.
-        features: `(frames, dimensions)` float32.
-        spectrum: `(frames, channels, bins)` uint16, full scale at 65535.
-    """
-
-    frames: int
-    samples: NDArray[np.int16] | None = None
-    f0: NDArray[np.float32] | None = None
-    features: NDArray[np.float32] | None = None
-    spectrum: NDArray[np.uint16] | None = None
 
 
 class Staged(NamedTuple):
@@ -49,7 +31,7 @@ class Staged(NamedTuple):
     Attributes:
         frames: label frames.
         dimensions: of the features; 0 without.
-        arrays: key in the cache by name of the `Track`'s field.
+        arrays: key in the cache by name of a field of `TrackArrays`.
         layout: rate and channels of the audio file; None where there is none.
     """
 
@@ -153,9 +135,9 @@ class Preprocessor:
             return None
         return Staged(*values) if kind == "Staged" else Rejected(*values)
 
-    def get(self, staged: Staged) -> Track:
+    def get(self, staged: Staged) -> TrackArrays:
         """A recording's arrays, read from disk where they are touched."""
-        return Track(staged.frames, **{name: self.cache.get(key) for name, key in staged.arrays.items()})
+        return TrackArrays(staged.frames, **{name: self.cache.get(key) for name, key in staged.arrays.items()})
 
     def _make(self, recording: Recording) -> Staged:
         arrays, dimensions, layout = {}, 0, None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datamodules.corpora.base import Corpus
+from datamodules.corpora.base import Corpus, Recording
 from datamodules.errors import DataError
 from datamodules.preparation.spectrograms import Spectrogram
 from datamodules.preparation.splits import Splits
@@ -70,6 +71,43 @@ class ShardRecipe:
         """Rate, hop, frames of a record and samples of context."""
         segment = 0 if self.segment is None else round(self.segment * self.rate / self.hop)
         return Grid(self.rate, self.hop, segment, round(self.context * self.rate))
+
+    def check_labels(self, recordings: Sequence[Recording]) -> None:
+        """Refuse recordings whose class is not among `classes`, and labels where `classes` is not stated.
+
+        Raises:
+            DataError: names the recording, its label and the key to change.
+        """
+        if self.classes is None:
+            labelled = sorted({recording.label for recording in recordings if recording.label is not None})
+            if labelled:
+                stated = json.dumps(labelled)
+                raise DataError(f"classes: the recordings have labels; state them, as in classes: {stated}")
+            return
+        known = set(self.classes)
+        for recording in recordings:
+            if recording.label not in known:
+                raise DataError(
+                    f"recording {recording.id!r}: its label {recording.label!r} is not one of the recipe's classes, "
+                    f"{json.dumps(list(self.classes))}; add it there or leave the recording out of the corpus"
+                )
+
+    def check_transcripts(self, recordings: Sequence[Recording]) -> None:
+        """Refuse transcripts with symbols that are not among `phones`; no transcript has none.
+
+        Raises:
+            DataError: names the recording, the symbol and the key to change.
+        """
+        if self.phones is None:
+            return
+        known = set(self.phones)
+        for recording in recordings:
+            unknown = set((recording.transcript or "").split()) - known
+            if unknown:
+                raise DataError(
+                    f"recording {recording.id!r}: its transcript holds {min(unknown)!r}, which is not one of the "
+                    f"recipe's phones, {json.dumps(list(self.phones))}"
+                )
 
     def describe(self) -> dict[str, Any]:
         """The recipe as JSON values, the directory left out: two equal ones give the same bytes."""

@@ -10,8 +10,9 @@ from typing import Literal
 from jsonargparse import ArgumentParser
 
 from datamodules.errors import DataError
+from datamodules.preparation.description import Prepared
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Prepared, Share, prepare
+from datamodules.preparation.prepare import Share, prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import describe
 

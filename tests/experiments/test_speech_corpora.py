@@ -11,7 +11,7 @@ import yaml
 from numpy.testing import assert_array_equal
 
 from datamodules.corpora import AN4, AudioFolder, Corpus
-from datamodules.preparation.prepare import check_labels, check_transcripts, prepare
+from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.preparation.splits import assign_splits
 from datamodules.shards.index import SplitIndex
@@ -221,8 +221,9 @@ def chosen(corpus, recipe):
     """Recordings by split, after everything that is checked before shards are written."""
     splits = assign_splits(corpus.recordings(), recipe["splits"], seed=0)
     everything = [recording for members in splits.values() for recording in members]
-    check_labels(everything, recipe.get("classes"))
-    check_transcripts(everything, recipe.get("phones"))
+    checked = ShardRecipe(corpus, "", classes=recipe.get("classes"), phones=recipe.get("phones"))
+    checked.check_labels(everything)
+    checked.check_transcripts(everything)
     return splits
 
 

@@ -17,8 +17,9 @@ import soundfile
 from datamodules.corpora import AudioFolder, SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.preparation import preprocess
+from datamodules.preparation.description import prepared
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Share, prepare, prepared
+from datamodules.preparation.prepare import Share, prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import SplitIndex

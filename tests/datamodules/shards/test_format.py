@@ -1,287 +1,184 @@
-"""What a record may hold: voices, whole recordings, features without audio, spectrograms, labels, transcripts."""
+"""The format on disk: plain tars, exact indexes, and every damage found and named."""
 
 import json
 import tarfile
-from dataclasses import dataclass, replace
+from base64 import b64decode
 
-import librosa
 import numpy as np
 import pytest
 import webdataset
-from numpy.testing import assert_array_equal
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from datamodules.annotations.f0_series import F0Series, MultiF0Series
-from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.errors import DataError
-from datamodules.melody import MelodyData
 from datamodules.preparation.prepare import prepare
-from datamodules.preparation.recipe import ShardRecipe
-from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
-from datamodules.shards.index import SplitIndex, describe
+from datamodules.shards.format import Grid, decode_flac, is_done, read_sidecar, sidecar
+from datamodules.shards.index import SplitIndex
+from datamodules.shards.verify import verify
+from datamodules.shards.writer import RecordPlan, TrackArrays, encode_record, write_shard
+from datamodules.windows.loaders import TrainingLoader
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
 
-RATE, HOP = 8000, 80
+GRID = Grid(rate=8000, hop=80, segment=100, context=800)
 
 
-@dataclass(frozen=True)
-class Given:
-    """A source of one value."""
-
-    name: str
-    value: object
-
-    def fingerprint(self):
-        return self.name
-
-    def read(self):
-        return self.value
+def track(seconds=2.5):
+    samples = np.random.default_rng(0).integers(-3000, 3000, int(seconds * 8000)).astype(np.int16)
+    f0 = np.where(np.arange(int(seconds * 100)) % 7 == 0, 0, 220.0).astype(np.float32)
+    return TrackArrays(f0.size, samples, f0)
 
 
-class Listed(Corpus):
-    def __init__(self, recordings):
-        self._recordings = recordings
-
-    def recordings(self):
-        return self._recordings
+def segment(start, key="t000000_0000000"):
+    return RecordPlan(key, "song", start, {"artist": "nobody"})
 
 
-def audio(number, seconds):
-    return Given(
-        f"audio {number}",
-        Audio(np.random.default_rng(number).uniform(-0.5, 0.5, int(seconds * RATE)).astype(np.float32), RATE),
-    )
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2), st.integers(1, 21_000))
+def test_a_record_is_the_track_around_its_frames_and_silence_beyond_the_ends(number, samples):
+    frames = -(-samples // 80)
+    whole = TrackArrays(frames, np.arange(1, samples + 1).astype(np.int16), np.full(frames, 100.0, np.float32))
+    start = number * GRID.segment
+    if start >= whole.f0.size:
+        return
+    members, entry = encode_record(whole, segment(start), GRID)
+    audio = decode_flac(members["flac"].data)
+    padded = np.concatenate([np.zeros(800, np.int16), whole.samples, np.zeros(30_000, np.int16)])
+    begin = start * 80
+    assert np.array_equal(audio, padded[begin : begin + (entry["frames"] - 1) * 80 + 1600])
+    assert entry["frames"] == min(100, whole.f0.size - start)
 
 
-def made(directory, recordings, **options):
-    values = {"rate": RATE, "hop": HOP, "splits": {"train": 1.0}, "context": 0.1, "segment": 1.0, **options}
-    recipe = ShardRecipe(Listed(recordings), str(directory), **values)
-    prepare(recipe, progress=False)
-    return SplitIndex([directory], "train"), recipe
+def test_labels_go_on_behind_the_owned_frames_as_far_as_the_context():
+    members, entry = encode_record(track(), segment(100), GRID)
+    f0 = np.frombuffer(members["f0"].data, "<f4")
+    assert entry["frames"] == 100
+    assert np.array_equal(f0, track().f0[100:210])
+    voiced = np.unpackbits(np.frombuffer(b64decode(entry["voiced"]), np.uint8), count=100)
+    assert np.array_equal(voiced, f0[:100] > 0)
 
 
-def expected(source):
-    return np.clip(np.rint(source.value.samples.astype(float) * 32768), -32768, 32767).astype(np.int16)
+@pytest.fixture
+def shard(tmp_path):
+    path = tmp_path / "train-000000-of-000001.tar"
+    records = [encode_record(track(), segment(start, f"t000000_{start:07d}"), GRID) for start in (0, 100, 200)]
+    write_shard(path, records, "plan", GRID)
+    return path
 
 
-def of_track(index, name):
-    return [
-        int(record) for record in np.lexsort((index.start, index.track)) if index.tracks[index.track[record]] == name
-    ]
+def test_the_same_records_give_the_same_bytes(shard, tmp_path):
+    (tmp_path / "again").mkdir()
+    records = [encode_record(track(), segment(start, f"t000000_{start:07d}"), GRID) for start in (0, 100, 200)]
+    write_shard(tmp_path / "again" / shard.name, records, "plan", GRID)
+    assert (tmp_path / "again" / shard.name).read_bytes() == shard.read_bytes()
+    assert sidecar(tmp_path / "again" / shard.name).read_bytes() == sidecar(shard).read_bytes()
 
 
-def test_a_whole_recording_is_one_record_to_the_last_sample(tmp_path):
-    sources = [audio(0, 0.50), audio(1, 1.2345)]
-    recordings = [Recording(f"r{n}", source, None, f"r{n}") for n, source in enumerate(sources)]
-    index, _ = made(tmp_path, recordings, segment=None, context=0.0)
-    assert len(index) == 2
-    for number, source in enumerate(sources):
-        (record,) = of_track(index, f"r{number}")
-        assert_array_equal(index.read_audio(record), expected(source))
-        assert index.samples[record] == source.value.samples.size
-        assert index.frames[record] == -(-source.value.samples.size // HOP)
+def test_tar_and_webdataset_read_what_the_index_says(shard):
+    index = read_sidecar(shard)
+    with tarfile.open(shard) as tar:
+        named = {info.name: tar.extractfile(info).read() for info in tar}
+    for record in index["records"]:
+        for name, member in record["members"].items():
+            with shard.open("rb") as file:
+                file.seek(member["offset"])
+                assert file.read(member["size"]) == named[f"{record['key']}.{name}"]
+    samples = list(webdataset.WebDataset(str(shard), shardshuffle=False, empty_check=False))
+    assert [sample["__key__"] for sample in samples] == [record["key"] for record in index["records"]]
+    assert json.loads(samples[1]["json"])["artist"] == "nobody"
 
 
-@pytest.mark.parametrize("segment", [None, 1.0])
-def test_raw_and_flac_members_hold_the_same_samples(tmp_path, segment):
-    recordings = [Recording(f"r{n}", audio(n, 2.3), None, f"r{n}") for n in range(2)]
-    raw, recipe = made(tmp_path / "raw", recordings, audio="i16", segment=segment)
-    flac, _ = made(tmp_path / "flac", recordings, segment=segment)
-    assert recipe.audio == "i16" and raw.holds("i16") and not raw.holds("flac") and flac.holds("flac")
-    for record in range(len(raw)):
-        assert_array_equal(raw.read_audio(record), flac.read_audio(record))
+def test_nothing_but_finished_files_has_a_final_name(shard, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    target = tmp_path / "other" / "train-000000-of-000001.tar"
+    target.parent.mkdir()
+    with pytest.raises(OSError, match="disk full"):
+        write_shard(target, [encode_record(track(), segment(0), GRID)], "plan", GRID)
+    assert list(target.parent.iterdir()) == []
 
 
-def test_windows_of_whole_recordings_are_those_of_cut_ones(tmp_path):
-    recordings = [
-        Recording(
-            f"r{n}", audio(n, 2.337), Given(f"f0 {n}", F0Series(np.arange(240) * 0.01, np.full(240, 100.0 + n))), "g"
-        )
-        for n in range(2)
-    ]
-    whole, _ = made(tmp_path / "whole", recordings, segment=None)
-    cut, _ = made(tmp_path / "cut", recordings)
-    windows = []
-    for index in (whole, cut):
-        reader = PooledReader(WindowReader(index, 1024, Windows()), 0, 4, 2)
-        got = reader.read(0, np.arange(reader.total))
-        order = np.lexsort((got.frame, got.track))
-        windows.append([field.numpy()[order] for field in got])
-    for one, other in zip(*windows, strict=True):
-        assert_array_equal(one, other)
+def test_done_means_whole_and_of_the_same_plan(shard):
+    assert is_done(shard, "plan")
+    assert not is_done(shard, "another plan")
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert not is_done(shard, "plan")
 
 
-def test_several_voices_come_through_padded_to_the_most_that_sound(tmp_path):
-    times = np.arange(150) * 0.01
-    two = np.stack([np.full(150, 200.0), np.where(times < 0.7, 300.0, 0.0)], axis=1)
-    three = np.stack([np.full(150, 110.0), np.full(150, 220.0), np.full(150, 330.0)], axis=1)
-    recordings = [
-        Recording(f"r{n}", audio(n, 1.5), Given(f"f0 {n}", MultiF0Series(times, f0)), f"r{n}")
-        for n, f0 in enumerate((two, three))
-    ]
-    index, _ = made(tmp_path, recordings)
-    assert index.has_f0 and index.pitches == 3
-    reader = PooledReader(WindowReader(index, 256, Windows(frames=4)), 0, 4, 2)
-    got = reader.read(0, np.arange(reader.total))
-    assert got.f0.shape == (reader.total, 4, 3)
-    truth = {0: np.pad(two, ((0, 4), (0, 1))), 1: np.pad(three, ((0, 4), (0, 0)))}
-    for track, frame, f0, valid in zip(
-        got.track.tolist(), got.frame.tolist(), got.f0.numpy(), got.valid.numpy(), strict=True
-    ):
-        assert_array_equal(f0[valid], truth[track][frame : frame + 4][valid].astype(np.float32))
+def damaged(directory, how, make_recipe):
+    path = sorted(directory.glob("train-*.tar"))[0]
+    data = bytearray(path.read_bytes())
+    if how == "truncated":
+        path.write_bytes(data[:-512])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "missing":
+        path.unlink()
+    elif how == "flipped":
+        data[1600] ^= 1  # within the first record's audio
+        path.write_bytes(data)
+    elif how == "index":
+        sidecar(path).write_text("{")
+    elif how == "format":
+        sidecar(path).write_text(json.dumps({"format": 99}))
+    elif how == "changed index":
+        sidecar(path).write_text(sidecar(path).read_text().replace('"start": 100', '"start": 200'))
+    elif how == "foreign":
+        other = directory.with_name("other")
+        prepare(make_recipe(other, seed=7), progress=False)
+        path.write_bytes((other / path.name).read_bytes())
+        sidecar(path).write_bytes(sidecar(other / path.name).read_bytes())
+    return path
 
 
-def test_a_frame_of_several_voices_is_voiced_if_any_sounds(tmp_path):
-    f0 = np.zeros((100, 2))
-    f0[10:20, 0], f0[15:30, 1] = 100.0, 200.0
-    recording = Recording("r", audio(0, 1.0), Given("f0", MultiF0Series(np.arange(100) * 0.01, f0)), "r")
-    index, _ = made(tmp_path, [recording])
-    assert_array_equal(index.voiced_frames(0), f0.any(axis=1))
+DAMAGES = ["truncated", "empty", "missing", "flipped", "index", "format", "changed index", "foreign"]
 
 
-def test_features_stand_in_for_audio(tmp_path):
-    values = [np.random.default_rng(n).normal(size=(50 + n, 13)).astype(np.float32) for n in range(3)]
-    recordings = [
-        Recording(f"r{n}", None, None, f"r{n}", transcript="A B", features=Given(f"mfcc {n}", value))
-        for n, value in enumerate(values)
-    ]
-    index, _ = made(tmp_path, recordings, segment=None, context=0.0, phones=["A", "B"])
-    assert not index.has_audio and index.holds("feat") and index.width("feat") == (13,)
-    for number, value in enumerate(values):
-        (record,) = of_track(index, f"r{number}")
-        assert_array_equal(index.read_features(record), value)
-        assert index.frames[record] == len(value)
-    with pytest.raises(DataError, match=r"train-0.*flac: the recording was prepared without audio"):
-        index.read_audio(0)
+@pytest.mark.parametrize("how", DAMAGES)
+def test_every_damage_is_one_message_that_names_the_shard(how, make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path / "data"), progress=False)
+    path = damaged(tmp_path / "data", how, make_recipe)
+    with pytest.raises(DataError, match=path.stem) as caught:
+        index = SplitIndex([tmp_path / "data"], "train")
+        for record in range(len(index)):
+            index.read_audio(record)
+    assert "melisma prepare" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_recordings_without_annotation_are_not_learned_from(tmp_path):
-    made(tmp_path, [Recording("r", audio(0, 1.0), None, "r")])
-    data = MelodyData(window=256, train=[str(tmp_path)], batch_size=4)
-    with pytest.raises(DataError, match=r"data\.train: .* has recordings without annotation"):
-        data.train_dataloader()
+@pytest.mark.parametrize("how", DAMAGES)
+def test_verify_finds_every_damage_and_says_it_once(how, make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path / "data"), progress=False)
+    assert not any(finding.problem for finding in verify(tmp_path / "data"))
+    path = damaged(tmp_path / "data", how, make_recipe)
+    (problem,) = (finding.problem for finding in verify(tmp_path / "data") if finding.problem)
+    assert path.stem in problem and "melisma prepare" in problem
+    before = path.exists() and path.read_bytes()
+    assert prepare(make_recipe(tmp_path / "data"), progress=False).built == (how != "flipped")
+    if how == "flipped":  # what has the right size is rebuilt once it is gone
+        path.unlink()
+        assert prepare(make_recipe(tmp_path / "data"), progress=False).built
+        assert path.read_bytes() != before
+    assert not any(finding.problem for finding in verify(tmp_path / "data"))
 
 
-def test_features_of_another_dimension_are_refused_by_name(tmp_path):
-    recordings = [
-        Recording(f"r{n}", None, None, f"r{n}", features=Given(f"mfcc {n}", np.zeros((5, 13 + n), np.float32)))
-        for n in range(2)
-    ]
-    with pytest.raises(DataError, match=r"'r1': its features have 14 dimensions, those of 'r0' have 13"):
-        made(tmp_path, recordings)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_damage_that_a_loader_meets_is_one_line_also_from_its_workers(workers, make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path / "data"), progress=False)
+    path = damaged(tmp_path / "data", "flipped", make_recipe)
+    reader = PooledReader(WindowReader(SplitIndex([tmp_path / "data"], "train"), 256, Windows()), 0, 4, 2)
+    with pytest.raises(DataError, match=path.stem) as caught:
+        list(TrainingLoader(reader, 4, 0, 1, workers))
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [ConstantQ(octaves=5), HarmonicConstantQ(octaves=4, harmonics=[1.0, 2.0])])
-def test_a_records_spectrogram_is_cut_from_that_of_the_whole_recording(tmp_path, kind):
-    source = audio(0, 2.5)
-    index, _ = made(tmp_path, [Recording("r", source, None, "r")], spectrogram=kind)
-    whole = kind.compute(expected(source).astype(np.float32) / 32768, RATE, HOP).transpose(2, 0, 1)[:250]
-    assert index.width("cqt") == whole.shape[1:]
-    around = 800 // HOP
-    padded = np.pad(whole, ((around, around), (0, 0), (0, 0)))
-    for record in of_track(index, "r"):
-        start, frames = int(index.start[record]), int(index.frames[record])
-        got = index.read_spectrum(record)
-        np.testing.assert_allclose(got / 65535, padded[start : start + frames + 2 * around], atol=1 / 65535)
+def test_a_missing_split_names_those_there_are(melody_shards):
+    with pytest.raises(DataError, match="no split 'holdout'; it has test, train, validation"):
+        SplitIndex([melody_shards], "holdout")
 
 
-def test_the_constant_q_is_in_decibels_below_the_recordings_maximum():
-    samples = audio(0, 1.0).value.samples
-    got = ConstantQ(minimum=55.0, bins_per_octave=12, octaves=5).compute(samples, RATE, HOP)
-    magnitude = np.abs(librosa.cqt(samples, sr=RATE, hop_length=HOP, fmin=55.0, n_bins=60, bins_per_octave=12))
-    reference = librosa.amplitude_to_db(magnitude, ref=np.max, top_db=80) / 80 + 1
-    np.testing.assert_allclose(got[0], reference, atol=1e-4)
-
-
-def test_silence_has_an_empty_spectrogram_and_a_bin_beyond_nyquist_is_refused():
-    assert not ConstantQ(octaves=4).compute(np.zeros(RATE, np.float32), RATE, HOP).any()
-    with pytest.raises(DataError, match=r"lower spectrogram\.octaves"):
-        ConstantQ(octaves=8).compute(np.zeros(RATE, np.float32), RATE, HOP)
-    # Centred below half the rate, but its bandwidth reaches beyond.
-    highest = 0.499 * RATE
-    with pytest.raises(DataError, match=r"lower spectrogram\.octaves"):
-        ConstantQ(highest / 2 ** (59 / 60), octaves=1).compute(np.zeros(RATE, np.float32), RATE, HOP)
-
-
-def speech(labels, transcripts):
-    return [
-        Recording(f"r{n}", audio(n, 0.5), None, f"r{n}", label=label, transcript=transcript)
-        for n, (label, transcript) in enumerate(zip(labels, transcripts, strict=True))
-    ]
-
-
-def test_labels_and_transcripts_come_through(tmp_path):
-    recordings = speech(["yes", "no", "yes"], ["Y EH S", "N OW", "Y EH S"])
-    index, _ = made(tmp_path, recordings, segment=None, classes=["no", "yes"], phones=["EH", "N", "OW", "S", "Y"])
-    assert index.labels == ("no", "yes")
-    for number, recording in enumerate(recordings):
-        (record,) = of_track(index, f"r{number}")
-        assert index.labels[index.label[record]] == recording.label
-        assert index.read_transcript(record) == recording.transcript
-        assert index.symbols[record] == len(recording.transcript.split())
-    description = describe(tmp_path)
-    assert description["classes"] == ["no", "yes"] and description["phones"] == ["EH", "N", "OW", "S", "Y"]
-    assert description["splits"]["train"]["labels"] == {"yes": 2, "no": 1}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, r'classes: the recordings have labels; state them, as in classes: \["no", "yes"\]'),
-        ({"classes": ["yes"]}, r"recording 'r1': its label 'no' is not one of the recipe's classes"),
-        ({"classes": ["yes", "no"], "phones": ["A"]}, r"recording 'r1': its transcript holds 'B'"),
-        ({"classes": ["yes", "no", "yes"]}, r"classes: 'yes' stands there twice"),
-    ],
-)
-def test_unknown_labels_and_symbols_are_refused_before_anything_is_written(tmp_path, options, message):
-    with pytest.raises(DataError, match=message):
-        made(tmp_path / "out", speech(["yes", "no"], ["A", "A B"]), **options)
-    assert not (tmp_path / "out").exists()
-
-
-def test_webdatasets_own_reader_opens_every_kind_of_record(tmp_path):
-    recordings = [
-        Recording(
-            "r0",
-            audio(0, 0.5),
-            Given("f0", F0Series(np.arange(50) * 0.01, np.full(50, 100.0))),
-            "r0",
-            label="a",
-            transcript="x y",
-        )
-    ]
-    options = {"segment": None, "classes": ["a"], "spectrogram": ConstantQ(octaves=4)}
-    for kind in ("flac", "i16"):
-        made(tmp_path / kind, recordings, audio=kind, **options)
-        (sample,) = webdataset.WebDataset(str(next((tmp_path / kind).glob("*.tar"))), shardshuffle=False)
-        assert {kind, "f0", "cqt", "txt", "json"} <= sample.keys()
-        assert sample["txt"] == b"x y" and json.loads(sample["json"])["label"] == "a"
-        assert len(np.frombuffer(sample["f0"], "<f4")) == 50
-
-
-def test_a_recipe_that_has_gained_a_key_since_still_knows_its_shards(tmp_path):
-    _, recipe = made(tmp_path, speech([None], ["A"]))
-    path = tmp_path / "dataset.json"
-    description = json.loads(path.read_bytes())
-    for key in ("audio", "spectrogram", "classes", "phones"):
-        del description["recipe"][key]
-    path.write_text(json.dumps(description))
-    assert not prepare(recipe, progress=False).built
-    with pytest.raises(DataError, match="made with audio: flac, the recipe now says i16"):
-        prepare(replace(recipe, audio="i16"), progress=False)
-
-
-def test_a_corpus_that_has_gained_an_option_since_still_knows_its_shards(make_recipe, tmp_path):
-    recipe = make_recipe(tmp_path)
-    prepare(recipe, progress=False)
-    path = tmp_path / "dataset.json"
-    description = json.loads(path.read_bytes())
-    del description["recipe"]["corpus"]["snr_db"]
-    path.write_text(json.dumps(description))
-    assert not prepare(recipe, progress=False).built
-
-
-def test_tars_hold_nothing_but_plain_headers(tmp_path):
-    made(tmp_path, speech([None] * 3, ["A"] * 3))
-    with tarfile.open(next(tmp_path.glob("*.tar"))) as tar:
-        assert all(not member.pax_headers and member.mtime == 0 for member in tar)
+def test_a_directory_without_dataset_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"no dataset\.json"):
+        SplitIndex([tmp_path], "train")

@@ -1,0 +1,122 @@
+"""dataset.json: written when all shards of a recipe are there, and read to know whether they are."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from datamodules.errors import DataError
+from datamodules.files import write_atomically
+from datamodules.preparation.preprocess import Staged
+from datamodules.preparation.recipe import ShardRecipe, plain
+from datamodules.preparation.staging import DESCRIPTION, Staging
+from datamodules.shards.format import FORMAT, read_sidecar, sha256_of, sidecar
+from datamodules.shards.index import shards_of
+
+
+class Prepared(NamedTuple):
+    """What came of preparing a recipe.
+
+    Attributes:
+        built: whether there was anything to do.
+        left_out: reason by id of each recording that could not be used, and that the shards lack.
+    """
+
+    built: bool
+    left_out: dict[str, str]
+
+
+def prepared(recipe: ShardRecipe) -> Prepared | None:
+    """What stands finished in the recipe's directory, or None if its shards are not all there.
+
+    Raises:
+        DataError: it holds the shards of another recipe; names the first key that differs. Or its dataset.json is not
+            one that was written here.
+    """
+    path = Path(recipe.directory) / DESCRIPTION
+    if not os.path.lexists(path):
+        return None
+    try:
+        description = json.loads(path.read_bytes())
+        # A key that recipe or corpus have gained since then had its default.
+        stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
+        stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
+        named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "
+            "the recipe another directory"
+        ) from error
+    for key in sorted(stored.keys() | wanted.keys()):
+        if stored.get(key) != wanted.get(key):
+            raise DataError(
+                f"{path}: the shards were made with {key}: {stored.get(key)}, the recipe now says {wanted.get(key)}; "
+                "give the recipe another directory or delete this one"
+            )
+    try:
+        for shard, digest in named:
+            read_sidecar(shard, digest)
+    except DataError:
+        return None
+    return Prepared(False, description.get("left_out", {}))
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    parameters = inspect.signature(kind).parameters.items()
+    return {name: plain(each.default) for name, each in parameters if each.default is not inspect.Parameter.empty}
+
+
+def conversions(staged: Iterable[Staged], rate: int) -> dict[str, int]:
+    """Recordings whose audio files were changed, by how: from another rate, or to one channel."""
+    counts: Counter[str] = Counter()
+    for layout in (each.layout for each in staged):
+        if layout is not None:
+            stored, channels = layout  # a plain list, if another process wrote the note
+            counts.update([f"resampled from {stored} Hz"] * (stored != rate) + ["mixed to mono"] * (channels != 1))
+    return dict(sorted(counts.items()))
+
+
+def finish(
+    recipe: ShardRecipe,
+    staging: Staging,
+    shards: Mapping[str, Sequence[str]],
+    left_out: Mapping[str, str],
+    converted: Mapping[str, int],
+) -> None:
+    """Write dataset.json, the last file, after reading every sidecar once more."""
+    directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
+    for split, names in shards.items():
+        indexes = [read_sidecar(directory / name) for name in names]
+        records = [record for index in indexes for record in index["records"]]
+        frames = sum(record["frames"] for record in records)
+        digests += [index["sha256"] for index in indexes]
+        splits[split] = {
+            "shards": list(names),
+            "indexes": [sha256_of(sidecar(directory / name)) for name in names],
+            "records": len(records),
+            "tracks": len({record["track"] for record in records}),
+            "frames": frames,
+            "hours": frames * grid.hop / grid.rate / 3600,
+        }
+        if recipe.classes is not None:
+            splits[split]["labels"] = Counter(record["label"] for record in records)
+    description = {
+        "format": FORMAT,
+        "id": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        **grid._asdict(),
+        "classes": recipe.classes,
+        "phones": recipe.phones,
+        "splits": splits,
+        "left_out": dict(left_out),
+        "converted": dict(converted),
+        "recipe": recipe.describe(),
+    }
+    with write_atomically(directory / DESCRIPTION, staging.folder) as file:
+        file.write(json.dumps(description, indent=1).encode())
+    staging.remove_others(name for names in shards.values() for name in names)
