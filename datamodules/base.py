@@ -1,4 +1,4 @@
-"""What the data modules share: preparing missing shards, naming sets, knowing where an epoch stands."""
+"""The base of the data modules: missing shards are prepared, sets are named, and an epoch continues where it stood."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ from datamodules.shards.index import SplitIndex, describe
 
 
 class TrainingSource(Protocol):
-    """What the items of training come from: a SplitIndex, or a stream that has none."""
+    """Where training items come from: a SplitIndex, or a stream."""
 
     @property
     def directory(self) -> str:
-        """What messages name as their place."""
+        """Where they are, for messages."""
 
     @property
     def identity(self) -> str:
-        """A different value means different data."""
+        """Different data have different values."""
 
 
 class ShardedData(lightning.LightningDataModule, ABC):
-    """Splits of prepared directories, by stage.
+    """Prepared directories, by stage.
 
-    The items of an epoch stand in one sequence, of which every step takes the next `step_size`. So a fit continues
-    from a checkpoint with exactly the items that are left, on any number of processes, with any batch size and any
-    workers. Batches whose gradients still waited for an optimiser step are trained again (buffers, such as the
-    statistics of batch normalisation, have then seen them twice). Where the step size has changed and gradients are
-    accumulated, the first step may be of fewer batches, as the last of an epoch may. A subclass says what an item is
+    An epoch is one sequence of items, and every step takes the next `step_size` of them. So a fit continues from a
+    checkpoint with exactly the items that are left, on any number of processes, with any batch size and any number of
+    workers. Batches whose gradients were waiting for an optimiser step are trained again; buffers, such as the
+    statistics of batch normalisation, have then seen them twice. If the step size has changed and gradients are
+    accumulated, the first step may take fewer batches, like the last step of an epoch. A subclass defines an item
     (`items_per_epoch`, `step_size`) and what the sequence depends on (`plan`).
 
     Args:
-        train: directories whose split `train` is learned from; several are mixed as one.
-        validation: directories whose split `validation` is scored while training, by name; metrics are logged as
+        train: directories whose split `train` is trained on; several are mixed as one.
+        validation: directories by name, whose split `validation` is scored while training; metrics are logged as
             `val/<name>/...`.
-        test: likewise for `test`, split `test`. A directory without that split is refused.
-        predict: likewise for `predict`, split `predict`.
-        recipes: shards that are prepared before anything else if they are missing.
-        batch_size: items of one batch of one process; a step consumes as many for every process.
+        test: directories by name, whose split `test` is scored by `melisma test`.
+        predict: directories by name, whose split `predict` is decoded by `melisma predict`.
+        recipes: shards that are prepared first if they are missing.
+        batch_size: items of one batch of one process; a step consumes so many on every process.
         workers: loader processes per training process; 0 decodes in the training process itself.
         seed: of the order of training and of augmentation, and of nothing else.
     """
@@ -84,7 +84,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self._training_index: SplitIndex | None = None
         self._resumed: dict[str, Any] = {}
-        # Where the present iteration began, the next will, and how many batches the run had when the present one did.
+        # Where the present iteration began, where the next will, and the run's batches when the present one began.
         self._place = self._next = Place(0, 0)
         self._batches: int | None = None
 
@@ -92,7 +92,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
         """Build the missing shards of the recipes; runs in one process only.
 
         Raises:
-            DataError: recordings had to be left out. Shards that lack them are trained on only by whoever starts again.
+            DataError: recordings had to be left out. Started once more, the run goes on without them.
         """
         for recipe in self.recipes:
             result = prepare(recipe)
@@ -106,7 +106,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
                 rank_zero_warn(f"{lacking} (`melisma inspect {recipe.directory}` names them); going on without them")
 
     def setup(self, stage: str) -> None:
-        """Ask to see the checkpoint that a fit continues from."""
+        """Let a fit show the checkpoint that it continues from."""
         if stage == "fit" and self.trainer is not None:
             attach(self, self.trainer)
 
@@ -125,7 +125,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
 
     @property
     def training_source(self) -> TrainingSource:
-        """What the items of training come from."""
+        """Where the items of training come from."""
         return self.training_index
 
     def evaluation_indexes(self, stage: str) -> dict[str, SplitIndex]:
@@ -143,21 +143,21 @@ class ShardedData(lightning.LightningDataModule, ABC):
         return indexes
 
     def check_truth(self, key: str, index: SplitIndex) -> None:
-        """Refuse recordings that nothing can be learned from or scored on.
+        """Refuse recordings without annotation, which cannot be trained or scored on.
 
         Args:
-            key: of the configuration that names them.
+            key: of the configuration, for the message.
             index: of their split.
 
         Raises:
-            DataError: there are some without annotation.
+            DataError: some have no annotation.
         """
         if not index.has_f0:
             raise DataError(f"{key}: {index.directory} has recordings without annotation")
 
     @property
     def data_sets(self) -> dict[str, str]:
-        """The id of every prepared directory that is named, as far as it is prepared: equal ids mean equal data."""
+        """Data set id of every directory that is named and prepared; equal ids mean equal data."""
         named = {*self.train_directories, *(each for sets in self.evaluated.values() for each in sets.values())}
         prepared = sorted(each for each in named if (Path(each) / "dataset.json").is_file())
         return {directory: str(describe(Path(directory))["id"]) for directory in prepared}
@@ -180,15 +180,15 @@ class ShardedData(lightning.LightningDataModule, ABC):
     @property
     @abstractmethod
     def items_per_epoch(self) -> int:
-        """Items of the sequence of an epoch, those that no whole step takes included."""
+        """Items of an epoch, including those that are fewer than a step."""
 
     @property
     @abstractmethod
     def plan(self) -> dict[str, int | float | str | bool]:
-        """What the sequence of an epoch depends on besides seed and index: values of `data`, by their keys."""
+        """The values that the sequence depends on besides seed and index, by their keys in `data`."""
 
     def report_training(self) -> None:
-        """Say how many items an epoch has and how many of them no whole step takes.
+        """Log how many items an epoch has, and how many of them are left out because they are fewer than a step.
 
         Raises:
             DataError: there are fewer than one step takes.
@@ -204,9 +204,9 @@ class ShardedData(lightning.LightningDataModule, ABC):
         )
 
     def begin_epoch(self) -> tuple[int, int]:
-        """Which epoch an iteration delivers, and how many of its items are trained on already.
+        """The epoch that an iteration delivers, and how many of its items are trained on already.
 
-        Epochs are counted here, because Lightning can be told to end one early.
+        Epochs are counted here because Lightning can be told to end one early.
         """
         if self.trainer is not None and begun_batches(self.trainer) > 0 == self._next.items:
             # Lightning has yet to end the epoch that the checkpoint completed.
@@ -216,11 +216,11 @@ class ShardedData(lightning.LightningDataModule, ABC):
         return self._place
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the run stands, and in which order of which data: enough to continue exactly.
+        """The position in the data, and what their order depends on: enough to continue exactly.
 
         Returns:
-            `epoch`; `items` of it that are consumed and `batches` of the whole run, both by the last optimiser step;
-            `step_size`; what the sequence depends on: `seed`, `index`, `plan`. Nothing before training.
+            `epoch`; `items` of it and `batches` of the whole run that the last optimiser step has consumed;
+            `step_size`; what the sequence depends on: `seed`, `index`, `plan`. Empty before training.
         """
         if self.trainer is None or (self._batches is None and not self._resumed):
             return {}
@@ -238,15 +238,15 @@ class ShardedData(lightning.LightningDataModule, ABC):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep what a checkpoint was made with, in case it is a fit that continues from it."""
+        """Keep the position of a checkpoint, in case a fit continues from it."""
         self._resumed = state_dict
 
     def continue_from(self, trainer: Trainer, fit_loop: dict[str, Any]) -> None:
-        """Take the checkpoint's place, and change the state of the fit loop to agree with it.
+        """Take the checkpoint's position, and change the state of the fit loop to agree with it.
 
         Args:
-            trainer: about to restore that state.
-            fit_loop: its state in the checkpoint; changed.
+            trainer: is about to restore that state.
+            fit_loop: its state in the checkpoint; changed in place.
 
         Raises:
             DataError: the checkpoint was trained on another sequence of items.
@@ -255,7 +255,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
         if not progress["total"]["processed"]:
             return
         self._refuse_other_sequence()
-        # Checkpoints without `batches` are of the time when the steps of an epoch were all of one size.
+        # Checkpoints without `batches` come from versions in which all steps of an epoch had one size.
         items = state["items"] if "batches" in state else progress["current"]["processed"] * state["step_size"]
         batches = state.get("batches", progress["total"]["processed"])
         total = self.items_per_epoch

@@ -1,4 +1,4 @@
-"""Excerpts of audio or spectrogram with the f0 of their label frames, for melody extraction and pitch tracking."""
+"""Windows of audio or spectrogram with the f0 of their label frames, for melody extraction and pitch tracking."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Continuing in the middle of an epoch: what Lightning's own progress must say when it is restored.
+"""Continuing within an epoch: the progress that Lightning restores is corrected to fit the data.
 
-Lightning counts batches, and trains as many as its loader has less those that are trained. A checkpoint's batches mean
-something else as soon as a step takes more or fewer items. So a place is kept in items of the epoch's sequence, and
-Lightning is told the number of batches that makes its epoch end with the data. Three of its habits are mended on the
-way: a validation that was cut off is repeated, not finished; one that was due at the checkpoint is not forgotten; and
-an epoch that `max_steps` cut short goes on instead of counting as a whole one.
+Lightning counts batches: it trains the length of its loader minus the batches that are trained. Those of a checkpoint
+no longer count once a step takes more or fewer items. So the position is kept in items of the epoch's sequence, and
+Lightning is given the number of batches with which its epoch ends where the data end. Three habits of Lightning are
+corrected as well: a validation that was interrupted is repeated instead of finished; a validation that was due at the
+checkpoint is not skipped; an epoch that `max_steps` cut short goes on instead of counting as complete.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, Protocol
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from typing_extensions import override
 
 
 class Place(NamedTuple):
-    """How far the training data are consumed.
+    """Position in the training data.
 
     Attributes:
         epoch: from 0.
-        items: of its sequence.
+        items: of its sequence that are consumed.
     """
 
     epoch: int
@@ -28,34 +29,37 @@ class Place(NamedTuple):
 
 
 class Resumable(Protocol):
-    """A data module that knows its place in the epoch."""
+    """A data module that knows its position in the epoch."""
 
     def continue_from(self, trainer: Trainer, fit_loop: dict[str, Any]) -> None:
-        """Take the checkpoint's place, and change the state of the fit loop to agree with it."""
+        """Take the checkpoint's position, and change the state of the fit loop to agree with it."""
 
 
 class ContinueEpoch(Callback):
-    """Shows a data module, which has no such hook itself, the checkpoint before Lightning restores its progress.
+    """Shows a data module the checkpoint before Lightning restores its progress; data modules have no such hook.
 
     Args:
-        data: takes the place of the checkpoint.
+        data: takes the position of the checkpoint.
     """
 
     def __init__(self, data: Resumable) -> None:
         self.data = data
 
+    @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Before the loops are restored, and before a schedule may ask how long an epoch is."""
+        # Before the loops are restored, and before a schedule may ask for the length of an epoch.
         if trainer.state.fn == TrainerFn.FITTING:
             self.data.continue_from(trainer, checkpoint["loops"]["fit_loop"])
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell the progress bar how long the epoch is: Lightning does so only where an epoch begins."""
+        # Lightning gives the progress bar the length of an epoch only where one begins.
         if trainer.fit_loop.restarted_mid_epoch and trainer.progress_bar_callback is not None:
             trainer.progress_bar_callback.on_train_epoch_start(trainer, pl_module)
 
+    @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
-        """Right the step that logs are written at: by the moment of saving, Lightning restores it one off."""
+        # The step of the logs: Lightning restores it one off.
         steps = trainer.global_step if pl_module.automatic_optimization else trained_batches(trainer)
         trainer.fit_loop.epoch_loop._batches_that_stepped = steps
 
@@ -67,7 +71,7 @@ def attach(data: Resumable, trainer: Trainer) -> None:
 
 
 def length(steps: int, limit: float) -> int:
-    """Batches of an epoch by Lightning's count: an integer limit is a number of batches, another is a share of them."""
+    """Batches of an epoch as Lightning counts them; an integer limit is a number of batches, a float a share."""
     return min(steps, limit) if isinstance(limit, int) else int(steps * limit)
 
 
@@ -85,11 +89,11 @@ def trained_batches(trainer: Trainer) -> int:
 def stepped_batches(trainer: Trainer, since: int) -> int:
     """Batches of the whole run up to the last optimiser step.
 
-    Those behind it have left nothing but gradients, which no checkpoint holds: they have to be trained again.
+    The batches after it have left only gradients, which no checkpoint holds: they have to be trained again.
 
     Args:
         trainer: within `fit`.
-        since: `trained_batches` when no gradients were waiting, in the same epoch.
+        since: `trained_batches` at a moment of the same epoch when no gradients were waiting.
     """
     progress: Any = trainer.fit_loop.epoch_loop.batch_progress
     trained = trained_batches(trainer)
@@ -99,7 +103,7 @@ def stepped_batches(trainer: Trainer, since: int) -> int:
 
 
 def ended(fit_loop: dict[str, Any]) -> bool:
-    """Whether a checkpoint's fit loop has trained the last batch of an epoch, and none since.
+    """Whether a checkpoint's fit loop has just trained the last batch of an epoch.
 
     Args:
         fit_loop: its state in the checkpoint.
@@ -109,21 +113,21 @@ def ended(fit_loop: dict[str, Any]) -> bool:
 
 
 def stand_at(fit_loop: dict[str, Any], batches: int, batch: int, over: bool) -> None:
-    """Make a checkpoint's fit loop continue at a place.
+    """Make a checkpoint's fit loop continue at a position.
 
     Args:
-        fit_loop: its state in the checkpoint; changed.
+        fit_loop: its state in the checkpoint; changed in place.
         batches: trained batches of the whole run.
-        batch: trained batches of the epoch: by how many the loader's length exceeds what is left.
-        over: nothing is left of the epoch. If Lightning has not ended it yet, it does so first.
+        batch: trained batches of the epoch, that is the length of the loader minus the batches that are left.
+        over: nothing is left of the epoch; if Lightning has not ended it yet, it does so first.
     """
     progress, epochs = fit_loop["epoch_loop.batch_progress"], fit_loop["epoch_progress"]
     validation = fit_loop["epoch_loop.val_loop.batch_progress"]
     finished = epochs["current"]["processed"] >= epochs["current"]["started"]
     ending = over and not finished and progress["current"]["processed"] > 0
     batch = batch if ending or not over else 0
-    # A validation may be due that has not been: before it or within it the checkpoint was written, or at a batch that
-    # turns out to have been the last.
+    # A validation may be owed: the checkpoint was written before it or within it, or at a batch that turns out to have
+    # been the last of the epoch.
     here = batches == progress["total"]["processed"]
     before = here and progress["total"]["completed"] < batches
     within = here and _cut_off(validation)
@@ -131,7 +135,7 @@ def stand_at(fit_loop: dict[str, Any], batches: int, batch: int, over: bool) -> 
     for part in ("total", "current"):
         trained = batches if part == "total" else batch
         progress[part].update(ready=trained, started=trained, processed=trained, completed=trained)
-        # A validation that is owed looks interrupted in its first batch: it is run from there, if one is due here.
+        # An owed validation is made to look interrupted in its first batch, so that Lightning runs it from there.
         validation[part].update(ready=owed, started=owed, processed=0, completed=0)
         _set_epochs(epochs[part], finished and over)
     progress["is_last_batch"] = ending
