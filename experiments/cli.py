@@ -17,6 +17,7 @@ import callbacks
 import datamodules
 import lightning_modules
 from experiments import commands, links
+from experiments.precision import refusal
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 BASE = Path(__file__).with_name("base.yaml")
@@ -43,11 +44,18 @@ class MelismaCLI(LightningCLI):
             self.parser.error(f"data.{key}: {data.init_args[key]}, but this follows from the network; leave it out")
 
     def instantiate_classes(self) -> None:
-        """A value that a class refuses is a mistake in the configuration: say so as for any other, with exit code 2."""
+        """A value that a class refuses is a mistake in the configuration: say so as for any other, with exit code 2.
+
+        A precision that the device lacks is refused too: Lightning would fail at the first step, or crawl.
+        """
         try:
             super().instantiate_classes()
         except ValueError as error:
             self.parser.error(str(error))
+        # As it was asked for: of 16-mixed on a CPU the trainer makes bf16-mixed.
+        asked = self.config[str(self.subcommand)].trainer.precision or self.trainer.precision
+        if why := refusal(str(asked), self.trainer.strategy.root_device):
+            raise MisconfigurationException(why)
 
     def before_validate(self) -> None:
         """ScoreTable prints the figures."""

@@ -9,14 +9,19 @@ import torch
 from datamodules.corpora import SyntheticMelody
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
+from experiments.precision import cpu_has_bfloat16
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a CUDA device where there is none."""
+    """Skip what needs a CUDA device, or a CPU that computes in bfloat16, where there is none."""
+    missing = {}
     if not torch.cuda.is_available():
-        for item in items:
-            if "gpu" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+        missing["gpu"] = pytest.mark.skip(reason="no CUDA device on this machine")
+    if not cpu_has_bfloat16():
+        missing["bfloat16"] = pytest.mark.skip(reason="this CPU has no kernels of bfloat16 (AVX-512)")
+    for item in items:
+        for name in missing.keys() & {marker.name for marker in item.iter_markers()}:
+            item.add_marker(missing[name])
 
 
 def melody_recipe(directory: Path, **changes: object) -> ShardRecipe:

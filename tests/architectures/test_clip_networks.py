@@ -171,6 +171,7 @@ def test_a_batch_of_one_clip_trains(name):
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
+@pytest.mark.bfloat16
 @every_case
 def test_it_trains_and_evaluates_under_autocast(case):
     torch.manual_seed(0)

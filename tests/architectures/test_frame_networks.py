@@ -134,6 +134,7 @@ def test_silence_gives_numbers_and_finite_gradients(build):
     assert silence.grad.isfinite().all()
 
 
+@pytest.mark.bfloat16
 @every_network
 def test_bf16_autocast_comes_near(build):
     network, audio = made(build)
@@ -145,6 +146,7 @@ def test_bf16_autocast_comes_near(build):
         assert ((value.float() - exact[name]).abs().max() / scale).item() < 0.1
 
 
+@pytest.mark.bfloat16
 @every_network
 def test_bf16_autocast_trains(build):
     network, audio = made(build)

@@ -223,6 +223,7 @@ def test_bad_sizes_are_refused_by_name(build):
         build(**{"width": WIDTH, **SIZES, "context": -1})
 
 
+@pytest.mark.bfloat16
 @every_network
 def test_bf16_autocast_comes_near(build):
     network, spectrogram = made(build)
@@ -234,6 +235,7 @@ def test_bf16_autocast_comes_near(build):
         assert ((value.float() - exact[name]).abs().max() / scale).item() < 0.1
 
 
+@pytest.mark.bfloat16
 @every_network
 def test_bf16_autocast_trains(build):
     network, spectrogram = made(build)

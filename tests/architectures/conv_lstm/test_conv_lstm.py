@@ -263,6 +263,7 @@ def test_training_on_next_to_nothing_stays_finite(name, lengths):
     assert all(value.isfinite().all() for value in network.buffers())
 
 
+@pytest.mark.bfloat16
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_autocast_trains(name):
     network = network_of(name)

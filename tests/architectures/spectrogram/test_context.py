@@ -37,6 +37,7 @@ def test_same_convolution_in_two_dimensions_equals_a_loop(size, kernel, stride, 
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
+@pytest.mark.bfloat16
 def test_bfloat16_gradients_are_right_also_where_a_kernel_is_longer_than_its_input():
     torch.manual_seed(0)
     layer, input = SameConv2d(64, 64, (1, 12), (1, 12)), torch.rand(5, 64, 3, 8)

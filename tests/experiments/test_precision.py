@@ -1,0 +1,95 @@
+"""A precision that the machine cannot compute is refused before training, and no recipe needs one."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from experiments import cli, precision
+from tests.experiments.catalogue import RECIPES, ROOT, SPEECH, SWEEPS
+
+# A CPU without AVX-512, as far as torch and oneDNN see.
+LESSER = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "has", "remedy"),
+    [
+        ("bf16-mixed", "cpu", False, "32-true"),
+        ("bf16-true", "cpu", False, "32-true"),
+        ("bf16", "cpu", False, "32-true"),
+        ("bf16-mixed", "cpu", True, None),
+        ("bf16-true", "cpu", True, None),
+        ("16-mixed", "cpu", False, "32-true"),
+        ("16-mixed", "cpu", True, "32-true or bf16-mixed"),
+        ("16-true", "cpu", True, "32-true or bf16-mixed"),
+        ("16", "cpu", True, "32-true or bf16-mixed"),
+        ("32-true", "cpu", False, None),
+        ("64-true", "cpu", False, None),
+        ("bf16-mixed", "cuda:0", False, "32-true or 16-mixed"),
+        ("bf16-mixed", "cuda:0", True, None),
+        ("16-mixed", "cuda:0", False, None),
+        ("32-true", "cuda:0", False, None),
+    ],
+)
+def test_what_a_device_lacks_is_refused_with_the_key_and_the_remedy(monkeypatch, asked, device, has, remedy):
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: has)
+    monkeypatch.setattr(precision, "gpu_has_bfloat16", lambda device: has)
+    refusal = precision.refusal(asked, torch.device(device))
+    if remedy is None:
+        assert refusal is None
+    else:
+        assert refusal.startswith(f"trainer.precision: {asked}, but ")
+        assert refusal.endswith(f"; set --trainer.precision to {remedy}")
+
+
+@pytest.mark.parametrize("asked", ["bf16-true", "bf16", "16-mixed", "16"])
+def test_the_command_line_refuses_in_one_line_and_writes_nothing(melisma, small_recipe, tmp_path, monkeypatch, asked):
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
+    words = ("--trainer.default_root_dir", tmp_path, f"--trainer.precision={asked}")
+    outcome = melisma("fit", "--config", small_recipe, *words)
+    assert outcome.code == 1 and "Traceback" not in outcome.err
+    (line,) = (line for line in outcome.err.splitlines() if line.startswith("melisma:"))
+    assert f"trainer.precision: {asked}, " in line
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_plugin_is_refused_as_its_precision_is(melisma, small_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
+    plugin = "{class_path: lightning.pytorch.plugins.HalfPrecision, init_args: {precision: bf16-true}}"
+    words = ("--trainer.default_root_dir", tmp_path, f"--trainer.plugins=[{plugin}]")
+    outcome = melisma("fit", "--config", small_recipe, *words)
+    assert outcome.code == 1 and "trainer.precision: bf16-true, " in outcome.err
+
+
+@pytest.mark.bfloat16
+def test_bfloat16_trains_where_the_cpu_has_it(small_recipe):
+    words = ["--trainer.fast_dev_run=true", "--trainer.precision=bf16-mixed"]
+    assert cli.run(["fit", "--config", str(small_recipe), *words]).trainer.precision == "bf16-mixed"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="imitates an x86 CPU")
+def test_on_a_cpu_without_avx512_bfloat16_is_refused_before_training(small_recipe, tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-m", "experiments.cli", "fit", "--config", small_recipe, "--trainer.precision=bf16-mixed"],
+        env={**os.environ, **LESSER, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 1 and "Traceback" not in finished.stderr
+    (line,) = (line for line in finished.stderr.splitlines() if line.startswith("melisma:"))
+    assert "trainer.precision: bf16-mixed, but this CPU" in line and line.endswith("to 32-true")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_asked_for_its_compute_capability():
+    assert precision.gpu_has_bfloat16(torch.device("cuda")) == (torch.cuda.get_device_capability() >= (8, 0))
+
+
+def test_recipes_leave_the_precision_to_their_user():
+    assert [path for path in [cli.BASE, *RECIPES, *SPEECH, *SWEEPS] if "precision:" in path.read_text()] == []
