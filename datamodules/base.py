@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import lightning
 from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from typing_extensions import override
 
 from datamodules.errors import DataError
 from datamodules.preparation.prepare import prepare
@@ -26,6 +27,8 @@ from datamodules.resume import (
 )
 from datamodules.shards.index import SplitIndex, describe
 
+Loader = TypeVar("Loader")
+
 
 class TrainingSource(Protocol):
     """Where training items come from: a SplitIndex, or a stream."""
@@ -39,7 +42,7 @@ class TrainingSource(Protocol):
         """Different data have different values."""
 
 
-class ShardedData(lightning.LightningDataModule, ABC):
+class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
     """Prepared directories, by stage.
 
     An epoch is one sequence of items, and every step takes the next `step_size` of them. So a fit continues from a
@@ -47,7 +50,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
     workers. Batches whose gradients were waiting for an optimiser step are trained again; buffers, such as the
     statistics of batch normalisation, have then seen them twice. If the step size has changed and gradients are
     accumulated, the first step may take fewer batches, like the last step of an epoch. A subclass defines an item
-    (`items_per_epoch`, `step_size`) and what the sequence depends on (`plan`).
+    (`items_per_epoch`, `step_size`), what the sequence depends on (`plan`), and the loaders.
 
     Args:
         train: directories whose split `train` is trained on; several are mixed as one.
@@ -88,6 +91,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
         self._place = self._next = Place(0, 0)
         self._batches: int | None = None
 
+    @override
     def prepare_data(self) -> None:
         """Build the missing shards of the recipes; runs in one process only.
 
@@ -105,8 +109,8 @@ class ShardedData(lightning.LightningDataModule, ABC):
             if result.left_out:
                 rank_zero_warn(f"{lacking} (`melisma inspect {recipe.directory}` names them); going on without them")
 
+    @override
     def setup(self, stage: str) -> None:
-        """Let a fit show the checkpoint that it continues from."""
         if stage == "fit" and self.trainer is not None:
             attach(self, self.trainer)
 
@@ -141,6 +145,25 @@ class ShardedData(lightning.LightningDataModule, ABC):
             if stage != "predict":
                 self.check_truth(f"data.{stage}.{name}", index)
         return indexes
+
+    @abstractmethod
+    def evaluation_loader(self, name: str, index: SplitIndex) -> Loader:
+        """The loader of one named set, which gives this process its share."""
+
+    @override
+    def val_dataloader(self) -> list[Loader]:
+        return self._evaluation_loaders("validation")
+
+    @override
+    def test_dataloader(self) -> list[Loader]:
+        return self._evaluation_loaders("test")
+
+    @override
+    def predict_dataloader(self) -> list[Loader]:
+        return self._evaluation_loaders("predict")
+
+    def _evaluation_loaders(self, stage: str) -> list[Loader]:
+        return [self.evaluation_loader(name, index) for name, index in self.evaluation_indexes(stage).items()]
 
     def check_truth(self, key: str, index: SplitIndex) -> None:
         """Refuse recordings without annotation, which cannot be trained or scored on.
@@ -215,6 +238,7 @@ class ShardedData(lightning.LightningDataModule, ABC):
         self._batches = trained_batches(self.trainer) if self.trainer is not None else None
         return self._place
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """The position in the data, and what their order depends on: enough to continue exactly.
 
@@ -237,9 +261,9 @@ class ShardedData(lightning.LightningDataModule, ABC):
             "plan": self.plan,
         }
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep the position of a checkpoint, in case a fit continues from it."""
-        self._resumed = state_dict
+        self._resumed = state_dict  # needed only if this is a fit that continues from the checkpoint
 
     def continue_from(self, trainer: Trainer, fit_loop: dict[str, Any]) -> None:
         """Take the checkpoint's position, and change the state of the fit loop to agree with it.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
+from typing_extensions import override
 
 
 class EvaluationSet:
@@ -29,6 +30,7 @@ class EvaluationSet:
         """Seconds between label frames."""
         return self.hop / self.rate
 
+    @override
     def __repr__(self) -> str:
         return f"EvaluationSet({self.name!r}, {len(self.tracks)} tracks)"
 
@@ -54,6 +56,7 @@ class UtteranceSet:
         self.name, self.ids, self.labels = name, tuple(ids), tuple(labels)
         self.rate, self.hop, self.has_truth = rate, hop, has_truth
 
+    @override
     def __repr__(self) -> str:
         return f"UtteranceSet({self.name!r}, {len(self.ids)} utterances)"
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from typing_extensions import override
+
 from datamodules.augment import Augmentation, Augmentations
 from datamodules.base import ShardedData, TrainingSource
 from datamodules.batches import EvaluationSet
@@ -20,7 +22,7 @@ from datamodules.windows.reader import PooledReader, WindowReader
 from datamodules.windows.source import Processes, Reader, WindowSource
 
 
-class MelodyData(ShardedData):
+class MelodyData(ShardedData[EvaluationLoader]):
     """Streams `PitchBatch`es: shuffled windows for training, whole tracks in time order for everything else.
 
     Training holds `streams * group` decoded records in memory, each of `segment + 2 * context` seconds of the recipe:
@@ -34,33 +36,26 @@ class MelodyData(ShardedData):
     fewer `streams` or a shorter `segment` take less.
 
     Args:
-        window: of an excerpt, samples of audio or frames of a spectrogram; linked from the network.
-        frames: label frames of an excerpt; linked from the network.
-        train: see ShardedData.
-        validation: see ShardedData.
-        test: see ShardedData.
-        predict: see ShardedData.
-        recipes: see ShardedData.
+        window: samples of audio or frames of a spectrogram in one window; linked from the network.
+        frames: label frames of a window; linked from the network.
         batch_size: windows of one training batch of one process.
         evaluation_frames: label frames of one evaluation batch.
-        workers: see ShardedData.
-        seed: see ShardedData.
-        stride: label frames between neighbouring training excerpts; by default as many as an excerpt has.
-        voiced_only: train only on excerpts with a voiced frame.
-        streams: streams of the index that are interleaved; with `group` it fixes the order of training.
+        stride: label frames between neighbouring training windows; null: as many as a window has.
+        voiced_only: train only on windows with a voiced frame.
+        streams: streams of records that are interleaved; with `group` it fixes the order of training.
         group: records of a stream that are shuffled together; `streams * group` are held in memory.
-        reader: where the windows of training come from instead of `train`, such as PipelineReader; null: from the
-            index of `train`, exactly. Everything else is always read by its index.
-        augment: changes training windows, in this order; another draw for every window and epoch, which depends on
+        reader: serves the training windows instead of `train`, as PipelineReader does; null: the index of `train`
+            serves them, exactly. Everything else is always read by its index.
+        augment: applied to training windows in this order; every window and epoch has its own draw, which depends on
             `seed` and on the place of the track among those of `train`.
-        spectrogram: excerpts are of the stored spectrograms, which have to be of this kind, instead of audio; linked
-            from the network. Nothing is computed from audio: the recipe's `spectrogram` has stored them.
-        hop: samples between label frames that the network is made for; null: any. Linked from the network.
-        rate: samples per second that the network is made for; null: any. Linked from the network.
+        spectrogram: the network reads stored spectrograms of this shape instead of audio; linked from the network. The
+            recipe's `spectrogram` has stored them; none is computed from audio here.
+        hop: samples between label frames that the network needs; null: any. Linked from the network.
+        rate: samples per second that the network needs; null: any. Linked from the network.
 
     Raises:
-        DataError: there are both a reader and directories to train from, or augmentations beside a reader, since they
-            need the index, or beside a spectrogram, since they change audio.
+        DataError: there are both a reader and directories to train from; or augmentations beside a reader, which has
+            no index, or beside a spectrogram, since they change audio.
     """
 
     def __init__(
@@ -86,7 +81,16 @@ class MelodyData(ShardedData):
         hop: int | None = None,
         rate: int | None = None,
     ) -> None:
-        super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
+        super().__init__(
+            train=train,
+            validation=validation,
+            test=test,
+            predict=predict,
+            recipes=recipes,
+            batch_size=batch_size,
+            workers=workers,
+            seed=seed,
+        )
         self.window, self.evaluation_frames = window, evaluation_frames
         self.windows = Windows(frames, stride or frames, voiced_only)
         self.streams, self.group, self.reader = streams, group, reader
@@ -101,18 +105,19 @@ class MelodyData(ShardedData):
             raise DataError("data.augment: changes audio, but the network reads a spectrogram; leave it out")
 
     @property
+    @override
     def plan(self) -> dict[str, int | float | str | bool]:
-        """Which windows there are, and how they are interleaved."""
         order = {"streams": self.streams, "group": self.group} if self.reader is None else self.reader.plan
         return {**self.windows._asdict(), **order}
 
     @property
+    @override
     def training_source(self) -> TrainingSource:
-        """The index of the training split, or the reader that stands for it."""
         return self.training_index if self.reader is None else self.reader
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """See ShardedData; also `shards`: what a recording has to be turned into for the network that is trained."""
+        # `shards` says into what a recording has to be turned for the trained network, for whoever transcribes.
         state = super().state_dict()
         if state and self.reader is None:
             index = self.training_index
@@ -126,8 +131,8 @@ class MelodyData(ShardedData):
         return state
 
     @property
+    @override
     def items_per_epoch(self) -> int:
-        """Windows of an epoch."""
         return self.training_reader.total
 
     @cached_property
@@ -143,29 +148,15 @@ class MelodyData(ShardedData):
             return AugmentedReader(self.training_index, self.window, self.windows, self.augmentations, *order)
         return PooledReader(WindowReader(self.training_index, self.window, self.windows, self.network.signal), *order)
 
+    @override
     def train_dataloader(self) -> TrainingLoader:
-        """Shuffled windows."""
         self.report_training()
         return TrainingLoader(
             self.training_reader, self.batch_size, self.rank, self.ranks, self.workers, self.begin_epoch
         )
 
-    def val_dataloader(self) -> list[EvaluationLoader]:
-        """Whole tracks of every validation set."""
-        return self._whole_tracks("validation")
-
-    def test_dataloader(self) -> list[EvaluationLoader]:
-        """Whole tracks of every test set."""
-        return self._whole_tracks("test")
-
-    def predict_dataloader(self) -> list[EvaluationLoader]:
-        """Whole tracks of every set to predict."""
-        return self._whole_tracks("predict")
-
-    def _whole_tracks(self, stage: str) -> list[EvaluationLoader]:
-        return [self._evaluation_loader(name, index) for name, index in self.evaluation_indexes(stage).items()]
-
-    def _evaluation_loader(self, name: str, index: SplitIndex) -> EvaluationLoader:
+    @override
+    def evaluation_loader(self, name: str, index: SplitIndex) -> EvaluationLoader:
         self.network.check(index)
         whole = Windows(self.windows.frames, self.windows.frames)
         return EvaluationLoader(

@@ -1,4 +1,4 @@
-"""What the data modules of whole utterances share: batches of similar durations, and a list of labels."""
+"""The base of the data modules of whole utterances: batches of similar durations, and a list of labels."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import ClassVar, Generic
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
+from typing_extensions import override
 
 from datamodules.augment import Augmentations, WaveformAugmentation
 from datamodules.base import ShardedData
@@ -27,30 +28,22 @@ from datamodules.utterances.reader import Batch, UtteranceReader
 _EVALUATED = {"fit": "validation", "validate": "validation", "test": "test", "predict": "predict"}
 
 
-class UtteranceData(ShardedData, Generic[Batch]):
+class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch]):
     """Streams whole utterances, in batches of similar durations.
 
     An item of the sequence of training is a batch: a step takes one for every process. A subclass says which list of
     labels the shards must have been prepared with, and how batches are read.
 
     Args:
-        labels: what the shards must state under `inventory`.
-        train: see ShardedData.
-        validation: see ShardedData.
-        test: see ShardedData.
-        predict: see ShardedData.
-        recipes: see ShardedData.
-        batch_size: most utterances of a batch of one process.
-        batch_seconds: most seconds of such a batch, the longest utterance times their number; null: no limit. In
+        labels: the list that the shards must have been prepared with, under the key `inventory`.
+        batch_size: largest number of utterances in a batch of one process.
+        batch_seconds: largest duration of such a batch, the longest utterance times their number; null: no limit. In
             evaluation a longer utterance stands alone.
-        buckets: quantiles of the durations at which utterances are kept apart in training.
-        block: how many training batches of one bucket follow each other: up to so many processes work on similar
-            durations at each step. A small set on few processes has less padding with fewer: a bucket is a block at
-            least.
-        workers: see ShardedData.
-        seed: of the order of training and of whatever else is left to chance in it.
+        buckets: number of quantiles of the durations that are kept apart in training.
+        block: consecutive training batches of one bucket: up to so many processes work on similar durations at each
+            step. A bucket is at least one block: a small block pads a small set less.
         augment: changes the audio of training utterances, in this order.
-        rate: samples per second that the shards must have; null: any. It follows from the model's front end.
+        rate: samples per second that the shards must have; null: any. Linked from the model's front end.
 
     Attributes:
         inventory: key of the list of labels, in `data` and in dataset.json.
@@ -75,7 +68,16 @@ class UtteranceData(ShardedData, Generic[Batch]):
         augment: Sequence[WaveformAugmentation] = (),
         rate: int | None = None,
     ) -> None:
-        super().__init__(train, validation, test, predict, recipes, batch_size, workers, seed)
+        super().__init__(
+            train=train,
+            validation=validation,
+            test=test,
+            predict=predict,
+            recipes=recipes,
+            batch_size=batch_size,
+            workers=workers,
+            seed=seed,
+        )
         for key, value in {"batch_seconds": batch_seconds, "buckets": buckets, "block": block}.items():
             if value is not None and not value > 0:
                 raise DataError(f"data.{key}: {value} is not positive")
@@ -87,12 +89,8 @@ class UtteranceData(ShardedData, Generic[Batch]):
         self.labels, self.batch_seconds, self.buckets, self.block = tuple(labels), batch_seconds, buckets, block
         self.rate = rate
 
+    @override
     def setup(self, stage: str) -> None:
-        """Compare rate and list of labels with what the shards were prepared with.
-
-        Raises:
-            DataError: they differ; names the directory and the first difference.
-        """
         super().setup(stage)
         directories = [*self.evaluated[_EVALUATED[stage]].values(), *(self.train_directories if stage == "fit" else ())]
         for directory in directories:
@@ -122,7 +120,7 @@ class UtteranceData(ShardedData, Generic[Batch]):
 
     @abstractmethod
     def reader(self, index: SplitIndex) -> UtteranceReader[Batch]:
-        """What makes batches of a split's utterances."""
+        """Makes batches of a split's utterances."""
 
     def batching(self, reader: UtteranceReader[Batch]) -> Batching:
         """How utterances are put into batches, in the unit of the reader's lengths."""
@@ -131,8 +129,8 @@ class UtteranceData(ShardedData, Generic[Batch]):
         return Batching(self.batch_size, capacity, self.buckets, self.block)
 
     @property
+    @override
     def plan(self) -> dict[str, int | float | str | bool]:
-        """What belongs together in a batch, and in which order batches come."""
         seconds = inf if self.batch_seconds is None else self.batch_seconds
         return {
             "batch_size": self.batch_size,
@@ -142,13 +140,13 @@ class UtteranceData(ShardedData, Generic[Batch]):
         }
 
     @property
+    @override
     def step_size(self) -> int:
-        """Batches that one step of all processes consumes."""
         return self.ranks
 
     @property
+    @override
     def items_per_epoch(self) -> int:
-        """Batches of an epoch."""
         return self.layout.batches
 
     @cached_property
@@ -159,7 +157,7 @@ class UtteranceData(ShardedData, Generic[Batch]):
 
     @cached_property
     def layout(self) -> EpochLayout:
-        """What of the sequence of training is the same in every epoch.
+        """The buckets of the training utterances, which are the same in every epoch.
 
         Raises:
             DataError: an utterance alone is longer than a batch may be.
@@ -174,12 +172,8 @@ class UtteranceData(ShardedData, Generic[Batch]):
             )
         return EpochLayout(reader.lengths, batching)
 
+    @override
     def report_training(self) -> None:
-        """Say how many utterances and batches an epoch has and how many batches no whole step takes.
-
-        Raises:
-            DataError: there are fewer than one step takes.
-        """
         utterances, batches = len(self.training_index), self.items_per_epoch
         if batches < self.step_size:
             raise DataError(
@@ -191,35 +185,19 @@ class UtteranceData(ShardedData, Generic[Batch]):
             f"{batches % self.step_size} batches left out"
         )
 
+    @override
     def train_dataloader(self) -> UtteranceLoader[Batch]:
-        """Shuffled batches of similar durations."""
         self.report_training()
         return UtteranceLoader(
             self.training_reader, self.layout, self.seed, self.rank, self.ranks, self.workers, self.begin_epoch
         )
 
-    def val_dataloader(self) -> list[UtteranceEvaluationLoader[Batch]]:
-        """All utterances of every validation set."""
-        return self._all_utterances("validation")
-
-    def test_dataloader(self) -> list[UtteranceEvaluationLoader[Batch]]:
-        """All utterances of every test set."""
-        return self._all_utterances("test")
-
-    def predict_dataloader(self) -> list[UtteranceEvaluationLoader[Batch]]:
-        """All utterances of every set to predict."""
-        return self._all_utterances("predict")
-
-    def _all_utterances(self, stage: str) -> list[UtteranceEvaluationLoader[Batch]]:
-        loaders = []
-        for name, index in self.evaluation_indexes(stage).items():
-            reader = self.reader(index)
-            ids = [utterance_id(index, record) for record in range(len(index))]
-            named = UtteranceSet(name, ids, self.labels, index.grid.rate, index.grid.hop, reader.has_truth)
-            loaders.append(
-                UtteranceEvaluationLoader(reader, named, self.batching(reader), self.rank, self.ranks, self.workers)
-            )
-        return loaders
+    @override
+    def evaluation_loader(self, name: str, index: SplitIndex) -> UtteranceEvaluationLoader[Batch]:
+        reader = self.reader(index)
+        ids = [utterance_id(index, record) for record in range(len(index))]
+        named = UtteranceSet(name, ids, self.labels, index.grid.rate, index.grid.hop, reader.has_truth)
+        return UtteranceEvaluationLoader(reader, named, self.batching(reader), self.rank, self.ranks, self.workers)
 
 
 def utterance_id(index: SplitIndex, record: int) -> str:

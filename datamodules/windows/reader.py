@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.augment import item_seeds
 from datamodules.batches import PitchBatch
@@ -238,6 +239,7 @@ class PooledReader:
         self._counts = reader.counts()
         self._reset(-1)
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_plan": None, "_epoch": -1, "_pools": {}, "_coming": {}, "_thread": None}
 
