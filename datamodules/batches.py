@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
@@ -138,3 +140,8 @@ class PhonemeBatch(NamedTuple):
     item: Tensor
     seed: Tensor | None = None
     evaluation: UtteranceSet | None = None
+
+
+def frames_needed(targets: NDArray[np.int64]) -> int:
+    """Frames that CTC needs at least for targets `(symbols,)`: one each, and a blank between equal neighbours."""
+    return len(targets) + int(np.count_nonzero(targets[1:] == targets[:-1]))

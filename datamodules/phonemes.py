@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.augment import Augmentations, WaveformAugmentation
-from datamodules.batches import PhonemeBatch
+from datamodules.batches import PhonemeBatch, frames_needed
 from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
@@ -203,8 +203,3 @@ def _refuse_longer_targets(reader: PhonemeReader, frames: Ints) -> None:
             f"but its {int(reader.index.symbols[record])} phones need {needed}; leave such utterances out, or give "
             "model.network a smaller stride"
         )
-
-
-def frames_needed(targets: NDArray[np.int64]) -> int:
-    """Fewest frames into which CTC can put targets, `(symbols,)`: one each, and a blank between equal neighbours."""
-    return targets.size + int(np.count_nonzero(targets[1:] == targets[:-1]))

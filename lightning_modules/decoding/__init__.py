@@ -1,29 +1,6 @@
-"""From a network's outputs to what they mean."""
+"""Decoders: from the outputs of a network to f0, symbols or words."""
 
-from lightning_modules.decoding.ctc.alignment import Segment, align, frames_needed
-from lightning_modules.decoding.ctc.base import CTCDecoder, Greedy, Hypothesis
-from lightning_modules.decoding.ctc.beam import Beam
-from lightning_modules.decoding.ctc.characters import CHARACTERS_11785, as_characters
-from lightning_modules.decoding.ctc.lexicon import LexiconBeam
-from lightning_modules.decoding.ctc.prefix_beam import PrefixBeam
-from lightning_modules.decoding.pitch.peaks import Argmax, DecodedPitch, LocalAverage, PitchDecoder
-from lightning_modules.decoding.pitch.viterbi import Viterbi
+import lazy_loader
 
-__all__ = [
-    "CHARACTERS_11785",
-    "Argmax",
-    "Beam",
-    "CTCDecoder",
-    "DecodedPitch",
-    "Greedy",
-    "Hypothesis",
-    "LexiconBeam",
-    "LocalAverage",
-    "PitchDecoder",
-    "PrefixBeam",
-    "Segment",
-    "Viterbi",
-    "align",
-    "as_characters",
-    "frames_needed",
-]
+# `__init__.pyi` lists what the package offers; each name is imported when it is first asked for.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

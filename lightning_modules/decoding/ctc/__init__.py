@@ -1,1 +1,1 @@
-"""From CTC's posteriors to symbols."""
+"""CTC decoders: from log-probabilities to symbols or words."""

@@ -1,7 +1,8 @@
-"""From a CTC network's log-probabilities to symbols: what every decoder gives, and the best path."""
+"""The interface of CTC decoders, and greedy decoding."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,19 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 BLANK = 0
-_ROUNDING = 1e-2  # by which a logarithm of a probability near 1 may exceed 0 in half precision
+_ROUNDING = 1e-2  # by which a log-probability near 0 may exceed 0 in half precision
 
 
 class Hypothesis(NamedTuple):
-    """What an utterance may say.
+    """A candidate transcript of an utterance.
 
     Attributes:
         symbols: as in targets, k + 1 for phone k; no blanks.
-        score: natural logarithm, of what the decoder says; greater is better.
-        frames: the frame in which each symbol begins, on one path that gives the symbols.
-        words: with a lexicon, what the symbols spell.
+        score: a natural logarithm, defined by the decoder; greater is better.
+        frames: the frame in which each symbol starts, on one path that gives the symbols.
+        words: what the symbols spell, from decoders with a lexicon.
     """
 
     symbols: list[int]
@@ -32,7 +34,7 @@ class Hypothesis(NamedTuple):
 
 
 class CTCDecoder(ABC):
-    """Decides what is said, from what a network with a blank thinks of every frame.
+    """Decodes the log-probabilities of a network with a blank.
 
     A. Graves et al., "Connectionist temporal classification", ICML 2006.
     """
@@ -42,98 +44,112 @@ class CTCDecoder(ABC):
         """Decode a batch.
 
         Args:
-            log_probs: `(batch, frames, symbols)`, logarithms of probabilities, the blank's first; what stands behind an
-                utterance's end does not matter.
+            log_probs: `(batch, frames, symbols)`, the blank's first; padding may hold any values.
             lengths: `(batch,)` frames of each utterance.
             phones: names of the symbols, without the blank.
 
         Returns:
-            Hypotheses of each utterance, at least one, the best first; of one without frames it has no symbols.
+            For each utterance at least one hypothesis, the best first; without symbols if it has no frames.
 
         Raises:
-            ValueError: a shape does not fit, a value is not a logarithm of a probability, or the phones are not those
-                that the decoder was made for.
+            ValueError: a shape does not fit, a value is not a log-probability, or `check` refuses the phones.
         """
 
     def check(self, phones: Sequence[str]) -> None:
-        """Refuse phones that the decoder was not made for, before there is anything to decode.
+        """Refuse phones that the decoder cannot use, before anything is decoded.
 
         Args:
             phones: names of the symbols, without the blank.
 
         Raises:
-            ValueError: see above.
+            ValueError: a phone occurs twice, or is not one that the decoder was made for.
         """
         if len(set(phones)) < len(phones):
             raise ValueError(f"phones: {[*phones]} has one of them twice")
 
 
 class Greedy(CTCDecoder):
-    """The symbols of the most probable path, that is the best of each frame (the lowest of equal ones).
+    """Greedy (best path) decoding: the most probable symbol of each frame, repeats merged, blanks removed.
 
-    This is not always the most probable sequence of symbols, which many paths may share. The score is that of the path.
+    Ties go to the lowest symbol. The score is the log-probability of the path. The sequence of symbols is not always
+    the most probable one, because many paths may share another sequence.
     """
 
+    @override
     def __call__(self, log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[list[Hypothesis]]:
-        """See CTCDecoder."""
-        own = _own_frames(log_probs, lengths, phones)
+        own = _checked_lengths(log_probs, lengths, phones)
         if not log_probs.shape[1]:
             return [[Hypothesis([], 0.0, [])] for _ in own]
         highest, path = log_probs.detach().max(dim=2)
-        inside = _refuse_improbable(highest, lengths)
+        inside = _checked_frames(highest, lengths)
         scores = highest.double().masked_fill(~inside, 0.0).sum(dim=1).tolist()
-        # From here on one utterance is as fast as many: the rest is short, and each has another length.
         paths = path.cpu().numpy()
         return [[_collapsed(paths[item, :frames], scores[item])] for item, frames in enumerate(own)]
 
 
 def _collapsed(path: NDArray[np.int64], score: float) -> Hypothesis:
-    begins = path != BLANK
-    begins[1:] &= path[1:] != path[:-1]
-    frames = begins.nonzero()[0]
+    starts = path != BLANK
+    starts[1:] &= path[1:] != path[:-1]
+    frames = starts.nonzero()[0]
     return Hypothesis(path[frames].tolist(), score, frames.tolist())
 
 
-def frames_inside(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> Tensor:
-    """Which frames are an utterance's own, `(batch, frames)` bool, of a batch that can be decoded.
-
-    Args:
-        log_probs: see CTCDecoder, as the others.
-        lengths: of the utterances.
-        phones: names of the symbols.
+def check_beam(
+    beam_size: int, nbest: int, beam_threshold: float = math.inf, symbols_per_frame: int | None = None
+) -> None:
+    """Check the arguments of a beam search.
 
     Raises:
-        ValueError: see CTCDecoder.
+        ValueError: a value is out of range; the message names it.
     """
-    _own_frames(log_probs, lengths, phones)
-    if not log_probs.shape[1]:
-        return torch.zeros(log_probs.shape[:2], dtype=torch.bool, device=log_probs.device)
-    return _refuse_improbable(log_probs.detach().amax(dim=2), lengths)
+    if beam_size < 1:
+        raise ValueError(f"beam_size: {beam_size} is not at least 1")
+    if not 1 <= nbest <= beam_size:
+        raise ValueError(f"nbest: {nbest} is not one of 1 ... {beam_size}, the size of the beam")
+    if not beam_threshold > 0:
+        raise ValueError(f"beam_threshold: {beam_threshold} is not greater than 0")
+    if symbols_per_frame is not None and symbols_per_frame < 2:
+        raise ValueError(f"symbols_per_frame: {symbols_per_frame} is not at least 2, the blank and another")
 
 
-def _own_frames(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[int]:
-    """Lengths of the utterances, of one look at them, whichever device they are on."""
+def checked_utterances(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[Tensor]:
+    """Check the arguments of `CTCDecoder.__call__`; return the log-probabilities of each utterance, on the CPU.
+
+    Returns:
+        `(frames, symbols)` without padding, for each utterance.
+
+    Raises:
+        ValueError: a shape does not fit, or a value is not a log-probability.
+    """
+    own = _checked_lengths(log_probs, lengths, phones)
+    values = log_probs.detach()
+    if log_probs.shape[1]:
+        _checked_frames(values.amax(dim=2), lengths)
+    return [each[:frames] for each, frames in zip(values.cpu(), own, strict=True)]
+
+
+def _checked_lengths(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[int]:
     shape = tuple(log_probs.shape)
     if len(shape) != 3 or shape[2] != len(phones) + 1:
         raise ValueError(f"log_probs: {shape} is not (batch, frames, {len(phones) + 1}), of the blank and the phones")
     if tuple(lengths.shape) != shape[:1]:
         raise ValueError(f"lengths: {tuple(lengths.shape)} is not ({shape[0]},), one for each utterance")
-    own: list[int] = lengths.tolist()
+    own: list[int] = lengths.tolist()  # one transfer from the device for all
     for utterance, frames in enumerate(own):
         if not 0 <= frames <= shape[1]:
             raise ValueError(f"lengths: {frames} frames of utterance {utterance}, of which there are {shape[1]}")
     return own
 
 
-def _refuse_improbable(highest: Tensor, lengths: Tensor) -> Tensor:
-    """Which frames are an utterance's own, of the greatest value of every frame, NaN if there is any."""
+def _checked_frames(highest: Tensor, lengths: Tensor) -> Tensor:
+    """Which frames are not padding, given the greatest value of each; a NaN anywhere in a frame makes that NaN."""
     inside = torch.arange(highest.shape[1], device=highest.device) < lengths.to(highest.device)[:, None]
     # A comparison with NaN is false.
     wrong = ~(highest <= _ROUNDING) & inside
     if bool(wrong.any()):
         utterance, frame = wrong.nonzero()[0].tolist()
         raise ValueError(
-            f"log_probs: utterance {utterance} has in frame {frame} what is no logarithm of a probability: "
+            f"log_probs: utterance {utterance} has in frame {frame} a value that is not a log-probability: "
             f"{highest[utterance, frame].item()}; apply log_softmax, or has the training diverged (NaN)?"
         )
     return inside

@@ -1,8 +1,7 @@
-"""From a CTC network's log-probabilities to symbols: beam search, with a language model of phones."""
+"""CTC beam search by flashlight, with a language model of phones."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,36 +9,37 @@ import torch
 from flashlight.lib.text.dictionary import Dictionary  # type: ignore[import-untyped]
 from torch import Tensor
 from torchaudio.models.decoder import ctc_decoder
+from typing_extensions import override
 
-from lightning_modules.decoding.ctc.base import CTCDecoder, Hypothesis, frames_inside
+from lightning_modules.decoding.ctc.base import CTCDecoder, Hypothesis, check_beam, checked_utterances
 from lightning_modules.decoding.ctc.language_model import check_language_model, read_language_model
 
 _BLANK, _UNKNOWN = "<blank>", "<unk>"
 
 
 class Beam(CTCDecoder):
-    """The most probable sequence of symbols, each the sum of its paths, as far as a beam finds it; on the CPU.
+    """Beam search for the most probable sequence of symbols, summed over its paths; on the CPU.
 
     A. Y. Hannun et al., "First-pass large vocabulary continuous speech recognition using bi-directional recurrent
-    DNNs", arXiv:1408.2873; the search is flashlight's (`torchaudio.models.decoder`). The score of a hypothesis is the
-    logarithm of its probability, plus `lm_weight` times the logarithm to base 10 of its probability in the language
-    model, the end included.
+    DNNs", arXiv:1408.2873, by flashlight (`torchaudio.models.decoder`). The score of a hypothesis is its
+    log-probability plus `lm_weight` times its log10-probability under the language model, the end of the sentence
+    included.
 
-    Take this one for a language model of phones. Without, `PrefixBeam` finds more, and sooner: here, paths that end in
-    a blank and others with the same symbols take two places in the beam, and are dropped one without the other. For
-    words of a lexicon, take `LexiconBeam`.
+    Take this decoder for a language model of phones, and `LexiconBeam` for words. Without either, `PrefixBeam` finds
+    better hypotheses and is faster: here, paths to the same symbols that end in a blank and those that do not take two
+    entries of the beam, and one may be pruned without the other.
 
     Args:
-        beam_size: hypotheses that are kept from a frame to the next.
-        nbest: hypotheses that are given, at most; they differ in their symbols.
-        beam_threshold: hypotheses whose score is so much less than the best one's are dropped.
-        symbols_per_frame: how many of the most probable symbols, blank included, may follow in a frame; fewer are
-            faster, and of peaky posteriors ten are as good as all; null: all.
-        language_model: file of KenLM, .arpa or binary, whose words are the phones, all of them; null: none.
-        lm_weight: of the language model.
+        beam_size: hypotheses kept from one frame to the next.
+        nbest: most hypotheses returned; they differ in their symbols.
+        beam_threshold: hypotheses that score so much less than the best one are pruned.
+        symbols_per_frame: only so many of a frame's most probable symbols, the blank included, may follow; null: all.
+            Fewer are faster; ten lose nothing on peaky posteriors.
+        language_model: KenLM file, .arpa or binary, whose words are all the phones; null: none.
+        lm_weight: weight of the language model.
 
     Raises:
-        ValueError: a value is out of range, or the language model cannot be there.
+        ValueError: a value is out of range, or the language model is missing.
     """
 
     def __init__(
@@ -51,8 +51,7 @@ class Beam(CTCDecoder):
         language_model: str | None = None,
         lm_weight: float = 2.0,
     ) -> None:
-        check_beam(beam_size, nbest, beam_threshold)
-        check_symbols_per_frame(symbols_per_frame)
+        check_beam(beam_size, nbest, beam_threshold, symbols_per_frame)
         self.beam_size, self.nbest, self.beam_threshold = beam_size, nbest, beam_threshold
         self.symbols_per_frame = symbols_per_frame
         self.language_model, self.lm_weight = language_model, lm_weight
@@ -61,8 +60,8 @@ class Beam(CTCDecoder):
         self._phones: tuple[str, ...] | None = None
         self._search: Any = None
 
+    @override
     def check(self, phones: Sequence[str]) -> None:
-        """See CTCDecoder; reads the language model."""
         if self._phones == tuple(phones):
             return
         super().check(phones)
@@ -82,18 +81,17 @@ class Beam(CTCDecoder):
             # Without it, a sequence scores as its best path does, and the search finds what Greedy finds.
             log_add=True,
             blank_token=_BLANK,
-            # The search puts this symbol at both ends; the blank leaves no trace there.
+            # The search adds this symbol at both ends; a blank there is removed again.
             sil_token=_BLANK,
             unk_word=_UNKNOWN,
         )
         self._phones = tuple(phones)
 
+    @override
     def __call__(self, log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[list[Hypothesis]]:
-        """See CTCDecoder."""
-        frames_inside(log_probs, lengths, phones)
+        utterances = checked_utterances(log_probs, lengths, phones)
         self.check(phones)
-        values = log_probs.detach().float().cpu().contiguous()
-        return [self._decoded(of_one[:frames]) for of_one, frames in zip(values, lengths.tolist(), strict=True)]
+        return [self._decoded(each.float().contiguous()) for each in utterances]
 
     def _decoded(self, log_probs: Tensor) -> list[Hypothesis]:
         if not len(log_probs):
@@ -109,32 +107,8 @@ class Beam(CTCDecoder):
         for phone in tokens[1:]:
             if phone not in known:
                 raise ValueError(f"language_model: {self.language_model} does not know the phone {phone!r}")
-        # There only with KenLM.
+        # Installed only with KenLM.
         from flashlight.lib.text.decoder.kenlm import KenLM  # type: ignore[import-untyped]
 
-        # Left to itself, torchaudio numbers a model's words in another order than the phones, and so mixes them up.
+        # torchaudio's own dictionary would number the words in another order than the phones.
         return KenLM(self.language_model, Dictionary(tokens))
-
-
-def check_beam(beam_size: int, nbest: int, beam_threshold: float = math.inf) -> None:
-    """Refuse what no beam search can do.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-    if beam_size < 1:
-        raise ValueError(f"beam_size: {beam_size} is not at least 1")
-    if not 1 <= nbest <= beam_size:
-        raise ValueError(f"nbest: {nbest} is not one of 1 ... {beam_size}, the size of the beam")
-    if not beam_threshold > 0:
-        raise ValueError(f"beam_threshold: {beam_threshold} is not greater than 0")
-
-
-def check_symbols_per_frame(symbols_per_frame: int | None) -> None:
-    """Refuse to choose among one symbol.
-
-    Raises:
-        ValueError: the value is out of range.
-    """
-    if symbols_per_frame is not None and symbols_per_frame < 2:
-        raise ValueError(f"symbols_per_frame: {symbols_per_frame} is not at least 2, the blank and another")

@@ -1,8 +1,8 @@
-"""Transcripts with one character for each phone, as competitions take them."""
+"""One character for each phone, as the transcripts of competitions are written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 # CMU 11-785, homework 3 part 2, spring 2022: the blank, silence, and ARPAbet without stress, in the order of outputs.
@@ -12,23 +12,3 @@ _NAMES = (
 CHARACTERS_11785: Mapping[str, str] = MappingProxyType(
     dict(zip(["", *_NAMES], " .aAhowybcdDerEfgHiIjklmnNOYpRsStTuUvW?zZ", strict=True))
 )
-
-
-def as_characters(phones: Iterable[str], characters: Mapping[str, str] = CHARACTERS_11785) -> str:
-    """Write phones with one character each, without blanks between them.
-
-    Args:
-        phones: what is spoken.
-        characters: of each phone.
-
-    Raises:
-        ValueError: a phone has no character.
-    """
-    written = []
-    for phone in phones:
-        if phone not in characters:
-            raise ValueError(
-                f"phone {phone!r} has no character; those that have one: {' '.join(filter(None, characters))}"
-            )
-        written.append(characters[phone])
-    return "".join(written)

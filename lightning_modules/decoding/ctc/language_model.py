@@ -1,4 +1,4 @@
-"""Language models of n-grams, which KenLM reads."""
+"""KenLM's n-gram language models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def check_language_model(path: str) -> None:
-    """Refuse a language model that cannot be there.
+    """Check that a language model can be read.
 
     Raises:
         ValueError: the file is missing, or KenLM is not installed.
@@ -20,18 +20,14 @@ def check_language_model(path: str) -> None:
 
 
 def read_language_model(path: str) -> Any:  # noqa: ANN401 - KenLM has no types
-    """A `kenlm.Model`.
-
-    Args:
-        path: of an .arpa file, or of a binary one of KenLM.
+    """A `kenlm.Model` from an .arpa file or KenLM's binary format.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the file cannot be read.
     """
-    # An optional dependency.
-    import kenlm
+    import kenlm  # an optional dependency
 
     try:
         return kenlm.Model(path)
     except (OSError, RuntimeError, UnicodeError) as error:
-        raise ValueError(f"language_model: {path} is none that KenLM can read: {error}") from error
+        raise ValueError(f"language_model: {path} is not a file that KenLM can read: {error}") from error

@@ -1,4 +1,4 @@
-"""From a CTC network's log-probabilities to words of a lexicon: beam search, with a language model of words."""
+"""CTC beam search among the words of a lexicon, with a language model of words."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from lightning_modules.decoding.ctc.alignment import align
-from lightning_modules.decoding.ctc.base import BLANK, CTCDecoder, Hypothesis, frames_inside
-from lightning_modules.decoding.ctc.beam import check_beam
+from lightning_modules.decoding.ctc.base import BLANK, CTCDecoder, Hypothesis, check_beam, checked_utterances
 from lightning_modules.decoding.ctc.language_model import check_language_model, read_language_model
 
 
 class LexiconBeam(CTCDecoder):
-    """The most probable sequence of words, each the sum of its paths, as far as a beam finds it; on the CPU.
+    """Beam search for the most probable sequence of words, summed over its paths; on the CPU.
 
-    Only words of the lexicon are found, one after another; silence within or between them needs an entry of its own.
-    The search is that of `Beam`, written out: flashlight's takes it that words end with a symbol that separates them,
-    which phones lack, and would have the last phone of a word last for one frame. The score of a hypothesis is the
-    logarithm of the probability of its phones, plus `lm_weight` times the logarithm to base 10 of the probability of
-    its words in the language model, the end included, plus `word_score` times its words.
+    A hypothesis consists of words of the lexicon only; silence within or between them needs an entry of its own. The
+    score is the log-probability of the phones, plus `lm_weight` times the log10-probability of the words under the
+    language model, the end of the sentence included, plus `word_score` for each word. If the final beam holds no
+    sequence of whole words, the hypothesis is empty and scores minus infinity.
 
-    Where the beam holds no sequence of whole words in the end, the hypothesis is empty and scores minus infinity.
+    This is not flashlight's search with a lexicon. That one expects a separating symbol after each word, which phones
+    do not have, and would let the last phone of a word last for one frame only.
 
     Args:
-        lexicon: file with a word and its phones, between blanks, in each line; a word may have several lines.
-        beam_size: hypotheses that are kept from a frame to the next.
-        nbest: hypotheses that are given, at most; they differ in their words or in the phones of these.
-        beam_threshold: hypotheses whose score is so much less than the best one's are dropped.
-        language_model: file of KenLM, .arpa or binary, of words; null: none. It takes words that it lacks as unknown.
-        lm_weight: of the language model.
-        word_score: added for each word, to prefer more of them (> 0) or fewer (< 0).
+        lexicon: text file; each line is a word and its phones, separated by blanks. A word may have several lines.
+        beam_size: hypotheses kept from one frame to the next.
+        nbest: most hypotheses returned; they differ in their words or in the phones of these.
+        beam_threshold: hypotheses that score so much less than the best one are pruned.
+        language_model: KenLM file of words, .arpa or binary; null: none. Words that it lacks are scored as unknown.
+        lm_weight: weight of the language model.
+        word_score: added for each word: more words (> 0) or fewer (< 0).
 
     Raises:
-        ValueError: a value is out of range, the lexicon is none, or the language model cannot be there.
+        ValueError: a value is out of range, the lexicon cannot be read, or the language model is missing.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class LexiconBeam(CTCDecoder):
         self._phones: tuple[str, ...] | None = None
         self._vocabulary = _Vocabulary(_Node(), _NoModel(), word_score)
 
+    @override
     def check(self, phones: Sequence[str]) -> None:
-        """See CTCDecoder; reads the language model."""
         if self._phones == tuple(phones):
             return
         super().check(phones)
@@ -72,12 +72,11 @@ class LexiconBeam(CTCDecoder):
         self._vocabulary = _Vocabulary(root, model, self.word_score)
         self._phones = tuple(phones)
 
+    @override
     def __call__(self, log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[list[Hypothesis]]:
-        """See CTCDecoder."""
-        frames_inside(log_probs, lengths, phones)
+        utterances = checked_utterances(log_probs, lengths, phones)
         self.check(phones)
-        values = log_probs.detach().float().cpu()
-        return [self._decoded(of_one[:frames]) for of_one, frames in zip(values, lengths.tolist(), strict=True)]
+        return [self._decoded(each.float()) for each in utterances]
 
     def _tree(self, number: dict[str, int]) -> _Node:
         root = _Node()
@@ -114,7 +113,7 @@ class LexiconBeam(CTCDecoder):
 
 @dataclass(slots=True)
 class _Node:
-    """A place in the tree of the lexicon's spellings: which symbols may follow, and the words that end here."""
+    """A node of the lexicon's prefix tree: the symbols that may follow, and the words that end here."""
 
     children: dict[int, _Node] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
@@ -122,7 +121,7 @@ class _Node:
 
 @dataclass(slots=True)
 class _Mass:
-    """Logarithms of the probabilities of all paths to a prefix, of those that end in a blank and of the others."""
+    """Log-probabilities of the paths to a prefix that end in a blank, and of those that end in its last symbol."""
 
     blank: float
     symbol: float
@@ -134,7 +133,7 @@ class _Mass:
 
 @dataclass(slots=True, eq=False)
 class _Prefix:
-    """Symbols, and the words that they have spelled so far; there is one object for each."""
+    """A sequence of symbols and the words that it spells; compared by identity, as there is one object for each."""
 
     node: _Node
     state: Any
@@ -146,7 +145,7 @@ class _Prefix:
 
 
 class _NoModel:
-    """Every word is as probable as any other."""
+    """A language model under which all words are equally probable."""
 
     start = None
 
@@ -158,11 +157,10 @@ class _NoModel:
 
 
 class _KenLM:
-    """Weighted logarithms of the probabilities of words in a language model, and the state behind each."""
+    """Weighted log10-probabilities of words under a language model, and the state after each word."""
 
     def __init__(self, path: str, weight: float) -> None:
-        # An optional dependency.
-        import kenlm
+        import kenlm  # an optional dependency
 
         self._model, self._weight, self._state = read_language_model(path), weight, kenlm.State
         self.start = kenlm.State()
@@ -178,7 +176,7 @@ class _KenLM:
 
 @dataclass
 class _Vocabulary:
-    """What may be said, and how probable it is."""
+    """The words, and how probable each is after the ones before it."""
 
     root: _Node
     model: _NoModel | _KenLM
@@ -188,7 +186,7 @@ class _Vocabulary:
         return _Prefix(self.root, self.model.start)
 
     def step(self, beam: dict[_Prefix, _Mass], frame: list[float]) -> dict[_Prefix, _Mass]:
-        """All prefixes one frame later."""
+        """The prefixes that the next frame leads to."""
         later: dict[_Prefix, _Mass] = {}
         for prefix, mass in beam.items():
             total = mass.total
@@ -197,7 +195,7 @@ class _Vocabulary:
             if prefix.parent is not None:
                 own.symbol = _log_sum(own.symbol, mass.symbol + frame[prefix.symbol])
             for symbol in prefix.node.children:
-                # Only a blank parts equal neighbours.
+                # A symbol that repeats the last one needs a blank in between.
                 score = (mass.blank if symbol == prefix.symbol else total) + frame[symbol]
                 if score > -math.inf:
                     for successor in self._successors(prefix, symbol):
@@ -206,7 +204,7 @@ class _Vocabulary:
         return later
 
     def _successors(self, prefix: _Prefix, symbol: int) -> list[_Prefix]:
-        """The prefixes with one more symbol: one within a word, if any goes on, and one for each word that ends."""
+        """The prefixes with one more symbol: one inside a word, if any continues, and one for each word that ends."""
         if symbol not in prefix.successors:
             node = prefix.node.children[symbol]
             made = [self._ended(prefix, symbol, word) for word in node.words]
@@ -221,7 +219,7 @@ class _Vocabulary:
 
 
 def _log_sum(one: float, other: float) -> float:
-    """Logarithm of the sum of two numbers that are given by their logarithms."""
+    """log(exp(one) + exp(other))."""
     if one < other:
         one, other = other, one
     return one if other == -math.inf else one + math.log1p(math.exp(other - one))
@@ -241,7 +239,7 @@ def _hypothesis(prefix: _Prefix, score: float, log_probs: Tensor) -> Hypothesis:
 
 
 def _read_lexicon(path: Path) -> list[tuple[int, str, list[str]]]:
-    """Line, word and phones of every entry."""
+    """Line number, word and phones of every entry."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -250,7 +248,7 @@ def _read_lexicon(path: Path) -> list[tuple[int, str, list[str]]]:
     for number, line in enumerate(lines, start=1):
         word, *spelling = line.split() or [""]
         if not spelling:
-            raise ValueError(f"{path}, line {number}: a word and its phones, between blanks, are expected: {line!r}")
+            raise ValueError(f"{path}, line {number}: expected a word and its phones, separated by blanks: {line!r}")
         entries.append((number, word, spelling))
     if not entries:
         raise ValueError(f"lexicon: {path} holds no word")

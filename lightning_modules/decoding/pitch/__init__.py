@@ -1,1 +1,1 @@
-"""From salience to f0."""
+"""Pitch decoders: from salience to f0."""

@@ -1,4 +1,4 @@
-"""From the salience of a track to its f0: the highest bin, or the average around it."""
+"""The interface of pitch decoders, and decoding frame by frame: the highest bin, or the average around it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from lightning_modules.pitch_grid import PitchGrid
 
 
 class DecodedPitch(NamedTuple):
-    """The decoding of one track.
+    """The pitch of one track.
 
     Attributes:
-        f0: `(frames,)` float32, Hz, the best guess; greater than 0 in every frame, voiced or not.
+        f0: `(frames,)` float32, Hz; greater than 0 in every frame, voiced or not.
         confidence: `(frames,)` float32, 0 ... 1; a frame is voiced where this is greater than a threshold.
     """
 
@@ -24,7 +25,7 @@ class DecodedPitch(NamedTuple):
 
 
 class PitchDecoder(ABC):
-    """Decides on one pitch for every frame."""
+    """Estimates one pitch for every frame."""
 
     @abstractmethod
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
@@ -35,26 +36,26 @@ class PitchDecoder(ABC):
             grid: what the bins stand for.
 
         Raises:
-            ValueError: the salience does not fit the grid, or is not a number somewhere.
+            ValueError: the salience does not fit the grid, or holds a NaN.
         """
 
 
 class Argmax(PitchDecoder):
-    """The bin of the greatest salience (the lowest of equal ones), which is also the confidence."""
+    """The bin of the greatest salience (the lowest of equal ones); that salience is the confidence."""
 
+    @override
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
-        """See PitchDecoder."""
         confidence, peak = peaks(salience, grid)
         return DecodedPitch(_f0(peak.float(), grid), confidence)
 
 
 class LocalAverage(PitchDecoder):
-    """The mean of the bins near the greatest one, weighted by their salience; confidence is the greatest salience.
+    """The mean of the bins around the greatest one, weighted by their salience; confidence is the greatest salience.
 
-    A frame in which all of these are 0 has no mean; it takes the bin of the greatest salience, as Argmax does.
+    Where all of these are 0, the lowest bin is taken, as by Argmax.
 
     Args:
-        radius: bins count that lie less than so many semitones from the greatest; with 0 this is Argmax.
+        radius: semitones; bins closer than this to the greatest one are averaged. 0 is the same as Argmax.
 
     Raises:
         ValueError: the radius is negative.
@@ -65,23 +66,23 @@ class LocalAverage(PitchDecoder):
             raise ValueError(f"radius: {radius} is not a number of semitones of at least 0")
         self.radius = radius
 
+    @override
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
-        """See PitchDecoder."""
         confidence, peak = peaks(salience, grid)
         return DecodedPitch(average_near(salience, peak, self.radius, grid), confidence)
 
 
 def average_near(salience: Tensor, bins: Tensor, radius: float, grid: PitchGrid) -> Tensor:
-    """f0 of the mean of the bins around one bin of each frame, weighted by their salience.
+    """The salience-weighted mean of the bins around one bin of each frame.
 
     Args:
         salience: `(frames, bins)`.
         bins: `(frames,)` int64.
-        radius: bins count that lie less than so many semitones away.
+        radius: semitones; bins closer than this are averaged.
         grid: what the bins stand for.
 
     Returns:
-        `(frames,)` float32, Hz; that of the bin itself where all that count are 0.
+        f0 `(frames,)` float32, Hz; that of the bin itself where the averaged saliences are all 0.
     """
     reach = max(sum(step / grid.bins_per_semitone < radius for step in range(grid.bins)) - 1, 0)
     steps = torch.arange(-reach, reach + 1, device=salience.device)
@@ -94,11 +95,15 @@ def average_near(salience: Tensor, bins: Tensor, radius: float, grid: PitchGrid)
 
 
 def peaks(salience: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
-    """The greatest salience of each frame and its bin."""
+    """The greatest salience of each frame and its bin, `(frames,)` each.
+
+    Raises:
+        ValueError: the salience does not fit the grid, or holds a NaN.
+    """
     if salience.ndim != 2 or salience.shape[1] != grid.bins:
         raise ValueError(f"salience: {tuple(salience.shape)} is not (frames, {grid.bins})")
     confidence, peak = salience.max(dim=1)
-    # The maximum of a frame with a NaN is NaN, so that one look at the maxima is enough.
+    # The maximum of a frame with a NaN is NaN: the maxima are enough to find one.
     if bool(confidence.isnan().any()):
         frame = int(confidence.isnan().nonzero()[0, 0])
         raise ValueError(f"salience: not a number (NaN), first in frame {frame}; has the training diverged?")

@@ -1,4 +1,4 @@
-"""From the salience of a track to its f0: the most probable path through the bins."""
+"""Viterbi decoding: the most probable path through the bins of a track."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from lightning_modules.decoding.pitch.peaks import DecodedPitch, PitchDecoder, average_near, peaks
 from lightning_modules.pitch_grid import PitchGrid
 
 
 class Viterbi(PitchDecoder):
-    """The path of greatest probability over the whole track, refined by the average of the bins near it.
+    """The most probable path through the bins, refined by the average of the bins around it.
 
-    A hidden Markov model whose state is the bin (Forney, "The Viterbi Algorithm", Proceedings of the IEEE 61(3), 1973).
-    A frame speaks for its bins in proportion to their salience; one without any salience for all bins alike. From a
-    frame to the next the pitch moves by at most `max_jump` semitones, with a probability that falls exponentially with
-    the distance, or, with the probability `leap`, to any bin of the grid, however far. Moves are measured in semitones
-    and cost the same at every bin, so that neither resolution nor place on the grid matter: what would move beyond the
-    edge of the grid is lost, not given to the bins at the edge. Of equal paths the lowest is taken, compared from the
-    last frame backwards.
+    A hidden Markov model whose states are the bins (G. D. Forney, "The Viterbi Algorithm", Proceedings of the IEEE
+    61(3), 1973). The emission probabilities of a frame are its saliences, normalised to a sum of 1; those of a frame
+    without any salience are uniform. The start probabilities are uniform.
 
-    As every frame is normalised and a note may begin anywhere, the path is not dragged through silence, nor bound to a
-    register. Confidence is the salience of the path's bin, however improbable the path.
+    The transition probabilities are a mixture. With probability 1 - `leap`, the pitch moves by at most `max_jump`
+    semitones, with a probability that falls exponentially with the distance. With probability `leap`, it moves to any
+    bin of the grid, all equally probable, so that a large interval or a silence costs no more than that. A transition
+    depends on the distance alone. Near the edge of the grid the probabilities therefore sum to less than 1: what would
+    move beyond the edge is not redistributed, and no bin is favoured.
+
+    Ties go to the lowest path, compared from the last frame backwards. The confidence of a frame is the salience of the
+    path's bin.
 
     Args:
-        max_jump: semitones from a frame to the next, beyond which all moves are leaps.
+        max_jump: semitones; longer moves are possible by a leap only.
         scale: semitones over which the probability of a move falls to 1/e.
         leap: probability of a move to any bin.
-        radius: bins count for the average that lie less than so many semitones from the path; with 0 f0 is that of the
-            path's bins.
+        radius: semitones; bins closer than this to the path are averaged. With 0, f0 is that of the path's bins.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -46,9 +48,9 @@ class Viterbi(PitchDecoder):
             raise ValueError(f"leap: {leap} is not a probability greater than 0 and less than 1")
         self.max_jump, self.scale, self.leap, self.radius = max_jump, scale, leap, radius
 
+    @override
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
-        """See PitchDecoder; computed on the CPU in float64, whatever the device."""
-        peaks(salience, grid)  # refuses what cannot be decoded
+        peaks(salience, grid)  # checks the salience
         near, far = self.log_moves(grid)
         path = _best_path(salience.float().cpu().numpy(), near, far)
         bins = torch.from_numpy(path).to(salience.device)
@@ -56,7 +58,7 @@ class Viterbi(PitchDecoder):
         return DecodedPitch(average_near(salience, bins, self.radius, grid), confidence)
 
     def log_moves(self, grid: PitchGrid) -> tuple[NDArray[np.float64], float]:
-        """Logarithms of the probability of a move by 0, 1, 2 ... bins, and by any number beyond these."""
+        """Log-probabilities of a move by 0, 1, 2 ... bins in one direction, and of a longer move to one bin."""
         reach = min(int(self.max_jump * grid.bins_per_semitone + 1e-9), grid.bins - 1)
         weight = np.exp(-np.arange(reach + 1) / (self.scale * grid.bins_per_semitone))
         total = weight[0] + 2 * weight[1:].sum()
@@ -64,9 +66,9 @@ class Viterbi(PitchDecoder):
         return np.log((1 - self.leap) * weight / total + far), float(np.log(far))
 
 
-@njit()
+@njit(cache=True)
 def _best_path(salience: NDArray[np.float32], near: NDArray[np.float64], far: float) -> NDArray[np.int64]:
-    """The bin of each frame; `near` and `far` as of `log_moves`."""
+    """The bin of each frame, in float64; `near` and `far` as returned by `log_moves`."""
     frames, bins = salience.shape
     reach = len(near) - 1
     origins = np.zeros((frames, bins), np.int32)

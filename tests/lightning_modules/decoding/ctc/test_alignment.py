@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from lightning_modules.decoding import Segment, align, frames_needed
+from lightning_modules.decoding import SymbolSpan, align
 
 
 def random_log_probs(seed, frames, symbols):
@@ -40,30 +40,30 @@ def best_path(log_probs, targets):
 def test_alignment_is_the_best_path_of_all(targets, seed):
     log_probs = random_log_probs(seed, 6, 4)
     wanted = runs(best_path(log_probs, targets))
-    segments = align(log_probs, torch.tensor(targets))
-    assert [segment[:3] for segment in segments] == wanted
-    for symbol, start, end, confidence in segments:
+    spans = align(log_probs, torch.tensor(targets))
+    assert [span[:3] for span in spans] == wanted
+    for symbol, start, end, confidence in spans:
         assert confidence == pytest.approx(log_probs[start:end, symbol].exp().mean().item())
 
 
 def test_targets_that_just_fit_take_every_frame():
     log_probs = random_log_probs(0, 4, 3)
-    assert [segment[:3] for segment in align(log_probs, torch.tensor([1, 1, 2]))] == [(1, 0, 1), (1, 2, 3), (2, 3, 4)]
+    assert [span[:3] for span in align(log_probs, torch.tensor([1, 1, 2]))] == [(1, 0, 1), (1, 2, 3), (2, 3, 4)]
 
 
 def test_certain_frames_have_confidence_one():
     log_probs = (30.0 * torch.nn.functional.one_hot(torch.tensor([0, 2, 2, 0, 1]), 3)).log_softmax(-1)
     first, second = align(log_probs, torch.tensor([2, 1], dtype=torch.int32))
-    assert first == Segment(2, 1, 3, pytest.approx(1.0)) and second == Segment(1, 4, 5, pytest.approx(1.0))
+    assert first == SymbolSpan(2, 1, 3, pytest.approx(1.0)) and second == SymbolSpan(1, 4, 5, pytest.approx(1.0))
 
 
 def test_impossible_frames_are_passed_over():
     log_probs = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]).log()
-    assert [segment[:3] for segment in align(log_probs, torch.tensor([1, 2]))] == [(1, 0, 1), (2, 1, 2)]
+    assert [span[:3] for span in align(log_probs, torch.tensor([1, 2]))] == [(1, 0, 1), (2, 1, 2)]
 
 
 @pytest.mark.parametrize("frames", [0, 3])
-def test_without_targets_there_are_no_segments(frames):
+def test_without_targets_there_are_no_spans(frames):
     assert align(torch.zeros(frames, 3), torch.zeros(0, dtype=torch.int64)) == []
 
 
@@ -87,14 +87,3 @@ def test_shapes_and_numbers_are_checked():
         align(torch.zeros(1, 4, 3), torch.tensor([1]))
     with pytest.raises(ValueError, match="NaN"):
         align(torch.full((4, 3), math.nan), torch.tensor([1]))
-
-
-@pytest.mark.parametrize(("targets", "frames"), [([], 0), ([1], 1), ([1, 2, 1], 3), ([1, 1, 1], 5), ([2, 2, 1, 1], 6)])
-def test_equal_neighbours_need_a_frame_between_them(targets, frames):
-    assert frames_needed(targets) == frames_needed(torch.tensor(targets)) == frames
-    if targets:
-        loss = torch.nn.CTCLoss(reduction="none")
-        for available, finite in ((frames, True), (frames - 1, False)):
-            log_probs = torch.zeros(max(available, 1), 1, 3).log_softmax(-1)
-            value = loss(log_probs, torch.tensor([targets]), [available], [len(targets)])
-            assert bool(value.isfinite()) is finite

@@ -20,11 +20,17 @@ def bins_of(decoded, grid):
     return ((grid.note_of(decoded.f0) - grid.lowest_note) * grid.bins_per_semitone).round().long().tolist()
 
 
-def matrix(viterbi, grid):
-    """Logarithms of the probabilities of all moves, `(bins, bins)`."""
-    near, far = viterbi.log_moves(grid)
-    distance = np.abs(np.subtract.outer(np.arange(grid.bins), np.arange(grid.bins)))
-    return np.where(distance < len(near), near[np.minimum(distance, len(near) - 1)], far)
+def transitions(grid, max_jump=2.0, scale=1.0, leap=0.2):
+    """Probabilities `(bins, bins)` of moving from one bin to another, written out from the model's description."""
+    semitones = {steps: abs(steps) / grid.bins_per_semitone for steps in range(1 - grid.bins, grid.bins)}
+    weight = {steps: math.exp(-size / scale) for steps, size in semitones.items() if size <= max_jump}
+    total = sum(weight.values())
+    return np.array(
+        [
+            [(1 - leap) * weight.get(to - origin, 0.0) / total + leap / grid.bins for to in range(grid.bins)]
+            for origin in range(grid.bins)
+        ]
+    )
 
 
 def emissions(salience):
@@ -36,7 +42,7 @@ def emissions(salience):
 def log_probability(path, salience, moves):
     with np.errstate(divide="ignore"):
         emitted = np.log(emissions(salience))[np.arange(len(path)), path].sum()
-    return emitted + moves[path[:-1], path[1:]].sum()
+    return emitted + np.log(moves[path[:-1], path[1:]]).sum()
 
 
 @settings(deadline=None, max_examples=60)
@@ -51,7 +57,7 @@ def log_probability(path, salience, moves):
 def test_no_path_is_more_probable(rows, max_jump, scale, leap):
     viterbi, salience = Viterbi(max_jump, scale, leap, radius=0.0), torch.tensor(rows)
     found = np.array(bins_of(viterbi(salience, TINY), TINY))
-    moves = matrix(viterbi, TINY)
+    moves = transitions(TINY, max_jump, scale, leap)
     best = max(
         log_probability(np.array(path), salience, moves)
         for path in itertools.product(range(TINY.bins), repeat=len(rows))
@@ -61,16 +67,16 @@ def test_no_path_is_more_probable(rows, max_jump, scale, leap):
 
 @pytest.mark.parametrize("options", [{}, {"max_jump": 0.4, "scale": 0.1, "leap": 0.01}])
 def test_the_path_is_as_probable_as_librosas(options):
-    """What moves beyond the edge of the grid is lost; here it goes to a state that no frame can be in."""
+    """Moves beyond the edge of the grid are lost; here they lead to a state that no frame can be in."""
     viterbi = Viterbi(**options, radius=0.0)
     salience = torch.rand(300, SMALL.bins, generator=torch.Generator().manual_seed(0)) ** 4
-    moves = matrix(viterbi, SMALL)
-    transitions = np.zeros((SMALL.bins + 1, SMALL.bins + 1))
-    transitions[:-1, :-1] = np.exp(moves)
-    transitions[:, -1] = np.maximum(1 - transitions.sum(axis=1), 0)
+    moves = transitions(SMALL, **options)
+    with_lost = np.zeros((SMALL.bins + 1, SMALL.bins + 1))
+    with_lost[:-1, :-1] = moves
+    with_lost[:, -1] = np.maximum(1 - with_lost.sum(axis=1), 0)
     observed = np.hstack([emissions(salience), np.zeros((300, 1))])
     start = np.append(np.full(SMALL.bins, 1 / SMALL.bins), 0.0)
-    path, expected = librosa.sequence.viterbi(observed.T, transitions, p_init=start, return_logp=True)
+    path, expected = librosa.sequence.viterbi(observed.T, with_lost, p_init=start, return_logp=True)
     found = np.array(bins_of(viterbi(salience, SMALL), SMALL))
     assert log_probability(found, salience, moves) - math.log(SMALL.bins) == pytest.approx(expected, abs=1e-6)
     assert found.tolist() == path.tolist()
@@ -78,7 +84,10 @@ def test_the_path_is_as_probable_as_librosas(options):
 
 def test_all_moves_from_a_bin_in_the_middle_add_up_to_1():
     grid = PitchGrid(lowest_note=50, semitones=9, bins_per_semitone=5)
-    assert np.exp(matrix(Viterbi(), grid))[grid.bins // 2].sum() == pytest.approx(1)
+    near, far = Viterbi().log_moves(grid)
+    moves = [near[abs(to - grid.bins // 2)] if abs(to - grid.bins // 2) < len(near) else far for to in range(grid.bins)]
+    assert np.exp(moves).sum() == pytest.approx(1)
+    assert np.exp(moves) == pytest.approx(transitions(grid)[grid.bins // 2])
 
 
 def test_moves_in_semitones_do_not_depend_on_the_resolution():

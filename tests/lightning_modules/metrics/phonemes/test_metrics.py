@@ -13,7 +13,7 @@ from torchaudio.functional import edit_distance as torchaudio_edit_distance
 from torchmetrics.text import CharErrorRate, EditDistance
 
 from datamodules.batches import PhonemeBatch
-from lightning_modules.decoding import CHARACTERS_11785, as_characters
+from lightning_modules.decoding import CHARACTERS_11785
 from lightning_modules.metrics import (
     PHONEME_METRICS,
     Confusion,
@@ -106,7 +106,8 @@ def test_figures_are_those_of_torchmetrics_on_strings():
     references, hypotheses = utterances(0, 60)
     scores = scored(references, hypotheses, PHONES)
     written, spoken = (
-        [as_characters(PHONES[symbol - 1] for symbol in each) for each in side] for side in (hypotheses, references)
+        ["".join(CHARACTERS_11785[PHONES[symbol - 1]] for symbol in each) for each in side]
+        for side in (hypotheses, references)
     )
     figures = scores.figures()
     assert figures["levenshtein_distance"] == pytest.approx(EditDistance(reduction="mean")(written, spoken).item())
