@@ -16,7 +16,7 @@ from architectures import ClipNetwork, FrontEnd, Sequences
 from datamodules.batches import ClipBatch, UtteranceSet
 from lightning_modules.base import LossPart
 from lightning_modules.losses.penalties import L2Penalty
-from lightning_modules.metrics.classification import ClipMetrics
+from lightning_modules.metrics import ClipMetrics
 from lightning_modules.utterances import UtteranceModule
 
 

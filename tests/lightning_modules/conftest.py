@@ -1,5 +1,6 @@
 """Trainers and batches for tests of modules."""
 
+import hypothesis
 import lightning
 import pytest
 import torch
@@ -7,6 +8,10 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.melody import MelodyData
+
+# The first example may wait for numba's compiler, and any example for a busy machine.
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
-"""ClipClassifier and what it counts."""
+"""ClipClassifier."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from scipy.stats import binomtest
 from torch import nn
@@ -13,7 +11,6 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 from architectures import ClipNetwork, FrontEnd, Sequences, SpecAugment
 from datamodules.batches import ClipBatch, UtteranceSet
 from lightning_modules import ClipClassifier, L2Penalty
-from lightning_modules.metrics.classification import ClipMetrics, macro_f1, top_classes, wilson_interval
 
 CLASSES = ("no", "yes", "up")
 
@@ -158,40 +155,3 @@ def test_what_cannot_be_is_refused_by_name(options, named):
 def test_data_that_do_not_fit_are_refused_by_name(scored, network, change, named):
     with pytest.raises(MisconfigurationException, match=named):
         scored(classifier(network), clips([0])._replace(**change))
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
-def test_macro_f1_is_that_of_torchmetrics(pairs):
-    metrics = ClipMetrics(4)
-    truth, guess = torch.tensor(pairs).T
-    metrics.update(guess, truth)
-    expected = float(multiclass_f1_score(guess, truth, 4, average="macro"))
-    assert metrics.scores()["macro_f1"] == pytest.approx(expected, abs=1e-6)
-
-
-@given(st.integers(0, 60), st.integers(1, 60))
-def test_the_interval_is_wilsons(correct, wrong):
-    expected = binomtest(correct, correct + wrong).proportion_ci(method="wilson")
-    assert wilson_interval(correct, correct + wrong) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_the_published_interval_of_96_in_103():
-    assert wilson_interval(96, 103) == pytest.approx((0.866, 0.967), abs=5e-4)
-
-
-def test_nothing_has_no_score():
-    assert all(np.isnan(value) for value in ClipMetrics(3).scores().values())
-    assert np.isnan(macro_f1(torch.zeros(3, 3)))
-
-
-def test_counts_of_two_processes_add_up():
-    whole, parts = ClipMetrics(3), [ClipMetrics(3), ClipMetrics(3)]
-    guess, truth = torch.tensor([0, 1, 2, 2, 1]), torch.tensor([0, 2, 2, 1, 1])
-    whole.update(guess, truth)
-    for part, places in zip(parts, ([0, 3], [1, 2, 4]), strict=True):
-        part.update(guess[places], truth[places])
-    assert torch.equal(parts[0].compute() + parts[1].compute(), whole.compute())
-
-
-def test_the_top_classes_are_the_most_probable_ones():
-    assert top_classes(torch.tensor([0.2, 0.5, 0.3]), 2) == [(1, 0.5), (2, pytest.approx(0.3))]

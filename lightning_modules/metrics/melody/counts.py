@@ -1,7 +1,7 @@
-"""Frames compared with a reference, and counted by what became of them: what every figure is made of.
+"""The counts that all melody metrics are computed from: frames by outcome, by size of the error, and by harmonic.
 
-Two f0 series of the same frames are compared in cents, as mir_eval.melody does to the last bit, so that a difference
-right at a tolerance falls to the same side.
+Reference and estimate are compared in cents with the arithmetic of mir_eval.melody, bit by bit: a difference right at a
+tolerance falls to the same side.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-STANDARD_TOLERANCE = 50.0  # cents; half of a semitone, for everything that names no tolerance
-# Below it, a frame whose pitch is right is no gross error, and one whose chroma is right in another octave is one.
+STANDARD_TOLERANCE = 50.0  # cents, of metrics whose name states no tolerance
+# Cents. Up to here, right pitches are never gross errors, and right chromas in another octave always are.
 WIDEST_TOLERANCE = 300.0
-# Above it, the next harmonics are less than 100 cents apart, so that a pitch can be right for two of them.
+# Higher harmonics are less than 100 cents apart, so that a pitch could be right for two of them.
 MOST_HARMONICS = 16
-_GROSS = 0.2  # of the reference's f0
-_NEAR_CENTS = (1200 * np.log2(1 - _GROSS), 1200 * np.log2(1 + _GROSS))
+_GROSS = 0.2  # fraction of the reference's f0
+_NOT_GROSS = (1200 * np.log2(1 - _GROSS), 1200 * np.log2(1 + _GROSS))  # cents
 
-# Cells of the histogram of |error|: of equal widths up to a size, then of equal ratios, the last without an end.
+# Bins of the histogram of |error|: of equal width up to _FINE_END, then of equal ratio; the last one is open.
 _FINE_WIDTH, _FINE_END = 0.5, 100.0  # cents
-_FINE_CELLS = round(_FINE_END / _FINE_WIDTH)
+_FINE_BINS = round(_FINE_END / _FINE_WIDTH)
 _COARSE_RATIO = 1.01
-_COARSE_CELLS = 482  # 100 * 1.01^482 cents are ten octaves
-ERROR_CELLS = _FINE_CELLS + _COARSE_CELLS
+_COARSE_BINS = 482  # 100 * 1.01^482 cents are ten octaves
+ERROR_BINS = _FINE_BINS + _COARSE_BINS
 
-# What can become of a frame. After these come the frames with the right chroma in another octave, by how many
-# tolerances it meets (1 ... n), then those with the right pitch, by the same.
+# Outcomes of a frame: the reference is unvoiced; a gross error, or no guess; any other wrong guess. Then follow n
+# outcomes for the right chroma in another octave, and n for the right pitch: the k-th of them meets k of the n
+# tolerances.
 UNVOICED, GROSS, NEAR = range(3)
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """What counts as right.
+    """What counts as a right pitch.
 
     Args:
         tolerances: cents, greater than 0, at most 300; 50 is among them. Pitches agree if they differ by less.
-        harmonics: for each n, 2 ... 16, a raw harmonic accuracy that takes the first n harmonics for right.
+        harmonics: for each n, 2 ... 16, there is a raw harmonic accuracy that accepts the first n harmonics.
 
     Raises:
-        ValueError: one of them is not possible, or is there twice.
+        ValueError: a value is out of range, or occurs twice.
     """
 
     tolerances: Sequence[float] = (50.0, 25.0, 10.0)
@@ -59,7 +60,7 @@ class Criteria:
                 raise ValueError(f"tolerances: {tolerance} cents; each must be more than 0 and at most 300")
         if STANDARD_TOLERANCE not in self.tolerances:
             raise ValueError(
-                f"tolerances: {list(self.tolerances)} lacks 50 cents, of which the accuracies without a number are"
+                f"tolerances: {list(self.tolerances)} lacks 50 cents, the tolerance of accuracies without a number"
             )
         for number in self.harmonics:
             if not (2 <= number <= MOST_HARMONICS and number == int(number)):
@@ -67,16 +68,16 @@ class Criteria:
 
     @property
     def outcomes(self) -> int:
-        """How many things can become of a frame."""
+        """Number of outcomes."""
         return NEAR + 1 + 2 * len(self.tolerances)
 
     def right_pitch(self, tolerance: float) -> list[int]:
-        """The outcomes whose pitch is within a tolerance."""
+        """The outcomes with a pitch within a tolerance."""
         first = NEAR + 1 + len(self.tolerances) + self._wider(tolerance)
         return list(range(first, self.outcomes))
 
     def right_chroma(self, tolerance: float) -> list[int]:
-        """The outcomes whose chroma is within a tolerance."""
+        """The outcomes with a chroma within a tolerance."""
         first = NEAR + 1 + self._wider(tolerance)
         return [*range(first, NEAR + 1 + len(self.tolerances)), *self.right_pitch(tolerance)]
 
@@ -85,13 +86,13 @@ class Criteria:
 
 
 class PitchFrames(NamedTuple):
-    """A reference and an estimate on the same frames.
+    """A reference and an estimate at the same times.
 
     Attributes:
         reference_voiced: bool `(frames,)`.
-        reference_cents: float64 `(frames,)`, cents above 10 Hz, whatever the voicing; 0 where there is no pitch.
+        reference_cents: float64 `(frames,)`, cents above 10 Hz, in unvoiced frames too; 0 where there is no pitch.
         estimate_voiced: bool `(frames,)`.
-        estimate_cents: float64 `(frames,)`, the best guess whatever the voicing; 0 where there is none.
+        estimate_cents: float64 `(frames,)`, the guess, in unvoiced frames too; 0 where there is none.
     """
 
     reference_voiced: NDArray[np.bool_]
@@ -100,21 +101,19 @@ class PitchFrames(NamedTuple):
     estimate_cents: NDArray[np.float64]
 
     def known(self) -> NDArray[np.bool_]:
-        """The frames voiced in the reference for which there is a guess.
-
-        As in mir_eval, 0 cents stands for no pitch, even if it is a pitch of 10 Hz.
-        """
+        """Frames that are voiced in the reference and have a guess; a pitch of 10 Hz is none, as in mir_eval."""
         known: NDArray[np.bool_] = (self.reference_cents != 0) & (self.estimate_cents != 0) & self.reference_voiced
         return known
 
 
 class TrackCounts(NamedTuple):
-    """Frames of tracks by what became of them; float64.
+    """Numbers of frames; float64.
 
     Attributes:
-        outcomes: `(tracks, outcomes, levels)`, by outcome and by how many voicing thresholds their confidence exceeds.
-        errors: `(tracks, cells)`, those of `known` by the size of their error, see `error_counts`.
-        harmonics: `(tracks, MOST_HARMONICS - 1)`, by the harmonic of the reference that they are on, from the second.
+        outcomes: `(tracks, outcomes, levels)`, by outcome and by the number of voicing thresholds that the confidence
+            exceeds.
+        errors: `(tracks, ERROR_BINS)`, frames of `PitchFrames.known` by |error|.
+        harmonics: `(tracks, MOST_HARMONICS - 1)`, frames on the second, third ... harmonic of the reference.
     """
 
     outcomes: NDArray[np.float64]
@@ -123,7 +122,7 @@ class TrackCounts(NamedTuple):
 
 
 def cents(f0: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cents above 10 Hz of the size of an f0 in Hz; 0 where it is 0."""
+    """Cents above 10 Hz of |f0| in Hz; 0 where f0 is 0."""
     size = np.abs(f0)
     size[size == 0] = 10.0
     size /= 10.0
@@ -135,13 +134,13 @@ def cents(f0: NDArray[np.float64]) -> NDArray[np.float64]:
 def outcome_counts(
     frames: PitchFrames, level: NDArray[np.int64] | NDArray[np.bool_], levels: int, criteria: Criteria
 ) -> NDArray[np.float64]:
-    """Frames by outcome and level, `(outcomes, levels)`.
+    """Numbers of frames `(outcomes, levels)`.
 
     Args:
-        frames: `(frames,)`.
-        level: how many voicing thresholds the confidence of each exceeds, below `levels`; 0 where there is no guess.
-        levels: how many there are.
-        criteria: what counts as right.
+        frames: reference and estimate.
+        level: `(frames,)` number of voicing thresholds that the confidence exceeds, below `levels`; 0 without a guess.
+        levels: number of levels.
+        criteria: what counts as a right pitch.
     """
     cell = np.multiply(_outcomes(frames, criteria), levels, dtype=np.int32)
     np.add(cell, level, out=cell, casting="same_kind")
@@ -150,22 +149,22 @@ def outcome_counts(
 
 
 def _outcomes(frames: PitchFrames, criteria: Criteria) -> NDArray[np.int8]:
-    """What becomes of each frame; see the comment at the top."""
+    """The outcome of each frame, `(frames,)`."""
     error = frames.estimate_cents - frames.reference_cents
-    near = (error >= _NEAR_CENTS[0]) & (error <= _NEAR_CENTS[1])
-    distance = np.abs(error, out=error)
-    met = np.zeros(len(distance), np.int8)
-    folded = _folded(distance)
+    same_octave = (error >= _NOT_GROSS[0]) & (error <= _NOT_GROSS[1])  # or any other error that is not gross
+    chroma_error = _folded(np.abs(error, out=error))
+    met = np.zeros(len(error), np.int8)
     for tolerance in criteria.tolerances:
-        met += folded < tolerance
-    # A right chroma comes behind what is wrong; if it is near, thus in the same octave, behind those in another.
-    right = (met > 0) * (1 + near * np.int8(len(criteria.tolerances) - 1))
-    outcome: NDArray[np.int8] = (GROSS + frames.known() * (near + met + right)) * frames.reference_voiced
-    return outcome
+        met += chroma_error < tolerance
+    wrong = np.where(same_octave, np.int8(NEAR), np.int8(GROSS))
+    right = NEAR + met + same_octave * np.int8(len(criteria.tolerances))
+    guessed = np.where(met > 0, right, wrong)
+    voiced = np.where(frames.known(), guessed, np.int8(GROSS))
+    return np.where(frames.reference_voiced, voiced, np.int8(UNVOICED))
 
 
 def _folded(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far a distance in cents is from the nearest octave; as mir_eval reckons it, to the last bit."""
+    """Distance in cents from the nearest octave, as mir_eval computes it."""
     folded: NDArray[np.float64] = distance / 1200.0
     folded += 0.5
     np.floor(folded, out=folded)
@@ -176,45 +175,45 @@ def _folded(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def error_counts(frames: PitchFrames) -> NDArray[np.float64]:
-    """Frames by the size of their error, `(ERROR_CELLS,)`: those voiced in the reference that have a guess.
+    """Histogram `(ERROR_BINS,)` of |error| over the frames that are voiced in the reference and have a guess.
 
-    Cells are 0.5 cents wide up to 100 cents, and 1 % from there on; the last takes all errors of ten octaves and more.
+    Bins are 0.5 cents wide up to 100 cents, and 1 % from there on; the last one holds all errors above ten octaves.
     """
     distance = np.abs(frames.reference_cents - frames.estimate_cents)[frames.known()]
     coarse = np.log(np.maximum(distance, _FINE_END) / _FINE_END) / np.log(_COARSE_RATIO)
-    cell = np.where(distance < _FINE_END, distance / _FINE_WIDTH, _FINE_CELLS + coarse).astype(np.intp)
-    return np.bincount(np.minimum(cell, ERROR_CELLS - 1), minlength=ERROR_CELLS).astype(np.float64)
+    index = np.where(distance < _FINE_END, distance / _FINE_WIDTH, _FINE_BINS + coarse).astype(np.intp)
+    return np.bincount(np.minimum(index, ERROR_BINS - 1), minlength=ERROR_BINS).astype(np.float64)
 
 
 def error_quantiles(errors: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """The smallest error that a share of the frames does not exceed, cents.
+    """Quantile of |error| in each track, cents.
 
     Args:
-        errors: `(tracks, cells)`, see `error_counts`.
-        share: 0 ... 1.
+        errors: `(tracks, ERROR_BINS)`, from `error_counts`.
+        share: fraction of the frames that do not exceed the quantile.
 
     Returns:
-        `(tracks,)`, the middle of the cell that it lies in: within 0.25 cents up to 100 cents, within half a per cent
+        `(tracks,)`, the middle of the quantile's bin: exact within 0.25 cents up to 100 cents, within half a per cent
         above. NaN where there are no frames.
     """
     reached = np.cumsum(errors, axis=1)
     total = reached[:, -1:]
     # A product such as 0.9 * 10 may come out just above the whole number that it is.
     needed = np.maximum(np.ceil(share * total - 1e-6), 1)
-    cell = np.argmax(reached >= needed, axis=1)
-    return np.asarray(np.where(total[:, 0] > 0, _middles()[cell], np.nan))
+    index = np.argmax(reached >= needed, axis=1)
+    return np.asarray(np.where(total[:, 0] > 0, _middles()[index], np.nan))
 
 
 def _middles() -> NDArray[np.float64]:
-    fine = (np.arange(_FINE_CELLS) + 0.5) * _FINE_WIDTH
-    coarse = _FINE_END * _COARSE_RATIO ** np.arange(_COARSE_CELLS) * (1 + _COARSE_RATIO) / 2
+    fine = (np.arange(_FINE_BINS) + 0.5) * _FINE_WIDTH
+    coarse = _FINE_END * _COARSE_RATIO ** np.arange(_COARSE_BINS) * (1 + _COARSE_RATIO) / 2
     return np.asarray(np.concatenate([fine, coarse]))
 
 
 def harmonic_counts(frames: PitchFrames) -> NDArray[np.float64]:
-    """Frames within 50 cents of the second, third ... harmonic of the reference, `(MOST_HARMONICS - 1,)`."""
+    """Numbers of frames within 50 cents of the second, third ... harmonic of the reference, `(MOST_HARMONICS - 1,)`."""
     above = (frames.estimate_cents - frames.reference_cents)[frames.known()]
-    # Only what is an octave above, or nearly, can be on one of them.
+    # Lower guesses match none of them.
     above = above[above > 1200.0 - STANDARD_TOLERANCE]
     harmonics = 1200.0 * np.log2(np.arange(2, MOST_HARMONICS + 1))
     right = np.abs(above - harmonics[:, None]) < STANDARD_TOLERANCE

@@ -1,7 +1,6 @@
-"""The figures of melody extraction, made of counted frames.
+"""Melody extraction metrics, computed from counts of frames.
 
-The task is to give the pitch of the main melody over time, and to say when there is none. Pitch and voicing are judged
-apart and together, frame by frame on a common time grid. The measures are those of
+Pitch and voicing are scored apart and together, frame by frame on a common time grid. The metrics are those of
 
     J. Salamon, E. Gómez, D. P. W. Ellis and G. Richard, "Melody Extraction from Polyphonic Music Signals: Approaches,
     Applications and Challenges", IEEE Signal Processing Magazine 31(2), 118-134, 2014;
@@ -18,32 +17,32 @@ ISMIR 2019: a frame is voiced or not; and the gross pitch error of
 
 Conventions
 -----------
-A reference of 0 Hz or less is unvoiced. The estimate is a best guess in every frame, voiced or not; 0 is no guess, is
-never correct in pitch and counts as unvoiced. Pitches agree if they differ by less than a tolerance: 50 cents, or the
-25 or 10 of a metric's name. Chroma agrees if they do so after moving by whole octaves.
+A reference of 0 Hz or less is unvoiced. The estimate is a guess in every frame, voiced or not; 0 is no guess, never a
+right pitch, and unvoiced. A pitch is right if it differs from the reference by less than the tolerance: 50 cents, or
+the 25 or 10 in a metric's name. A chroma is right if the pitch is after a shift by whole octaves.
 
 Metrics
 -------
-Per track. Shares of frames, 0 ... 1, but for the last two, which are in cents. Higher is better, except for
-`LOWER_IS_BETTER`.
+Each is computed per track. All but the last two, in cents, are fractions of frames, 0 ... 1. Higher is better, except
+for `LOWER_IS_BETTER`.
 
-- `raw_pitch_accuracy`, `raw_pitch_accuracy_25`, `raw_pitch_accuracy_10`: of the reference's voiced frames, those whose
-  pitch is right, whatever the estimated voicing.
+- `raw_pitch_accuracy`, `raw_pitch_accuracy_25`, `raw_pitch_accuracy_10`: of the reference's voiced frames, those with
+  the right pitch, whatever the estimated voicing.
 - `raw_chroma_accuracy`, `raw_chroma_accuracy_25`, `raw_chroma_accuracy_10`: the same for chroma; never lower.
-- `overall_accuracy`: of all frames, those rightly estimated unvoiced, or rightly voiced with the right pitch.
+- `overall_accuracy`: of all frames, those correctly estimated unvoiced, or correctly voiced with the right pitch.
 - `overall_chroma_accuracy`: the same for chroma.
 - `voicing_recall`: of the reference's voiced frames, those estimated voiced.
 - `voicing_false_alarm`: of the reference's unvoiced frames, those estimated voiced.
-- `voicing_accuracy`: of all frames, those whose voicing is right.
-- `raw_harmonic_accuracy_n`: as `raw_pitch_accuracy`, but right on any of the first n harmonics of the reference too.
+- `voicing_accuracy`: of all frames, those with the right voicing.
+- `raw_harmonic_accuracy_n`: as `raw_pitch_accuracy`, but any of the first n harmonics of the reference is right.
 - `gross_error_rate`: of the frames voiced in both, those whose f0 is more than 20 % from the reference's.
-- `cents_error_median`, `cents_error_90`: the |error| that half and nine tenths of the reference's voiced frames with a
-  guess do not exceed. Octaves are not folded, since an octave error is an error for whoever listens: it counts as 1200
-  cents, and what folding would forgive is the difference of chroma and pitch accuracy. Exact within 0.25 cents up to
-  100 cents, within half a per cent above.
+- `cents_error_median`, `cents_error_90`: median and 90 % quantile of |error| over the reference's voiced frames with a
+  guess. Octaves are not folded: a listener hears an octave error, and it counts as 1200 cents. Exact within 0.25 cents
+  up to 100 cents, within half a per cent above.
 
-A share of no frames is undefined: the raw accuracies and the recall of a track without voiced reference frames, and the
-false alarm of one without unvoiced ones. Means leave such tracks out. mir_eval puts 1 for the recall, 0 for the others.
+A fraction of no frames is undefined (NaN): the raw accuracies and the recall of a track without voiced reference
+frames, and the false alarm of one without unvoiced ones. Means leave such tracks out. mir_eval puts 1 for the recall
+and 0 for the others.
 """
 
 from __future__ import annotations
@@ -69,20 +68,20 @@ LOWER_IS_BETTER = frozenset({"voicing_false_alarm", "gross_error_rate", *_QUANTI
 
 
 def metric_names(criteria: Criteria | None = None) -> tuple[str, ...]:
-    """All metrics that are measured by some criteria, the usual ones unless others are given."""
+    """All metrics under some criteria; None: the default ones."""
     criteria = criteria or Criteria()
     harmonic = (f"raw_harmonic_accuracy_{number}" for number in criteria.harmonics)
     return (*accuracy_names(criteria), *VOICING_METRICS, *harmonic, "gross_error_rate", *_QUANTILES)
 
 
 def accuracy_names(criteria: Criteria) -> tuple[str, ...]:
-    """The raw and the overall accuracies of pitch and chroma."""
+    """Names of the raw and overall accuracies of pitch and chroma."""
     return (*_right(criteria), *_OVERALL_METRICS)
 
 
 @cache
 def _right(criteria: Criteria) -> dict[str, list[int]]:
-    """For each raw accuracy the outcomes that it counts."""
+    """The outcomes that each raw accuracy counts as right."""
     suffix = {tolerance: _suffix(tolerance) for tolerance in criteria.tolerances}
     pitch = {f"raw_pitch_accuracy{suffix[each]}": criteria.right_pitch(each) for each in suffix}
     return pitch | {f"raw_chroma_accuracy{suffix[each]}": criteria.right_chroma(each) for each in suffix}
@@ -97,8 +96,8 @@ def all_scores(counts: TrackCounts, voiced: NDArray[np.float64], criteria: Crite
 
     Args:
         counts: of all frames.
-        voiced: `(tracks, outcomes)`, those of them that are estimated voiced.
-        criteria: what the frames were counted by.
+        voiced: `(tracks, outcomes)` numbers of the frames that are estimated voiced.
+        criteria: by which the frames were counted.
     """
     frames = counts.outcomes.sum(axis=2)
     scores = outcome_scores(frames, voiced, criteria)
@@ -126,37 +125,33 @@ def outcome_scores(
     """Accuracies and voicing metrics of every track, `(tracks,)`; NaN where undefined.
 
     Args:
-        frames: `(tracks, outcomes)`, all.
-        voiced: `(tracks, outcomes)`, those that are estimated voiced.
-        criteria: what the frames were counted by.
+        frames: `(tracks, outcomes)` numbers of all frames.
+        voiced: `(tracks, outcomes)` numbers of the frames that are estimated voiced.
+        criteria: by which the frames were counted.
     """
     total, unvoiced = frames.sum(axis=1), frames[:, UNVOICED]
-    silent = unvoiced - voiced[:, UNVOICED]
+    rejected = unvoiced - voiced[:, UNVOICED]  # correctly estimated unvoiced
     recalled = voiced[:, UNVOICED + 1 :].sum(axis=1)
     right = _right(criteria)
     with np.errstate(invalid="ignore"):
         scores = {name: frames[:, rows].sum(axis=1) / (total - unvoiced) for name, rows in right.items()}
         for overall, raw in zip(_OVERALL_METRICS, ("raw_pitch_accuracy", "raw_chroma_accuracy"), strict=True):
-            scores[overall] = (voiced[:, right[raw]].sum(axis=1) + silent) / total
+            scores[overall] = (voiced[:, right[raw]].sum(axis=1) + rejected) / total
         scores["voicing_recall"] = recalled / (total - unvoiced)
         scores["voicing_false_alarm"] = voiced[:, UNVOICED] / unvoiced
-        scores["voicing_accuracy"] = (recalled + silent) / total
+        scores["voicing_accuracy"] = (recalled + rejected) / total
     return scores
 
 
 def undefined_in_mir_eval(name: str) -> float:
-    """What mir_eval.melody.evaluate puts for a metric that is undefined; NaN for those that it does not know."""
+    """The value that mir_eval.melody.evaluate gives an undefined metric; NaN for metrics that it does not have."""
     if name == "voicing_recall":
         return 1.0
     return float("nan") if name == "gross_error_rate" or name in _QUANTILES else 0.0
 
 
 def mean_where_defined(values: ArrayLike) -> float:
-    """The unweighted mean of a metric over the tracks where it is not NaN; NaN if there are none.
-
-    Args:
-        values: `(tracks,)`.
-    """
+    """The plain mean of `(tracks,)` values that are not NaN; NaN if there are none."""
     values = np.asarray(values, dtype=np.float64)
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")

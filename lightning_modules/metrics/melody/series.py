@@ -1,21 +1,21 @@
-"""Two f0 series compared, whoever made them: with the conventions and to the figures of mir_eval.melody.
+"""Metrics of two f0 series with times of their own, equal to those of mir_eval.melody.
 
-An estimate is taken to the times of the reference as mir_eval 0.8.2 takes it: sizes of the f0 in cents, linear within
-what is not 0 Hz and held where 0 Hz follows; voicing held from frame to frame. This includes what is particular to it:
+The estimate is resampled to the times of the reference as in mir_eval 0.8.2. |f0| in cents is interpolated linearly
+between frames that are not 0 Hz, and held where 0 Hz follows. The voicing is held from frame to frame. mir_eval's
+particularities are kept:
 
-- A series that does not begin at 0 s is given its first f0 at 0 s, too; so a reference may be scored on one more frame
-  than it has.
-- Two series of as many frames, whose times differ nowhere by more than 1e-8 s and a hundred-thousandth of the
-  reference's time, count as on the same times: nothing is resampled, and 4 minutes in, up to 2.4 ms are passed over.
-- An estimate that ends before the reference does is interpolated towards 0 Hz at the reference's last time: its last
-  frame is held until then.
-- Times are rounded to 1e-10 s where something is resampled.
-- With a hop, both series are taken to multiples of it up to their own ends; an estimate is then cut, or filled with
+- A series that does not start at 0 s gets its first f0 at 0 s too: the reference may gain a frame.
+- Two series with the same number of frames are not resampled if their times differ by at most 1e-8 s plus 1e-5 of the
+  reference's time; that is 2.4 ms after 4 minutes.
+- An estimate that ends before the reference is interpolated towards 0 Hz at the reference's last time, which holds its
+  last frame until then.
+- Times are rounded to 1e-10 s before resampling.
+- With a hop, both series are resampled to its multiples up to their own ends. The estimate is then cut, or padded with
   frames without a guess, to the length of the reference.
-- A pitch of 10 Hz, from which cents are counted, is none.
+- A pitch of 10 Hz, which is 0 cents, is no pitch.
 
-mir_eval's functions fail for a series without frames. Here a reference without frames leaves everything undefined, for
-which `mir_eval_scores` puts 0, as mir_eval's single measures do of empty arrays; an estimate without frames has no
+mir_eval's functions fail for a series without frames. Here all metrics of a reference without frames are undefined, and
+`mir_eval_scores` gives 0 for them, as mir_eval's single metrics do for empty arrays. An estimate without frames has no
 guess anywhere.
 """
 
@@ -40,7 +40,7 @@ from lightning_modules.metrics.melody.counts import (
 from lightning_modules.metrics.melody.scores import all_scores, outcome_scores, undefined_in_mir_eval
 
 _DECIMALS = 10  # of times in s, as in mir_eval
-_SAME_TIME = 1e-9  # s; what is closer may be one time after rounding
+_SAME_TIME = 1e-9  # s; closer times may become equal by rounding
 _ONE_TOLERANCE = Criteria((STANDARD_TOLERANCE,), ())
 _MIR_EVAL_NAMES = {
     "Voicing Recall": "voicing_recall",
@@ -68,21 +68,21 @@ def evaluate_series(
     hop: float | None = None,
     criteria: Criteria | None = None,
 ) -> dict[str, float]:
-    """All metrics of one track, see `lightning_modules.metrics.melody.scores`.
+    """All metrics of one track, as documented in `lightning_modules.metrics.melody.scores`.
 
     Args:
         reference_times: `(frames,)`, s, increasing from 0 or later.
         reference_f0: `(frames,)`, Hz; 0 or negative where unvoiced.
-        estimate_times: as those of the reference, of another number of frames if it is so.
-        estimate_f0: Hz; negative where unvoiced with a guess of the pitch, 0 where there is none.
-        hop: s between the frames that both are resampled to; None takes the reference's.
-        criteria: what counts as right; None is 50, 25 and 10 cents, and 2, 3 and 4 harmonics.
+        estimate_times: `(estimate frames,)`, s, increasing from 0 or later.
+        estimate_f0: `(estimate frames,)`, Hz; negative where unvoiced with a guess of the pitch, 0 where there is none.
+        hop: s between the frames that both are resampled to; None: the reference's frames.
+        criteria: what counts as a right pitch; None: 50, 25 and 10 cents, and 2, 3 and 4 harmonics.
 
     Returns:
-        Each of `metric_names(criteria)`; NaN where it is undefined.
+        Each of `metric_names(criteria)`; NaN where undefined.
 
     Raises:
-        ValueError: a series is not one; the message says which, what is wrong and at which index, counted from 0.
+        ValueError: a series is invalid; the message says which, why, and at which index, counted from 0.
     """
     frames = align_series(reference_times, reference_f0, estimate_times, estimate_f0, hop=hop)
     criteria = criteria or Criteria()
@@ -99,17 +99,9 @@ def mir_eval_scores(
     *,
     hop: float | None = None,
 ) -> dict[str, float]:
-    """What `mir_eval.melody.evaluate` returns: its five figures under its names, with its values where undefined.
+    """What `mir_eval.melody.evaluate` returns: its five metrics, by its names, with its values where undefined.
 
-    Args:
-        reference_times: see `evaluate_series`, as the others.
-        reference_f0: Hz.
-        estimate_times: s.
-        estimate_f0: Hz.
-        hop: s.
-
-    Raises:
-        ValueError: see `evaluate_series`.
+    Arguments and errors are those of `evaluate_series`.
     """
     frames = align_series(reference_times, reference_f0, estimate_times, estimate_f0, hop=hop)
     if not len(frames.reference_voiced):
@@ -130,17 +122,9 @@ def align_series(
     *,
     hop: float | None = None,
 ) -> PitchFrames:
-    """Take an estimate to the times of a reference, or both to multiples of a hop, as mir_eval does.
+    """Resample an estimate to the times of a reference, or both to multiples of a hop, as mir_eval does.
 
-    Args:
-        reference_times: see `evaluate_series`, as the others.
-        reference_f0: Hz.
-        estimate_times: s.
-        estimate_f0: Hz.
-        hop: s.
-
-    Raises:
-        ValueError: see `evaluate_series`.
+    Arguments and errors are those of `evaluate_series`.
     """
     if hop is not None and not 0 < hop < np.inf:
         raise ValueError(f"hop: {hop} s; it must be positive and finite")
@@ -165,7 +149,7 @@ def align_series(
 def _checked_times(name: str, times: ArrayLike) -> NDArray[np.float64]:
     seconds = np.asarray(times, dtype=np.float64)
     if seconds.ndim != 1:
-        raise ValueError(f"{name}: times of shape {seconds.shape}, where a series of numbers is expected")
+        raise ValueError(f"{name}: times of shape {seconds.shape}; expected one dimension")
     if not len(seconds):
         return seconds
     increasing = np.diff(seconds) >= _SAME_TIME
@@ -189,7 +173,7 @@ def _check_finite(name: str, what: str, values: NDArray[np.float64]) -> None:
 
 
 def _pitches(name: str, seconds: NDArray[np.float64], f0: ArrayLike) -> _Pitches:
-    """A series with its first frame at 0 s."""
+    """A series that starts at 0 s."""
     hz = np.asarray(f0, dtype=np.float64)
     if hz.shape != seconds.shape:
         raise ValueError(f"{name}: f0 of shape {hz.shape}, but times of {seconds.shape}; every frame has one of each")
@@ -200,7 +184,7 @@ def _pitches(name: str, seconds: NDArray[np.float64], f0: ArrayLike) -> _Pitches
 
 
 def _resampled(series: _Pitches, times: NDArray[np.float64]) -> _Pitches:
-    """A series at other times, from 0 s on, by the rule of `mir_eval.melody.resample_melody_series`."""
+    """A series at other times, which start at 0 s, as by `mir_eval.melody.resample_melody_series`."""
     if _same_times(series.times, times):
         return series
     known, asked = np.round(series.times, _DECIMALS), np.round(times, _DECIMALS)
@@ -213,27 +197,27 @@ def _resampled(series: _Pitches, times: NDArray[np.float64]) -> _Pitches:
 
 
 def _same_times(times: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether mir_eval takes them for the same, which it asks numpy.allclose."""
+    """Whether mir_eval takes them for the same; it calls numpy.allclose."""
     if times is other:
         return True
     return times.shape == other.shape and bool((np.abs(times - other) <= 1e-8 + 1e-5 * other).all())
 
 
 def _held(pitch: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Zeros filled with the value before them, if there is one."""
+    """Zeros replaced by the last value before them, if there is one."""
     frame = np.arange(len(pitch))
     held: NDArray[np.float64] = pitch[np.maximum.accumulate(np.where(pitch != 0, frame, 0))]
     return held
 
 
 def _multiples(hop: float, end: float) -> NDArray[np.float64]:
-    """Times from 0 to an end, s; those of `mir_eval.melody.constant_hop_timebase`, to the last bit."""
+    """Times from 0 s to an end, equal to `mir_eval.melody.constant_hop_timebase`, bit by bit."""
     steps = int(np.floor(np.round(end, _DECIMALS) / hop))
     return np.asarray(np.round(np.linspace(0, hop * steps, steps + 1), _DECIMALS))
 
 
 def _of_length(series: _Pitches, times: NDArray[np.float64]) -> _Pitches:
-    """A series cut, or filled with frames without a guess, to as many frames as there are times."""
+    """A series cut, or padded with frames without a guess, to as many frames as there are times."""
     missing = max(0, len(times) - len(series.times))
     pitch, voiced = np.pad(series.cents, (0, missing)), np.pad(series.voiced, (0, missing))
     return _Pitches(times, pitch[: len(times)], voiced[: len(times)])

@@ -1,1 +1,1 @@
-"""Edit distance, phoneme error rate, folding."""
+"""Phoneme error rates."""

@@ -1,4 +1,4 @@
-"""The fewest insertions, deletions and substitutions that turn one sequence into another."""
+"""Levenshtein distance and the alignment behind it."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ Symbols = Sequence[int] | NDArray[np.int64]
 
 
 def edit_distance(reference: Symbols, hypothesis: Symbols) -> int:
-    """Levenshtein distance: insertions, deletions and substitutions at a cost of 1 each.
+    """The fewest insertions, deletions and substitutions that turn one sequence into the other.
 
     V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", Soviet Physics
     Doklady 10(8), 1966.
 
     Args:
         reference: `(length,)` ints.
-        hypothesis: `(length,)` ints, of any other length.
+        hypothesis: `(other length,)` ints.
     """
     pairs = align_sequences(reference, hypothesis)
     return int((pairs[:, 0] != pairs[:, 1]).sum())
 
 
 def align_sequences(reference: Symbols, hypothesis: Symbols) -> NDArray[np.int64]:
-    """What stands for what, with the fewest edits.
+    """An alignment of two sequences with the fewest edits.
 
-    Of alignments with equally few edits, the one is taken that, read from the ends of both sequences, rather pairs
-    symbols (equal or not) than it deletes, and rather deletes than it inserts.
+    Among such alignments, read backwards from the ends of both sequences, a pair of symbols (equal or not) is preferred
+    to a deletion, and a deletion to an insertion.
 
     Args:
         reference: `(length,)` ints of at least 0.
-        hypothesis: `(length,)` ints of at least 0, of any other length.
+        hypothesis: `(other length,)` ints of at least 0.
 
     Returns:
-        `(steps, 2)`, symbols of reference and hypothesis in order; -1 in the first column is an insertion, -1 in the
-        second one a deletion.
+        `(steps, 2)` symbols of reference and hypothesis, in order; -1 in the first column is an insertion, in the
+        second column a deletion.
     """
     return _aligned(np.asarray(reference, dtype=np.int64), np.asarray(hypothesis, dtype=np.int64))
 
 
-@njit()
+@njit(cache=True)
 def _aligned(reference: NDArray[np.int64], hypothesis: NDArray[np.int64]) -> NDArray[np.int64]:
     rows, columns = len(reference), len(hypothesis)
     edits = np.empty((rows + 1, columns + 1), np.int32)

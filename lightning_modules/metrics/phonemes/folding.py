@@ -1,4 +1,4 @@
-"""Phones that count as one when a recogniser is scored."""
+"""Foldings: maps of a phone inventory to fewer phones, for scoring."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 _STRESSED = re.compile(r"([A-Z]+)[012]")  # an ARPAbet vowel
 
@@ -41,12 +42,12 @@ _TO_39 = {phone: None if group is None else _48_TO_39[group] for phone, group in
 
 
 class FoldedPhones(NamedTuple):
-    """An inventory and what is left of it.
+    """A folded inventory.
 
     Attributes:
-        names: of the phones that are left, in the order in which the inventory first has them.
-        number: `(phones + 1,)` int64: of target k, the place from 1 of its phone in `names`; 0 if it is left out, as
-            the blank is.
+        names: the phones after folding, in the order of the inventory.
+        number: `(phones + 1,)` int64: target k is folded to phone `number[k]` of `names`, counted from 1; 0 for the
+            blank and for phones that are left out.
     """
 
     names: tuple[str, ...]
@@ -54,14 +55,14 @@ class FoldedPhones(NamedTuple):
 
 
 class Folding(ABC):
-    """Takes several phones for one, or leaves some out, in reference and hypothesis alike.
+    """Maps phones to others, or leaves them out, in reference and hypothesis alike.
 
-    Every phone is folded by itself: equal phones that come to stand side by side stay two.
+    Phones are mapped one by one: neighbours that become equal are not merged.
     """
 
     @abstractmethod
     def folded(self, phone: str) -> str | None:
-        """What a phone counts as; None: it is left out.
+        """The phone that this one counts as; None: it is left out.
 
         Raises:
             ValueError: the phone is not known.
@@ -74,7 +75,7 @@ class Folding(ABC):
             phones: phone k is target k + 1.
 
         Raises:
-            ValueError: one of the phones is not known, or none is left.
+            ValueError: a phone is not known, or none is left.
         """
         into = [self.folded(phone) for phone in phones]
         names = tuple(dict.fromkeys(name for name in into if name is not None))
@@ -87,23 +88,23 @@ class Folding(ABC):
 class Unfolded(Folding):
     """Every phone counts as itself."""
 
+    @override
     def folded(self, phone: str) -> str | None:
-        """See Folding."""
         return phone
 
 
 class FoldedBy(Folding):
-    """By a table.
+    """Folding by a table.
 
     Args:
-        table: what each phone of the inventory counts as; null: it is left out.
+        table: the phone that each phone of the inventory counts as; null: it is left out.
     """
 
     def __init__(self, table: dict[str, str | None]) -> None:
         self.table = table
 
+    @override
     def folded(self, phone: str) -> str | None:
-        """See Folding."""
         if phone not in self.table:
             raise ValueError(
                 f"phones: {type(self).__name__} does not know {phone!r}; it folds {' '.join(sorted(self.table))}"
@@ -112,7 +113,7 @@ class FoldedBy(Folding):
 
 
 class LeeHon48(FoldedBy):
-    """TIMIT's 61 phones as 48, without the glottal stop q.
+    """TIMIT's 61 phones folded to 48, without the glottal stop q.
 
     K.-F. Lee and H.-W. Hon, "Speaker-independent phone recognition using hidden Markov models", IEEE Transactions on
     Acoustics, Speech and Signal Processing 37(11), 1989.
@@ -123,19 +124,16 @@ class LeeHon48(FoldedBy):
 
 
 class LeeHon39(FoldedBy):
-    """TIMIT's 61 phones, or the 48 of LeeHon48, as the 39 that recognisers are scored by, without the glottal stop q.
-
-    See LeeHon48.
-    """
+    """TIMIT's 61 phones, or the 48 of `LeeHon48`, folded to the 39 of scoring, without the glottal stop q."""
 
     def __init__(self) -> None:
         super().__init__(_TO_39)
 
 
 class WithoutStress(Folding):
-    """ARPAbet's vowels without the digit that says their stress, as AH for AH0; what has none counts as itself."""
+    """ARPAbet vowels without their stress digit: AH for AH0; other phones count as themselves."""
 
+    @override
     def folded(self, phone: str) -> str | None:
-        """See Folding."""
         match = _STRESSED.fullmatch(phone)
         return match[1] if match else phone

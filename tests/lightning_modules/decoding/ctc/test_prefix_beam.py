@@ -21,7 +21,7 @@ from tests.lightning_modules.decoding.ctc.posteriors import (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 3).flatmap(
         lambda symbols: st.lists(

@@ -45,7 +45,7 @@ def log_probability(path, salience, moves):
     return emitted + np.log(moves[path[:-1], path[1:]]).sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.lists(st.sampled_from([0.0, 0.01, 0.2, 0.5, 0.51, 1.0]), min_size=4, max_size=4), min_size=1, max_size=5
@@ -97,7 +97,7 @@ def test_moves_in_semitones_do_not_depend_on_the_resolution():
     assert coarse_far - coarse_near[0] == pytest.approx(fine_far - fine_near[0], abs=0.02)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([1, 9, SMALL.bins - 6]))
 def test_no_place_on_the_grid_is_favoured(seed, shift):
     pattern = torch.rand(40, 6, generator=torch.Generator().manual_seed(seed)) ** 2
@@ -229,7 +229,7 @@ def raw_pitch_accuracy(decoder, salience, note):
     return 100 * (wrong[~note.isnan()] < 0.5).double().mean().item()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32))
 def test_raw_pitch_accuracy_is_not_lost_to_the_argmax(seed):
     salience, note = activations(seed)

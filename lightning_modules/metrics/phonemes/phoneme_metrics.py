@@ -1,4 +1,4 @@
-"""The figures of phoneme recognition while a model is evaluated: edits of every utterance, and what is mistaken."""
+"""Phoneme error rates while a model is evaluated: a torchmetrics Metric that counts edits and confusions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
+from typing_extensions import override
 
 from datamodules.batches import PhonemeBatch
-from lightning_modules.metrics.phonemes.edit_distance import align_sequences
+from lightning_modules.metrics.phonemes.edit_distance import Symbols, align_sequences
 from lightning_modules.metrics.phonemes.folding import Folding, Unfolded
-
-Symbols = NDArray[np.int64]
 
 PHONEME_METRICS = (
     "phoneme_error_rate",
@@ -24,17 +23,17 @@ PHONEME_METRICS = (
     "deletion_rate",
     "insertion_rate",
 )
-# Columns of the counts of an utterance.
-_SEEN, _REFERENCES, _SUBSTITUTIONS, _DELETIONS, _INSERTIONS = range(5)
+# Columns of the counts.
+_SCORED, _REFERENCES, _SUBSTITUTIONS, _DELETIONS, _INSERTIONS = range(5)
 
 
 class Confusion(NamedTuple):
-    """How often one phone was recognised as another.
+    """How often a phone was recognised as another.
 
     Attributes:
-        reference: what was spoken; None: nothing, the phone was inserted.
-        hypothesis: what was recognised; None: nothing, the phone was deleted.
-        times: how often.
+        reference: the spoken phone; None: an insertion.
+        hypothesis: the recognised phone; None: a deletion.
+        times: count.
     """
 
     reference: str | None
@@ -43,23 +42,21 @@ class Confusion(NamedTuple):
 
 
 class PhonemeScores:
-    """The metrics of a set, of the utterances that were seen.
+    """The metrics of a set.
 
     Args:
-        counts: `(utterances, 5)` int64: whether the utterance was seen, phones of its reference, substitutions,
+        counts: `(utterances, 5)` int64: 1 if the utterance was scored, phones of its reference, substitutions,
             deletions, insertions.
-        confusion: `(phones + 1, phones + 1)` int64, see the attribute.
-        phones: see the attribute.
+        confusion: `(phones + 1, phones + 1)` int64: counts by phone of the reference (row) and recognised phone
+            (column); row 0 holds insertions, column 0 deletions.
+        phones: names of the rows and columns from 1 on, after folding.
 
     Attributes:
-        confusion: how often each phone of the reference (row) was recognised as which (column); what was inserted
-            stands in row 0, what was deleted in column 0.
-        phones: names of rows and columns from 1 on, after folding.
-        utterances: that were seen.
+        utterances: number of scored utterances.
         references: phones of their references.
-        substitutions: over all utterances, as the other edits.
-        deletions: of phones that were spoken, but not recognised.
-        insertions: of phones that were recognised, but not spoken.
+        substitutions: in all of them.
+        deletions: likewise.
+        insertions: likewise.
     """
 
     def __init__(self, counts: NDArray[np.int64], confusion: NDArray[np.int64], phones: Sequence[str]) -> None:
@@ -73,24 +70,20 @@ class PhonemeScores:
         return self.substitutions + self.deletions + self.insertions
 
     def figures(self) -> dict[str, float]:
-        """Each of `PHONEME_METRICS`; NaN where it is undefined.
+        """Each of `PHONEME_METRICS` over the set; NaN where undefined.
 
-        The phoneme error rate is that of all edits in all phones of the references; the rates of substitutions,
-        deletions and insertions add up to it. The Levenshtein distance is the mean number of edits of an utterance.
+        The phoneme error rate is the number of edits over the number of phones in the references, the sum of the rates
+        of substitutions, deletions and insertions. The Levenshtein distance is the mean number of edits per utterance.
         """
         figures = _rates(self._counts.sum(axis=0, keepdims=True))
         return {name: float(values[0]) for name, values in figures.items()}
 
     def per_utterance(self) -> dict[str, Tensor]:
-        """Each of `PHONEME_METRICS`, float64 `(utterances,)`; NaN where undefined or the utterance was not seen."""
+        """Each of `PHONEME_METRICS`, float64 `(utterances,)`; NaN where undefined or not scored."""
         return {name: torch.from_numpy(values) for name, values in _rates(self._counts).items()}
 
     def most_confused(self, count: int = 10) -> list[Confusion]:
-        """The most frequent edits, the most frequent first; of equal ones, first the first in the reference's order.
-
-        Args:
-            count: how many, at most.
-        """
+        """At most `count` edits, the most frequent first; ties are in the order of the phones."""
         wrong = self.confusion.copy()
         np.fill_diagonal(wrong, 0)
         names = (None, *self.phones)
@@ -104,15 +97,15 @@ class PhonemeScores:
 
 
 class PhonemeMetrics(Metric):
-    """Aligns hypotheses with references and counts the edits; PhonemeScores makes the metrics of it.
+    """Aligns hypotheses with references and counts edits and confusions; `compute` gives PhonemeScores.
 
-    The counts are whole numbers, a row for each utterance of the set and one matrix of all, reduced by sum: they come
-    out the same for any number of processes, any size of the batches and any order of updates.
+    The state is whole numbers, reduced by sum: it is the same for any number of processes, batch size and order of
+    updates.
 
     Args:
         utterances: size of the evaluation set, over all processes.
         phones: phone k is target k + 1.
-        folding: which phones count as one; None: each counts as itself.
+        folding: applied to reference and hypothesis; None: every phone counts as itself.
 
     Raises:
         ValueError: there are no utterances, or the folding does not know a phone.
@@ -132,18 +125,18 @@ class PhonemeMetrics(Metric):
         for name, shape in (("counts", (utterances, 5)), ("confusion", (size, size))):
             self.add_state(name, torch.zeros(shape, dtype=torch.int64), dist_reduce_fx="sum", persistent=False)
 
-    # A state that was reset while validating is an inference tensor, which can be written to in this mode only.
+    # After a reset in validation the state is inference tensors, which can be written to in this mode only.
+    @override
     @torch.inference_mode()
     def update(self, hypotheses: Sequence[Sequence[int]], batch: PhonemeBatch) -> None:
-        """Add the utterances of a batch, but for items that are not valid.
+        """Add the valid utterances of a batch.
 
         Args:
             hypotheses: symbols of each item of the batch, as in targets.
-            batch: with its targets and places in the set.
+            batch: the references.
 
         Raises:
-            ValueError: there are not as many hypotheses as items, or an item has no place in the set or a symbol that
-                is not a phone.
+            ValueError: the number of hypotheses is wrong, an item is not in the set, or a symbol is not a phone.
         """
         items, valid = batch.item.tolist(), batch.valid.tolist()
         if len(hypotheses) != len(items):
@@ -166,32 +159,33 @@ class PhonemeMetrics(Metric):
         self.counts.index_add_(0, places, counts[chosen].to(self.counts.device))
         self.confusion += torch.from_numpy(confusion).to(self.confusion.device)
 
-    def aligned(self, reference: Sequence[int] | Symbols, hypothesis: Sequence[int] | Symbols) -> Symbols:
-        """What counts as recognised for what.
+    def aligned(self, reference: Symbols, hypothesis: Symbols) -> NDArray[np.int64]:
+        """Fold and align two transcripts.
 
         Args:
-            reference: `(symbols,)`, phone k as k + 1.
-            hypothesis: `(symbols,)`, likewise.
+            reference: `(symbols,)`, k + 1 for phone k.
+            hypothesis: `(other symbols,)`, likewise.
 
         Returns:
-            `(steps, 2)` reference and hypothesis, folded: phone k of `phones.names` as k + 1, 0 where there is none.
+            `(steps, 2)` int64, reference and hypothesis: k + 1 for phone k of `phones.names`, 0 for a gap.
 
         Raises:
             ValueError: a symbol is not a phone.
         """
         return np.maximum(align_sequences(self._folded(reference), self._folded(hypothesis)), 0)
 
+    @override
     def compute(self) -> PhonemeScores:
-        """The scores of all utterances so far, of all processes; a copy that later updates do not change."""
+        # Copies: later updates do not change the scores.
         counts, confusion = (state.cpu().numpy().copy() for state in (self.counts, self.confusion))
         return PhonemeScores(counts, confusion, self.phones.names)
 
     def scores(self) -> dict[str, float]:
-        """The figures of all utterances so far, of all processes."""
+        """`PhonemeScores.figures` of all processes."""
         scores: PhonemeScores = self.compute()
         return scores.figures()
 
-    def _folded(self, given: Sequence[int] | Symbols) -> Symbols:
+    def _folded(self, given: Symbols) -> NDArray[np.int64]:
         symbols = np.asarray(given, np.int64)
         outside = (symbols < 1) | (symbols >= len(self.phones.number))
         if outside.any():
@@ -201,7 +195,7 @@ class PhonemeMetrics(Metric):
 
 
 def _edits(pairs: NDArray[np.int64]) -> list[int]:
-    """The row of an utterance, of its aligned symbols, in which 0 is a gap."""
+    """The counts of an utterance, from its aligned symbols."""
     reference, hypothesis = pairs[:, 0], pairs[:, 1]
     spoken, recognised = reference > 0, hypothesis > 0
     mistaken = spoken & recognised & (reference != hypothesis)
@@ -209,13 +203,13 @@ def _edits(pairs: NDArray[np.int64]) -> list[int]:
 
 
 def _rates(counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Each of `PHONEME_METRICS` of each row of counts."""
+    """Each of `PHONEME_METRICS`, for each row of counts."""
     rows = counts.astype(np.float64)
     edits = rows[:, _SUBSTITUTIONS:].sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         per_phone = np.concatenate([edits[:, None], rows[:, _SUBSTITUTIONS:]], axis=1) / rows[:, [_REFERENCES]]
-        distance = edits / rows[:, _SEEN]
-    # Insertions where nothing was spoken are edits, but no rate.
+        distance = edits / rows[:, _SCORED]
+    # Without phones in the reference there is no rate, but insertions count for the distance.
     per_phone[rows[:, _REFERENCES] == 0] = np.nan
     rate, substitutions, deletions, insertions = per_phone.T
     return dict(zip(PHONEME_METRICS, (rate, distance, substitutions, deletions, insertions), strict=True))

@@ -44,7 +44,7 @@ def test_raw_harmonic_accuracy_does_not_ask_for_voicing_and_takes_what_is_far_be
     assert [scores[f"raw_harmonic_accuracy_{n}"] for n in (2, 3, 4)] == [0.25, 0.5, 0.5]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(30, 2000), st.floats(-3000, 6000)), min_size=1, max_size=20), st.integers(2, 16))
 def test_raw_harmonic_accuracy_is_its_definition(frames, number):
     reference = np.array([f0 for f0, _ in frames])
@@ -57,7 +57,7 @@ def test_raw_harmonic_accuracy_is_its_definition(frames, number):
     assert scores[f"raw_harmonic_accuracy_{number}"] >= scores["raw_pitch_accuracy"]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.floats(-6000, 6000), min_size=1, max_size=40))
 def test_cents_errors_are_numpys_quantiles_within_their_resolution(errors):
     reference = np.full(len(errors), 440.0)
@@ -132,7 +132,7 @@ def test_training_and_files_have_the_same_figures():
     assert tuple(from_files) == metric_names(Criteria(**options))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(30, 2000), st.floats(-2500, 2500)), min_size=1, max_size=12),
     st.lists(st.floats(0.1, 300), max_size=4, unique=True),

@@ -1,4 +1,4 @@
-"""The figures of melody extraction while a model is evaluated, for every voicing threshold at once."""
+"""Melody metrics while a model is evaluated: a torchmetrics Metric that counts for all voicing thresholds at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
+from typing_extensions import override
 
 from lightning_modules.metrics.melody.counts import (
-    ERROR_CELLS,
+    ERROR_BINS,
     MOST_HARMONICS,
     UNVOICED,
     Criteria,
@@ -30,21 +31,21 @@ from lightning_modules.metrics.melody.scores import (
 )
 
 _THRESHOLDS = np.arange(100) / 100
-# What a training logs; the others of `metric_names` are in its scores as well.
+# The metrics that training logs; `MelodyScores` has all of `metric_names`.
 MELODY_METRICS = (*accuracy_names(Criteria()), *VOICING_METRICS)
 
 
 class MelodyScores:
-    """The metrics of every track and their means, for any of the thresholds 0, 0.01 ... 0.99.
+    """The metrics of every track and their means, at any of the voicing thresholds 0, 0.01 ... 0.99.
 
-    A track without frames was not seen; it is left out of everything. A threshold has to be one of these (within what
-    float32 rounds): how many frames lie between two of them is known, but not where.
+    Other thresholds are refused (rounding to float32 is not): the counts do not tell where between two thresholds a
+    confidence lies. Tracks without frames are left out.
 
     Args:
-        counts: frames of every track, with a level more than there are thresholds.
-        criteria: what they were counted by.
-        plain_mean: the means take mir_eval's values for undefined accuracies and voicing metrics instead of leaving the
-            tracks out. Where mir_eval has no such metric (the errors), they are left out all the same.
+        counts: of every track, with one level more than there are thresholds.
+        criteria: by which the frames were counted.
+        plain_mean: in the means, undefined metrics have mir_eval's values instead of being left out. The cents and
+            gross errors, which mir_eval does not have, are left out all the same.
     """
 
     def __init__(self, counts: TrackCounts, criteria: Criteria, plain_mean: bool = False) -> None:
@@ -54,10 +55,10 @@ class MelodyScores:
         self._total = counts.outcomes.sum(axis=(1, 2))
 
     def best_threshold(self) -> float:
-        """The threshold with the best mean voicing accuracy over the tracks, the smallest of equal ones.
+        """The threshold with the best mean voicing accuracy over the tracks; the smallest of equal ones.
 
         Raises:
-            ValueError: no track was seen.
+            ValueError: there are no frames.
         """
         seen = self._total > 0
         if not seen.any():
@@ -68,7 +69,7 @@ class MelodyScores:
         return float(_THRESHOLDS[(right / self._total[seen, None]).mean(axis=0).argmax()])
 
     def per_track(self, threshold: float) -> dict[str, Tensor]:
-        """Each of `metric_names`, float64 `(tracks,)` on the CPU; NaN where it is undefined or the track was not seen.
+        """Each of `metric_names`, float64 `(tracks,)` on the CPU; NaN where undefined or without frames.
 
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
@@ -78,7 +79,7 @@ class MelodyScores:
         return {name: torch.from_numpy(values) for name, values in scores.items()}
 
     def means(self, threshold: float) -> dict[str, float]:
-        """Each metric's unweighted mean over the tracks where it is defined; NaN if there are none.
+        """Each metric's plain mean over the tracks where it is defined; NaN if there are none.
 
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
@@ -93,7 +94,7 @@ class MelodyScores:
         return means
 
     def undefined(self, threshold: float) -> dict[str, int]:
-        """For each metric, how many of the tracks that were seen leave it undefined.
+        """For each metric, the number of tracks with frames where it is undefined.
 
         Raises:
             ValueError: the threshold is not one of 0, 0.01 ... 0.99.
@@ -103,15 +104,15 @@ class MelodyScores:
 
 
 class MelodyMetrics(Metric):
-    """Counts the frames of every track by outcome and confidence; MelodyScores makes the metrics of it.
+    """Counts the frames of every track by outcome and confidence; `compute` gives MelodyScores.
 
-    The counts are whole numbers in float64, one row for each track, reduced by sum: they come out the same for any
-    number of processes and any order of updates. They keep their precision when the model around is cast to another.
+    The state is whole numbers in float64, a row for each track, reduced by sum. It is the same for any number of
+    processes and any order of updates, and stays float64 if the model is cast.
 
     Args:
         tracks: size of the evaluation set, over all processes.
-        plain_mean: see MelodyScores.
-        criteria: what counts as right; None is 50, 25 and 10 cents, and 2, 3 and 4 harmonics.
+        plain_mean: undefined metrics have mir_eval's values in the means.
+        criteria: what counts as a right pitch; None: 50, 25 and 10 cents, and 2, 3 and 4 harmonics.
 
     Raises:
         ValueError: there are no tracks.
@@ -129,29 +130,30 @@ class MelodyMetrics(Metric):
         self.tracks, self.plain_mean, self.criteria = tracks, plain_mean, criteria or Criteria()
         shapes = {
             "outcomes": (self.criteria.outcomes, len(_THRESHOLDS) + 1),
-            "errors": (ERROR_CELLS,),
+            "errors": (ERROR_BINS,),
             "harmonics": (MOST_HARMONICS - 1,),
         }
         for name, shape in shapes.items():
             counts = torch.zeros(tracks, *shape, dtype=torch.float64)
             self.add_state(name, counts, dist_reduce_fx="sum", persistent=False)
 
-    # A state that was reset while validating is an inference tensor, which can be written to in this mode only.
+    # After a reset in validation the state is inference tensors, which can be written to in this mode only.
+    @override
     @torch.inference_mode()
     def update(self, track: int, reference: Tensor, estimate: Tensor, confidence: Tensor) -> None:
         """Add frames to a track.
 
         Args:
-            track: which one, from 0.
+            track: its number, from 0.
             reference: `(frames,)`, Hz, 0 or negative where unvoiced.
-            estimate: `(frames,)`, Hz, the best guess whatever the voicing; 0 is no guess, the sign does not matter.
-            confidence: `(frames,)`; voiced where greater than a threshold.
+            estimate: `(frames,)`, Hz, the guess, in unvoiced frames too; 0 is no guess, the sign is ignored.
+            confidence: `(frames,)`; a frame is voiced where it exceeds the threshold.
 
         Raises:
             ValueError: there is no such track, the lengths differ, or a value is not finite.
         """
         self._check(track, reference, estimate, confidence)
-        # On the CPU, so that a difference right at a tolerance falls to the same side on every device.
+        # On the CPU: a difference right at a tolerance falls to the same side on every device.
         hz, guess, voicing = (each.cpu().double().numpy() for each in (reference, estimate, confidence))
         level = np.searchsorted(_THRESHOLDS, voicing) * (guess != 0)
         frames = PitchFrames(hz > 0, cents(hz), level > 0, cents(guess))
@@ -163,10 +165,10 @@ class MelodyMetrics(Metric):
             row = state[track]
             row += torch.from_numpy(counts).to(row.device)
 
+    @override
     def compute(self) -> MelodyScores:
-        """The scores of all frames so far, of all processes; a copy that later updates do not change."""
         states = (self.outcomes, self.errors, self.harmonics)
-        counts = TrackCounts(*(state.cpu().numpy().copy() for state in states))
+        counts = TrackCounts(*(state.cpu().numpy().copy() for state in states))  # later updates do not change it
         return MelodyScores(counts, self.criteria, self.plain_mean)
 
     def _check(self, track: int, reference: Tensor, estimate: Tensor, confidence: Tensor) -> None:
@@ -181,15 +183,15 @@ class MelodyMetrics(Metric):
             if not bool(values.isfinite().all()):
                 raise ValueError(f"track {track}: {name} has a value that is not finite")
 
+    @override
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
-        """Follow the model to its device, but not to its precision: float32 counts frames wrongly above 2^24."""
+        # Follows the model to its device, but not to its precision: float32 counts wrongly above 2^24 frames.
         return super()._apply(lambda state: state.to(fn(state.new_empty(0)).device), exclude_state)
 
 
 def _threshold_number(threshold: float) -> int:
-    """The place of a threshold among those that the histograms tell apart."""
-    threshold = float(threshold)
-    for k, candidate in enumerate(_THRESHOLDS):
-        if abs(threshold - candidate) < 1e-6:
-            return k
-    raise ValueError(f"voicing threshold: {threshold} is not one of 0, 0.01 ... 0.99")
+    """The index of a threshold in _THRESHOLDS."""
+    (found,) = np.nonzero(np.abs(_THRESHOLDS - threshold) < 1e-6)
+    if not len(found):
+        raise ValueError(f"voicing threshold: {threshold} is not one of 0, 0.01 ... 0.99")
+    return int(found[0])

@@ -80,7 +80,7 @@ def with_mir_eval_values(name, value):
     return UNDEFINED_IN_MIR_EVAL.get(name, 0.0) if math.isnan(value) else value
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(series(), st.integers(0, 99).map(lambda k: k / 100))
 def test_every_metric_of_a_track_equals_mir_eval(track, threshold):
     ours = {name: values.item() for name, values in scored(track).per_track(threshold).items()}
@@ -90,7 +90,7 @@ def test_every_metric_of_a_track_equals_mir_eval(track, threshold):
         assert with_mir_eval_values(name, ours[name]) == pytest.approx(expected[name], abs=1e-9), name
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(series(), min_size=1, max_size=4))
 def test_the_plain_mean_equals_mir_eval(tracks):
     means = scored(*tracks, plain_mean=True).means(0.5)
@@ -99,7 +99,7 @@ def test_the_plain_mean_equals_mir_eval(tracks):
         assert means[name] == pytest.approx(np.mean([each[name] for each in expected]), abs=1e-9), name
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(series(), min_size=1, max_size=4))
 def test_the_mean_leaves_out_undefined_tracks_and_counts_them(tracks):
     scores = scored(*tracks)
@@ -115,7 +115,7 @@ def test_the_mean_leaves_out_undefined_tracks_and_counts_them(tracks):
         assert means[name] == pytest.approx(np.mean(defined) if defined else math.nan, abs=1e-9, nan_ok=True), name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(series(voiced=st.booleans()), st.integers(0, 99).map(lambda k: k / 100))
 def test_chroma_is_never_worse_than_pitch_nor_a_wide_tolerance_than_a_narrow_one(track, threshold):
     values = {name: v.nan_to_num(0).item() for name, v in scored(track).per_track(threshold).items()}

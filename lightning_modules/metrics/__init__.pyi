@@ -1,0 +1,38 @@
+from .classification import CLIP_METRICS, ClipMetrics
+from .melody.counts import Criteria, PitchFrames
+from .melody.melody_metrics import MELODY_METRICS, MelodyMetrics, MelodyScores
+from .melody.scores import LOWER_IS_BETTER, VOICING_METRICS, mean_where_defined, metric_names
+from .melody.series import align_series, evaluate_series, mir_eval_scores
+from .phonemes.edit_distance import align_sequences, edit_distance
+from .phonemes.folding import FoldedBy, FoldedPhones, Folding, LeeHon39, LeeHon48, Unfolded, WithoutStress
+from .phonemes.phoneme_metrics import PHONEME_METRICS, Confusion, PhonemeMetrics, PhonemeScores
+
+__all__ = [
+    "CLIP_METRICS",
+    "LOWER_IS_BETTER",
+    "MELODY_METRICS",
+    "PHONEME_METRICS",
+    "VOICING_METRICS",
+    "ClipMetrics",
+    "Confusion",
+    "Criteria",
+    "FoldedBy",
+    "FoldedPhones",
+    "Folding",
+    "LeeHon39",
+    "LeeHon48",
+    "MelodyMetrics",
+    "MelodyScores",
+    "PhonemeMetrics",
+    "PhonemeScores",
+    "PitchFrames",
+    "Unfolded",
+    "WithoutStress",
+    "align_sequences",
+    "align_series",
+    "edit_distance",
+    "evaluate_series",
+    "mean_where_defined",
+    "metric_names",
+    "mir_eval_scores",
+]
