@@ -1,4 +1,4 @@
-"""What every LightningModule here is: a network with an injected optimiser and schedule."""
+"""The base of all LightningModules here: a network with an injected optimiser and learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from typing_extensions import override
 
 from lightning_modules.losses.penalties import L2Penalty
 
 
 class LossPart(NamedTuple):
-    """A summand of a loss: a scalar, and its weight in the sum."""
+    """A term of a loss: a scalar and its weight."""
 
     value: Tensor
     weight: float = 1.0
 
 
 class CheckpointMismatch(Exception):
-    """A checkpoint does not fit the configured model; the message names the parameter and both shapes."""
+    """A parameter has another shape than in the checkpoint, or is missing from one of the two."""
 
 
 class AudioModule(lightning.LightningModule):
     """A network, its optimiser and its learning-rate schedule.
 
-    There are no saved hyperparameters: the resolved config.yaml beside the checkpoint is the record, and what it and
-    the command line say is what runs.
+    Hyperparameters are not saved in checkpoints: the resolved config.yaml beside them is the record.
 
     Args:
         network: from audio or features to logits.
-        optimizer: given the parameters, makes the optimiser.
-        scheduler: given the optimiser, makes the schedule, stepped with every optimiser step (a plateau schedule:
-            whenever its metric is known); None keeps the learning rate constant.
-        penalty: added to the loss in training; None adds nothing.
+        optimizer: makes the optimiser from the parameters.
+        scheduler: makes the learning-rate schedule from the optimiser; stepped with every optimiser step, a plateau
+            schedule whenever its metric is known. None: a constant learning rate.
+        penalty: added to the training loss; None: no penalty.
 
     Raises:
-        ValueError: the penalty is for parameters that the network does not have.
+        ValueError: the network does not have the parameters that the penalty names.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class AudioModule(lightning.LightningModule):
     def training_loss(self, parts: Mapping[str, LossPart], batch_size: int) -> Tensor:
         """The weighted sum of all parts and the penalty, logged as `train/loss`.
 
-        If there is more than one part, each is logged as `train/<name>` before its weight, the penalty as `train/l2`.
+        With more than one part, each is logged unweighted as `train/<name>`, and the penalty as `train/l2`.
         """
         if self.penalty is not None:
             parts = {**parts, "l2": LossPart(self.penalty(self.network), self.penalty.weight)}
@@ -71,25 +71,20 @@ class AudioModule(lightning.LightningModule):
             self.log_dict(named, batch_size=batch_size)
         return loss
 
+    @override
     def on_fit_start(self) -> None:
-        """Note the seed of the run, which `seed_everything` gave to torch."""
-        self._seed = torch.initial_seed()
+        self._seed = torch.initial_seed()  # set by seed_everything
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 -- every family has its own
-        """Give dropout and the like a stream of its own for each step and process.
-
-        So a resumed run draws what the uninterrupted one would have drawn, and no two processes drop the same units.
-        """
+    @override
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Torch's generator is seeded anew for each step and process: dropout is the same after a resume, and differs
+        # between processes.
         batches = self.trainer.fit_loop.epoch_loop.total_batch_idx
         sequence = np.random.SeedSequence([self._seed, batches, self.global_rank])
         torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
 
+    @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The injected optimiser over all parameters, with its schedule.
-
-        Raises:
-            MisconfigurationException: there are no parameters.
-        """
         if not any(parameter.requires_grad for parameter in self.parameters()):
             raise MisconfigurationException(
                 f"model.network: {type(self.network).__name__} has no parameters to fit; score it as it is with "
@@ -103,12 +98,9 @@ class AudioModule(lightning.LightningModule):
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Compare the checkpoint with the model before torch does, to say in one line what differs.
-
-        Raises:
-            CheckpointMismatch: a parameter has another shape, is missing, or is not known.
-        """
+        # Before torch compares them, to name the first difference in one line.
         ours, theirs = self.state_dict(), checkpoint["state_dict"]
         for name in [*ours, *(name for name in theirs if name not in ours)]:
             here, there = (

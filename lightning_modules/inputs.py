@@ -1,4 +1,4 @@
-"""From what a batch holds to what a network takes."""
+"""Converts the integers of a pitch batch to the input of a network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _AUDIO, _SPECTROGRAM = 32768, 65535  # full scale
 
 
 def network_input(batch: PitchBatch, network: FrameNetwork | VoicingNetwork) -> Tensor:
-    """The excerpts of a batch in float32; converted on their device, so that half the bytes travel.
+    """The signal of a batch in float32, converted on its device: half the bytes are transferred.
 
     Args:
-        batch: its signal is `(batch, window)` int16 audio, full scale at 32768, or `(batch, window, channels, bins)`
-            uint16 spectrogram, full scale at 65535.
-        network: what they are for.
+        batch: with `(batch, window)` int16 audio, full scale at 32768, or a `(batch, window, channels, bins)` uint16
+            spectrogram, full scale at 65535.
+        network: says which signal it takes, and of what size.
 
     Returns:
         `(batch, window)` audio, full scale at 1, or `(batch, channels, window, bins)` spectrogram, 0 to 1.
 
     Raises:
-        MisconfigurationException: the network takes another kind or size of excerpt; the message names the keys.
+        MisconfigurationException: the network takes another signal or size; the message names the keys to change.
     """
     _check(batch, network)
     if batch.signal.ndim == 2:

@@ -21,7 +21,7 @@ from lightning_modules.base import AudioModule
 from lightning_modules.inputs import network_input
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import MelodyMetrics
-from lightning_modules.voicing import VoicingThresholds
+from lightning_modules.voicing_thresholds import VoicingThresholds
 
 
 class ScoredTrack(NamedTuple):

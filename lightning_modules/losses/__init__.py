@@ -1,1 +1,1 @@
-"""Losses, further terms and penalties."""
+"""What training minimises: losses, further terms, penalties, and weights that change over time."""

@@ -1,4 +1,4 @@
-"""Which annotated notes a model cannot learn."""
+"""A warning about annotated notes outside the pitch grid."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lightning_modules.pitch_grid import PitchGrid
 
 
 class UncoveredNotes:
-    """Counts notes beyond the pitch grid in training, and says once that there are some.
+    """Counts training frames with notes outside the pitch grid, and warns of them once.
 
-    The counts stay on their device until then, so that no step waits for them. A process counts what it sees.
+    The counts stay on their device until then, so that no step waits for them. Each process counts its own frames.
     """
 
     def __init__(self) -> None:
@@ -19,12 +19,12 @@ class UncoveredNotes:
         self._told = False
 
     def count(self, f0: Tensor, valid: Tensor, covered: Tensor) -> None:
-        """Take in a batch.
+        """Count the frames of a batch.
 
         Args:
             f0: `(batch, frames)` or `(batch, frames, pitches)`, Hz, 0 or negative where unvoiced.
             valid: `(batch, frames)` bool.
-            covered: of the shape of f0, bool, where the note can be learned.
+            covered: bool, same shape as f0: where the note can be learned.
         """
         if self._told:
             return
@@ -33,7 +33,7 @@ class UncoveredNotes:
         self._counts = counts if self._counts is None else self._counts + counts
 
     def tell(self, grid: PitchGrid) -> None:
-        """Warn if any were counted, once."""
+        """Warn if there are any, unless this was done before."""
         outside, voiced = (0, 0) if self._told or self._counts is None else self._counts.tolist()
         if outside == 0:
             return

@@ -1,4 +1,4 @@
-"""What training adds to a loss for the weights themselves."""
+"""Penalties on the weights of a network."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from lightning_modules.losses.schedules import check_weight
 
 
 class L2Penalty:
-    """`weight * Σ ½ ||w||²` over some parameters of a network, as TensorFlow's `l2_loss` counts it.
+    """`weight * Σ ½ ||w||²` over chosen parameters of a network, the sum of TensorFlow's `l2_loss`.
 
-    With Adam this is not the weight decay of AdamW. The published systems penalise some layers only: CREPE
+    With Adam this differs from the weight decay of AdamW. The published systems penalise some layers only: CREPE
     `classifier.*`; WaveNet `stack.*` and `readout.*`.
 
     Args:
         weight: of the sum.
-        parameters: patterns of the shell (`*`, `?`, `[...]`, where `*` also stands for dots) for the dotted names of
-            parameters within the network; a parameter that several match counts once.
+        parameters: shell patterns (`*`, `?`, `[...]`; `*` also matches dots) for the names of parameters in the
+            network, such as `classifier.weight`. A parameter that matches several patterns counts once.
 
     Raises:
         ValueError: the weight is out of range, or there is no pattern.
@@ -37,10 +37,10 @@ class L2Penalty:
         return torch.stack([each.float().square().sum() for each in self.select(network).values()]).sum() / 2
 
     def select(self, network: nn.Module) -> dict[str, nn.Parameter]:
-        """The parameters that are penalised, by name.
+        """The penalised parameters, by name.
 
         Raises:
-            ValueError: a pattern matches none; the message names it and what there is.
+            ValueError: a pattern matches no parameter.
         """
         named = dict(network.named_parameters())
         for pattern in self.parameters:

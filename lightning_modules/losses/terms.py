@@ -1,4 +1,4 @@
-"""What a pitch tracker learns besides the salience: terms of its loss, each for one more output of its network."""
+"""Further terms of a pitch tracker's loss, each for an output of its network besides the salience."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures import FrameOutput
 from architectures.layers import standardise_windows
@@ -18,14 +19,13 @@ from lightning_modules.losses.schedules import check_weight
 
 
 class LossTerm(ABC):
-    """Compares one output of a network with what it should be.
+    """A loss of one output of a network.
 
     Attributes:
-        output: the field of FrameOutput that the term trains; logged as `train/<output>`, before its weight.
-        weight: in the sum that is trained.
+        output: the field of FrameOutput that the term trains; the term is logged as `train/<output>`, unweighted.
 
     Args:
-        weight: in the sum that is trained; with 0 the output is computed and logged, but learns nothing.
+        weight: in the sum that is minimised; with 0 the term is logged but not trained.
 
     Raises:
         ValueError: the weight is out of range.
@@ -39,46 +39,43 @@ class LossTerm(ABC):
 
     @abstractmethod
     def __call__(self, output: Tensor, batch: PitchBatch, audio: Tensor) -> Tensor:
-        """The term before its weight, a scalar.
+        """The unweighted term, a scalar.
 
         Args:
             output: the field of FrameOutput that the term trains.
-            batch: what the excerpts are annotated with.
+            batch: the annotations.
             audio: the network's input.
         """
 
 
 class VoicingBCE(LossTerm):
-    """Binary cross-entropy of a voicing logit against whether the frame is voiced, a mean over the valid frames.
-
-    Notes that the pitch grid does not hold are voiced all the same.
-    """
+    """Binary cross-entropy of the voicing logits, a mean over the valid frames; notes outside the grid are voiced."""
 
     output = "voicing"
 
+    @override
     def __call__(self, output: Tensor, batch: PitchBatch, audio: Tensor) -> Tensor:
-        """See LossTerm."""
         return voicing_loss(output, batch.f0, batch.valid)
 
 
 class Reconstruction(LossTerm):
-    """Mean squared difference from the standardised window, over all excerpts with a valid frame."""
+    """Mean squared error of the reconstructed against the standardised window, over excerpts with a valid frame."""
 
     output = "reconstruction"
 
+    @override
     def __call__(self, output: Tensor, batch: PitchBatch, audio: Tensor) -> Tensor:
-        """See LossTerm."""
-        filled = ~batch.valid.any(dim=1)
-        # Weight 0 does not silence what is not a number; masking does, in the gradient as well.
-        difference = (output.float() - standardise_windows(audio)).masked_fill(filled[:, None], 0.0)
-        return difference.square().sum() / ((~filled).sum() * audio.shape[1]).clamp_min(1)
+        padding = ~batch.valid.any(dim=1)
+        # A weight of 0 does not remove a NaN; masking does, from the gradient as well.
+        difference = (output.float() - standardise_windows(audio)).masked_fill(padding[:, None], 0.0)
+        return difference.square().sum() / ((~padding).sum() * audio.shape[1]).clamp_min(1)
 
 
 def voicing_loss(logits: Tensor, f0: Tensor, valid: Tensor) -> Tensor:
     """Mean binary cross-entropy over the valid frames; 0 where there are none.
 
     Args:
-        logits: `(batch, frames)` that a frame is voiced.
+        logits: `(batch, frames)`.
         f0: `(batch, frames)` or `(batch, frames, pitches)`, Hz, 0 or negative where unvoiced.
         valid: `(batch, frames)` bool.
     """
@@ -89,10 +86,10 @@ def voicing_loss(logits: Tensor, f0: Tensor, valid: Tensor) -> Tensor:
 
 
 def check_terms(terms: Sequence[LossTerm]) -> None:
-    """Refuse two terms for the same output.
+    """Check that no two terms train the same output.
 
     Raises:
-        ValueError: names the output.
+        ValueError: they do; the message names the output.
     """
     outputs = [term.output for term in terms]
     for output in outputs:
@@ -101,10 +98,10 @@ def check_terms(terms: Sequence[LossTerm]) -> None:
 
 
 def check_outputs(output: FrameOutput, terms: Sequence[LossTerm], network: torch.nn.Module) -> None:
-    """Compare what a network gives with what is trained.
+    """Check that the outputs of a network and the terms belong together.
 
     Raises:
-        MisconfigurationException: a term lacks its output, or an output that only a term could train has none.
+        MisconfigurationException: the network lacks the output of a term, or has an output that no term trains.
     """
     name = type(network).__name__
     trained = {term.output: type(term).__name__ for term in terms}

@@ -39,7 +39,7 @@ frames = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(frames, st.sampled_from([None, 0.0, 0.3, 1.0]), st.integers(0, 1000))
 def test_the_loss_is_the_weighted_cross_entropy_frame_by_frame(frames, unvoiced_weight, seed):
     f0 = torch.tensor([hz for hz, _ in frames]).view(2, 2)
@@ -100,7 +100,7 @@ def test_the_weight_of_unvoiced_frames_may_decay():
 
 
 @pytest.mark.parametrize("decoder", [Argmax(), LocalAverage(), LocalAverage(9.0), Viterbi(), Viterbi(radius=0.0)])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.sampled_from([-100.0, 0.0, 80.0, 100.0, 1e30]))
 def test_the_unvoiced_class_is_never_decoded_as_a_pitch(decoder, seed, unvoiced):
     logits = 3 * torch.randn(6, GRID.bins, generator=torch.Generator().manual_seed(seed))

@@ -1,21 +1,21 @@
-"""Voicing thresholds: one for each named set, tuned while fitting and frozen ever after."""
+"""Voicing thresholds, one for each named set: tuned during fitting, frozen afterwards."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from torch import nn
+from typing_extensions import override
 
-# Without any tuning: the middle of a probability.
-UNTUNED = 0.5
+UNTUNED = 0.5  # the threshold if none was tuned
 
 
 class Threshold(NamedTuple):
-    """A threshold and where it comes from.
+    """A threshold and its origin.
 
     Attributes:
         value: a frame is voiced if its confidence is greater.
-        origin: `tuned here` on the very figures that are reported (optimistic), or `frozen`.
+        origin: `tuned here`, on the same frames that are reported (optimistic), or `frozen`.
     """
 
     value: float
@@ -23,15 +23,15 @@ class Threshold(NamedTuple):
 
 
 class VoicingThresholds(nn.Module):
-    """The thresholds of a model, kept in its state dict under the names of the sets.
+    """The thresholds of a model, in its state dict by the names of the sets.
 
-    They are extra state rather than buffers, because the names of the sets belong to the data.
+    They are extra state rather than buffers, because the data decide the names.
 
     Args:
-        fixed: use this value for every set and never tune.
+        fixed: the value for every set, never tuned; None: tune.
 
     Raises:
-        ValueError: `fixed` is not one of 0, 0.01 ... 0.99, for which alone the metrics are counted.
+        ValueError: `fixed` is not one of 0, 0.01 ... 0.99, the thresholds that the metrics are counted for.
     """
 
     def __init__(self, fixed: float | None = None) -> None:
@@ -41,23 +41,23 @@ class VoicingThresholds(nn.Module):
         self.fixed = fixed
         self.tuned: dict[str, float] = {}
 
+    @override
     def get_extra_state(self) -> dict[str, float]:
-        """For the state dict."""
         return dict(self.tuned)
 
+    @override
     def set_extra_state(self, state: dict[str, float]) -> None:
-        """From the state dict."""
         self.tuned = dict(state)
 
     def tune(self, name: str, best: float) -> Threshold:
-        """Take the best threshold of a validation that belongs to fitting, unless a value is fixed."""
+        """Keep the best threshold of a set's validation during fitting, unless a value is fixed."""
         if self.fixed is not None:
             return Threshold(self.fixed, "frozen")
         self.tuned[name] = best
         return Threshold(best, "tuned here")
 
     def frozen(self, name: str) -> Threshold:
-        """The threshold of a set: the fixed one, its own, that of the first set that was tuned, or 0.5."""
+        """The threshold of a set: the fixed one, else its own, else the one of the first tuned set, else 0.5."""
         if self.fixed is not None:
             return Threshold(self.fixed, "frozen")
         if name in self.tuned:

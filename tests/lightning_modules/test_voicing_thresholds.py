@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.voicing import UNTUNED, VoicingThresholds
+from lightning_modules.voicing_thresholds import UNTUNED, VoicingThresholds
 
 
 def test_thresholds_travel_with_the_weights_under_the_names_of_the_sets():
