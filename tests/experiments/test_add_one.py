@@ -1,0 +1,129 @@
+"""What the READMEs promise of adding one: a file that is importable and its class path, nothing to register.
+
+Each of these stands in a temporary folder in fewer than 40 lines and goes the whole way through `melisma`.
+"""
+
+import json
+from textwrap import dedent
+
+import pytest
+
+LONGEST = 40  # lines
+
+
+@pytest.fixture
+def own_file(tmp_path, monkeypatch):
+    """Writes a user's file into a folder of their own, which Python finds."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.chdir(tmp_path)
+
+    def write(name, text):
+        text = dedent(text).lstrip()
+        assert len(text.splitlines()) < LONGEST
+        (folder / name).write_text(text)
+        return folder / name
+
+    return write
+
+
+def record_of(folder):
+    (path,) = folder.rglob("record.json")
+    return json.loads(path.read_text())
+
+
+NETWORK = '''
+    """A linear layer on the magnitude spectrum of the window."""
+
+    import torch
+    from torch import Tensor, nn
+    from typing_extensions import override
+
+    from architectures import FrameNetwork
+
+
+    class LinearSpectrum(FrameNetwork):
+        """One logit for each bin of the pitch grid, linear in the logarithm of the spectrum.
+
+        Args:
+            width: bins of the pitch grid; linked from it.
+            window: samples of an excerpt.
+        """
+
+        def __init__(self, width: int, window: int = 256) -> None:
+            super().__init__()
+            self.width, self.window, self.frames = width, window, 1
+            self.register_buffer("taper", torch.hann_window(window), persistent=False)
+            self.output = nn.Linear(window // 2 + 1, width)
+
+        @override
+        def forward(self, audio: Tensor) -> Tensor:
+            spectrum = torch.fft.rfft(audio * self.taper).abs()
+            return self.output(torch.log1p(spectrum))[:, None]
+'''
+
+RECIPE = """
+    model:
+      class_path: lightning_modules.MelodyTracker
+      init_args:
+        network: {{class_path: linear_spectrum.LinearSpectrum}}
+        grid: {{lowest_note: 58, semitones: 16, bins_per_semitone: 2}}
+        loss: {{class_path: lightning_modules.SalienceBCE}}
+        decoder: {{class_path: lightning_modules.LocalAverage}}
+        optimizer: {{class_path: torch.optim.Adam, init_args: {{lr: 0.003}}}}
+    data:
+      class_path: datamodules.MelodyData
+      init_args: {{train: [{shards}], validation: {{mine: {shards}}}}}
+    checkpoint: {{monitor: val/mine/raw_pitch_accuracy}}
+    trainer: {{max_steps: 4, val_check_interval: 4, check_val_every_n_epoch: null, logger: false, accelerator: cpu}}
+"""
+
+
+def test_a_network_is_one_file_and_one_yaml(own_file, melody_shards, melisma, tmp_path):
+    own_file("linear_spectrum.py", NETWORK)
+    recipe = own_file("linear_spectrum.yaml", RECIPE.format(shards=melody_shards))
+    fitted = melisma("fit", "--config", recipe)
+    assert fitted.code == 0, fitted.err
+    record = record_of(tmp_path / "runs")
+    assert record["parameters"] == (256 // 2 + 1) * 32 + 32
+    (best,) = (tmp_path / "runs").rglob("best.ckpt")
+    again = melisma("validate", "--config", best.parents[1] / "config.yaml", "--ckpt_path", best)
+    assert again.code == 0, again.err
+
+
+DECODER = '''
+    """The centre of gravity of the salience."""
+
+    import torch
+    from torch import Tensor
+    from typing_extensions import override
+
+    from lightning_modules.decoding import DecodedPitch, PitchDecoder
+    from lightning_modules.pitch_grid import PitchGrid
+
+
+    class Centroid(PitchDecoder):
+        """The mean note of a frame, weighted by a power of its salience; the greatest salience is the confidence.
+
+        Args:
+            power: of the salience.
+        """
+
+        def __init__(self, power: float = 4.0) -> None:
+            self.power = power
+
+        @override
+        def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
+            weight = salience.double() ** self.power + 1e-12
+            note = (weight * grid.notes().to(weight)).sum(dim=1) / weight.sum(dim=1)
+            return DecodedPitch((440 * 2 ** ((note - 69) / 12)).float(), salience.max(dim=1).values)
+'''
+
+
+def test_a_decoder_is_one_file_and_one_option(own_file, small_recipe, melisma, tmp_path):
+    own_file("centroid.py", DECODER)
+    fitted = melisma("fit", "--config", small_recipe, "--model.decoder=centroid.Centroid", "--model.decoder.power=2")
+    assert fitted.code == 0, fitted.err
+    (config,) = (tmp_path / "runs").rglob("config.yaml")
+    assert "class_path: centroid.Centroid" in config.read_text() and "power: 2.0" in config.read_text()
