@@ -175,7 +175,7 @@ KILLED = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from tests.datamodules.test_recipe import many_shards
+from tests.datamodules.preparation.test_prepare import many_shards
 from datamodules.preparation.engines import Engine
 from datamodules.preparation.prepare import Share, prepare
 if __name__ == "__main__":
@@ -206,7 +206,7 @@ def test_kill_9_in_between_changes_nothing(tmp_path, uninterrupted, engine, shar
     script.write_text(KILLED.format(root=str(ROOT), out=str(out), engine=engine, share=share))
     process = subprocess.Popen([sys.executable, script], start_new_session=True, cwd=ROOT)
     deadline = time.monotonic() + 120
-    while len(list(out.glob("*.json"))) < 4 and time.monotonic() < deadline:
+    while len(list(out.glob("*.json"))) < 4 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
