@@ -37,11 +37,7 @@ class L2Penalty:
         return torch.stack([each.float().square().sum() for each in self.select(network).values()]).sum() / 2
 
     def select(self, network: nn.Module) -> dict[str, nn.Parameter]:
-        """The penalised parameters, by name.
-
-        Raises:
-            ValueError: a pattern matches no parameter.
-        """
+        """The penalised parameters, by name; ValueError if a pattern matches none."""
         named = dict(network.named_parameters())
         for pattern in self.parameters:
             if not any(fnmatchcase(name, pattern) for name in named):

@@ -44,10 +44,6 @@ def weight_at(weight: float | WeightSchedule, step: int) -> float:
 
 
 def check_weight(name: str, weight: float | WeightSchedule) -> None:
-    """Check a constant weight; schedules check theirs.
-
-    Raises:
-        ValueError: it is negative or not finite; the message names it.
-    """
+    """Raise ValueError, which names the weight, if a constant one is negative or not finite."""
     if not isinstance(weight, WeightSchedule) and not (weight >= 0 and math.isfinite(weight)):
         raise ValueError(f"{name}: {weight} is not a finite number of at least 0")

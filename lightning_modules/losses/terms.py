@@ -86,11 +86,7 @@ def voicing_loss(logits: Tensor, f0: Tensor, valid: Tensor) -> Tensor:
 
 
 def check_terms(terms: Sequence[LossTerm]) -> None:
-    """Check that no two terms train the same output.
-
-    Raises:
-        ValueError: they do; the message names the output.
-    """
+    """Raise ValueError, which names the output, if two terms train the same one."""
     outputs = [term.output for term in terms]
     for output in outputs:
         if outputs.count(output) > 1:
@@ -98,11 +94,7 @@ def check_terms(terms: Sequence[LossTerm]) -> None:
 
 
 def check_outputs(output: FrameOutput, terms: Sequence[LossTerm], network: torch.nn.Module) -> None:
-    """Check that the outputs of a network and the terms belong together.
-
-    Raises:
-        MisconfigurationException: the network lacks the output of a term, or has an output that no term trains.
-    """
+    """Raise MisconfigurationException if a network lacks the output of a term, or has one that no term trains."""
     name = type(network).__name__
     trained = {term.output: type(term).__name__ for term in terms}
     given = {field for field in FrameOutput._fields if field != "pitch" and getattr(output, field) is not None}

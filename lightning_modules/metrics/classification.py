@@ -36,11 +36,7 @@ class ClipMetrics(MulticlassConfusionMatrix):
 
 
 def macro_f1(counts: Tensor) -> float:
-    """Mean over the classes that occur of `2 TP / (2 TP + FP + FN)`; NaN if none does.
-
-    Args:
-        counts: `(classes, classes)`, clips by class and estimate.
-    """
+    """Mean of `2 TP / (2 TP + FP + FN)` over the classes that occur in counts `(classes, classes)`; NaN without any."""
     counts = counts.double()
     sums = counts.sum(0) + counts.sum(1)  # 2 TP + FP + FN
     occur = sums > 0

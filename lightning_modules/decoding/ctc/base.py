@@ -97,11 +97,7 @@ def _collapsed(path: NDArray[np.int64], score: float) -> Hypothesis:
 def check_beam(
     beam_size: int, nbest: int, beam_threshold: float = math.inf, symbols_per_frame: int | None = None
 ) -> None:
-    """Check the arguments of a beam search.
-
-    Raises:
-        ValueError: a value is out of range; the message names it.
-    """
+    """Raise ValueError, which names the argument, if one of a beam search is out of range."""
     if beam_size < 1:
         raise ValueError(f"beam_size: {beam_size} is not at least 1")
     if not 1 <= nbest <= beam_size:
@@ -113,13 +109,10 @@ def check_beam(
 
 
 def checked_utterances(log_probs: Tensor, lengths: Tensor, phones: Sequence[str]) -> list[Tensor]:
-    """Check the arguments of `CTCDecoder.__call__`; return the log-probabilities of each utterance, on the CPU.
+    """Check the arguments of `CTCDecoder.__call__`, except for the names of the phones.
 
     Returns:
-        `(frames, symbols)` without padding, for each utterance.
-
-    Raises:
-        ValueError: a shape does not fit, or a value is not a log-probability.
+        For each utterance its log-probabilities without padding, `(frames, symbols)`, on the CPU.
     """
     own = _checked_lengths(log_probs, lengths, phones)
     values = log_probs.detach()

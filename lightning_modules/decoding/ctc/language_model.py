@@ -8,11 +8,7 @@ from typing import Any
 
 
 def check_language_model(path: str) -> None:
-    """Check that a language model can be read.
-
-    Raises:
-        ValueError: the file is missing, or KenLM is not installed.
-    """
+    """Raise ValueError if the file of a language model is missing, or KenLM is not installed."""
     if not Path(path).is_file():
         raise ValueError(f"language_model: there is no file {path}")
     if find_spec("kenlm") is None:
@@ -20,11 +16,7 @@ def check_language_model(path: str) -> None:
 
 
 def read_language_model(path: str) -> Any:  # noqa: ANN401 - KenLM has no types
-    """A `kenlm.Model` from an .arpa file or KenLM's binary format.
-
-    Raises:
-        ValueError: the file cannot be read.
-    """
+    """A `kenlm.Model` from an .arpa file or KenLM's binary format; ValueError if the file cannot be read."""
     import kenlm  # an optional dependency
 
     try:

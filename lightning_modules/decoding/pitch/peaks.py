@@ -73,16 +73,13 @@ class LocalAverage(PitchDecoder):
 
 
 def average_near(salience: Tensor, bins: Tensor, radius: float, grid: PitchGrid) -> Tensor:
-    """The salience-weighted mean of the bins around one bin of each frame.
+    """f0 `(frames,)`, Hz: the mean of the bins closer than `radius` semitones, weighted by their salience.
 
     Args:
         salience: `(frames, bins)`.
-        bins: `(frames,)` int64.
-        radius: semitones; bins closer than this are averaged.
+        bins: `(frames,)` int64, the centre in each frame; the result where the averaged saliences are all 0.
+        radius: semitones.
         grid: what the bins stand for.
-
-    Returns:
-        f0 `(frames,)` float32, Hz; that of the bin itself where the averaged saliences are all 0.
     """
     reach = max(sum(step / grid.bins_per_semitone < radius for step in range(grid.bins)) - 1, 0)
     steps = torch.arange(-reach, reach + 1, device=salience.device)
@@ -95,11 +92,7 @@ def average_near(salience: Tensor, bins: Tensor, radius: float, grid: PitchGrid)
 
 
 def peaks(salience: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
-    """The greatest salience of each frame and its bin, `(frames,)` each.
-
-    Raises:
-        ValueError: the salience does not fit the grid, or holds a NaN.
-    """
+    """The greatest salience of each frame and its bin, `(frames,)` each; checks the salience for all decoders."""
     if salience.ndim != 2 or salience.shape[1] != grid.bins:
         raise ValueError(f"salience: {tuple(salience.shape)} is not (frames, {grid.bins})")
     confidence, peak = salience.max(dim=1)

@@ -38,8 +38,8 @@ MELODY_METRICS = (*accuracy_names(Criteria()), *VOICING_METRICS)
 class MelodyScores:
     """The metrics of every track and their means, at any of the voicing thresholds 0, 0.01 ... 0.99.
 
-    Other thresholds are refused (rounding to float32 is not): the counts do not tell where between two thresholds a
-    confidence lies. Tracks without frames are left out.
+    Other thresholds raise ValueError (those rounded to float32 do not): the counts do not tell where between two
+    thresholds a confidence lies. Tracks without frames are left out.
 
     Args:
         counts: of every track, with one level more than there are thresholds.
@@ -55,7 +55,7 @@ class MelodyScores:
         self._total = counts.outcomes.sum(axis=(1, 2))
 
     def best_threshold(self) -> float:
-        """The threshold with the best mean voicing accuracy over the tracks; the smallest of equal ones.
+        """The threshold with the best mean voicing accuracy over the tracks; ties go to the smallest.
 
         Raises:
             ValueError: there are no frames.
@@ -69,21 +69,13 @@ class MelodyScores:
         return float(_THRESHOLDS[(right / self._total[seen, None]).mean(axis=0).argmax()])
 
     def per_track(self, threshold: float) -> dict[str, Tensor]:
-        """Each of `metric_names`, float64 `(tracks,)` on the CPU; NaN where undefined or without frames.
-
-        Raises:
-            ValueError: the threshold is not one of 0, 0.01 ... 0.99.
-        """
+        """Each of `metric_names`, float64 `(tracks,)` on the CPU; NaN where undefined or without frames."""
         voiced = self._voiced[:, :, _threshold_number(threshold)]
         scores = all_scores(self._counts, voiced, self._criteria)
         return {name: torch.from_numpy(values) for name, values in scores.items()}
 
     def means(self, threshold: float) -> dict[str, float]:
-        """Each metric's plain mean over the tracks where it is defined; NaN if there are none.
-
-        Raises:
-            ValueError: the threshold is not one of 0, 0.01 ... 0.99.
-        """
+        """Each metric's plain mean over the tracks where it is defined; NaN if there are none."""
         seen = torch.from_numpy(self._total > 0)
         means = {}
         for name, values in self.per_track(threshold).items():
@@ -94,11 +86,7 @@ class MelodyScores:
         return means
 
     def undefined(self, threshold: float) -> dict[str, int]:
-        """For each metric, the number of tracks with frames where it is undefined.
-
-        Raises:
-            ValueError: the threshold is not one of 0, 0.01 ... 0.99.
-        """
+        """For each metric, the number of tracks with frames where it is undefined."""
         seen = torch.from_numpy(self._total > 0)
         return {name: int(values[seen].isnan().sum()) for name, values in self.per_track(threshold).items()}
 

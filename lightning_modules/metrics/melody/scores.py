@@ -122,13 +122,7 @@ def _in_another_octave(frames: NDArray[np.float64], criteria: Criteria) -> NDArr
 def outcome_scores(
     frames: NDArray[np.float64], voiced: NDArray[np.float64], criteria: Criteria
 ) -> dict[str, NDArray[np.float64]]:
-    """Accuracies and voicing metrics of every track, `(tracks,)`; NaN where undefined.
-
-    Args:
-        frames: `(tracks, outcomes)` numbers of all frames.
-        voiced: `(tracks, outcomes)` numbers of the frames that are estimated voiced.
-        criteria: by which the frames were counted.
-    """
+    """Accuracies and voicing metrics of every track; as `all_scores`, with the outcomes of all levels summed."""
     total, unvoiced = frames.sum(axis=1), frames[:, UNVOICED]
     rejected = unvoiced - voiced[:, UNVOICED]  # correctly estimated unvoiced
     recalled = voiced[:, UNVOICED + 1 :].sum(axis=1)

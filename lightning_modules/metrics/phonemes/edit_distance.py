@@ -15,11 +15,7 @@ def edit_distance(reference: Symbols, hypothesis: Symbols) -> int:
     """The fewest insertions, deletions and substitutions that turn one sequence into the other.
 
     V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", Soviet Physics
-    Doklady 10(8), 1966.
-
-    Args:
-        reference: `(length,)` ints.
-        hypothesis: `(other length,)` ints.
+    Doklady 10(8), 1966. Arguments are those of `align_sequences`.
     """
     pairs = align_sequences(reference, hypothesis)
     return int((pairs[:, 0] != pairs[:, 1]).sum())

@@ -53,10 +53,7 @@ class PhonemeScores:
 
     Attributes:
         utterances: number of scored utterances.
-        references: phones of their references.
-        substitutions: in all of them.
-        deletions: likewise.
-        insertions: likewise.
+        references: phones in their references; `substitutions`, `deletions` and `insertions` are counts as well.
     """
 
     def __init__(self, counts: NDArray[np.int64], confusion: NDArray[np.int64], phones: Sequence[str]) -> None:
