@@ -124,7 +124,7 @@ def overview(known: dict[str, str]) -> str:
     """What `melisma --help` prints."""
     lines = ["usage: melisma COMMAND ...", "", "experiments (melisma COMMAND --help lists every key):"]
     lines += [
-        "  fit        train:      melisma fit --config experiments/melody/crepe_demo.yaml",
+        "  fit        train:      melisma fit --config experiments/melody/crepe/crepe_demo.yaml",
         "  validate   score:      melisma validate --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt",
         "  test       likewise on the test sets",
         "  predict    write f0 tables without scoring",

@@ -12,7 +12,7 @@ from callbacks import run_folder
 from experiments import commands
 from experiments.cli import run
 
-RECIPE = Path(commands.__file__).parents[1] / "melody" / "crepe_demo.yaml"
+RECIPE = Path(commands.__file__).parents[1] / "melody" / "crepe" / "crepe_demo.yaml"
 SHOWN = {
     "raw_pitch_accuracy": "raw pitch accuracy, 50 cents",
     "raw_pitch_accuracy_25": "raw pitch accuracy, 25 cents",
