@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 
 from datamodules.corpora import Excerpts, MirdataCorpus
 from datamodules.preparation.recipe import ShardRecipe
+from tests.experiments.catalogue import recipes
 
 CORPORA = Path(__file__).parents[2] / "experiments" / "corpora"
 TO_VALIDATE_WITH = """
@@ -73,7 +74,7 @@ def test_medleydb_files_by_grid_have_the_rate_and_hop_of_their_names_and_differ_
 def test_ten_seconds_of_a_test_song_are_never_learned_from_or_chosen_by():
     stated = yaml.safe_load((CORPORA / "medleydb_fairerhopes.yaml").read_text())
     assert set(stated["splits"]) == {"validation"}
-    for path in (CORPORA.parent / "melody").glob("*.yaml"):
+    for path in recipes("melody"):
         recipe = yaml.safe_load(path.read_text())
         assert stated["directory"] not in recipe["data"]["init_args"].get("train", ())
         assert "fairerhopes" not in recipe["checkpoint"]["monitor"]

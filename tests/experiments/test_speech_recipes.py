@@ -1,101 +1,67 @@
 """Every YAML of the catalogues of clips and phonemes: complete, explained in its header, and able to take a step."""
 
-import re
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import pytest
-import yaml
+from jsonargparse import ArgumentParser, Namespace
 
+from architectures import FrontEnd
+from architectures.layers import parameter_count
 from datamodules.corpora.base import Audio, Corpus, Recording
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
-from experiments.cli import run
 from lightning_modules import L2Penalty
 from lightning_modules.decoding import CHARACTERS_11785
-from tests.experiments.catalogue import ROOT, SPEECH, header, network_of, parsed, preparations, size_of
+from tests.experiments import catalogue
+from tests.experiments.catalogue import PUBLISHED, network_of, parsed, preparations, relative, stated, take_a_step
 
-LANGUAGES = """
-    basis dropout wider_strange wider_correct bidirectional shared model2 model2_regularised mobilenet shipped
-""".split()
-KEYWORDS = [f"m{number}_{rate}{run}" for number in (1, 2, 3) for rate in ("8k", "16k") for run in ("", "_published")]
-DEEPSPEECH = """
-    output_and_hidden hidden transformer init0 init0_t16 init0_t16_2x2 t64_2x2 t64_2x2_lr03 t64_2x2_adam
-    t64_2x2_lr1_dropout1 t64_2x2_lr1_dropout2 t64_2x2_lr1_dropout5 t64_2x2_lr1_dropout6 t64_2x2_lr1_dropout8
-""".split()
-PHONEMES = """
-    base01 base02 base03 base04 resnet34_01 resnet34_02 resnet34_03 resnet34_04 resnet34_05 resnet34_04f resnet34_05f
-    resnet50_01 resnet50_01f resnet50_02f resnet50_03f resnet50_03f_as_coded
-""".split()
-ROWS = [
-    *(f"languages_{name}" for name in LANGUAGES),
-    *(f"speech_commands_{name}" for name in KEYWORDS),
-    *(f"deepspeech_{name}" for name in DEEPSPEECH),
-    *PHONEMES,
-]
-OURS = [
-    *("fsdd_m3_8k", "fsdd_conv_rnn", "commands_m3_16k", "languages_conv_rnn"),
-    *("emodb_deepspeech_transformer", "emodb_deepspeech_rnn"),
-    *("resnet34_04_librispeech", "resnet34_04_timit", "an4_resnet34_04", "an4_base01"),
-]
-# Of each kind of network, front end and data the smallest.
-REPRESENTATIVES = [
-    *("fsdd_m3_8k", "fsdd_conv_rnn", "languages_shared", "speech_commands_m1_16k_published"),
-    *("emodb_deepspeech_transformer", "base02", "resnet34_04_timit"),
-]
-# A step of a hundred million parameters takes gigabytes: these networks are counted, and one of them takes a step.
-HUGE = {f"deepspeech_{name}" for name in DEEPSPEECH} - {"deepspeech_output_and_hidden", "deepspeech_hidden"}
-STEPPED = [path for path in SPEECH if path.stem not in HUGE - {"deepspeech_t64_2x2_lr1_dropout5"}]
-KEYS = [
-    *("network", "front_end", "class_weights", "label_smoothing", "decoder", "test_decoder", "folding"),
-    *("optimizer", "scheduler", "penalty", "augment"),
-]
+FAMILIES = ("classification", "phonemes")
+SPEECH = [path for family in FAMILIES for path in catalogue.recipes(family)]
+COPIED = ["fsdd_m3_8k", "an4_base01"]
 CALLBACKS = {
     "ClipClassifier": ["PredictedClasses", "ClipPictures"],
     "PhonemeRecognizer": ["PredictedPhonemes", "AlignmentPictures", "PhoneConfusions"],
 }
 
-each_recipe = pytest.mark.parametrize("path", SPEECH, ids=lambda path: path.stem)
+stem = attrgetter("stem")
+each_recipe = pytest.mark.parametrize("path", SPEECH, ids=stem)
 
 
-def stated(path):
-    return yaml.safe_load(path.read_text())
-
-
-def family(recipe):
+def module_of(recipe):
     return recipe["model"]["class_path"].rpartition(".")[2]
 
 
-def stated_size(path):
-    found = re.search(r"(?<![\d.])(\d[\d ]*) parameters", " ".join(line.strip() for line in header(path)))
-    assert found, "the header says how many parameters there are"
-    return int(found[1].replace(" ", ""))
+def front_end_of(configuration):
+    parser = ArgumentParser()
+    parser.add_subclass_arguments(FrontEnd, "front_end")
+    return parser.instantiate(Namespace(front_end=configuration.model.init_args.front_end)).front_end
 
 
-def test_every_row_of_the_catalogue_is_a_recipe_and_every_recipe_a_row():
-    assert sorted([*ROWS, *OURS]) == sorted(path.stem for path in SPEECH)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_published_experiment_is_a_recipe_and_no_two_recipes_have_a_name(family):
+    paths = catalogue.recipes(family)
+    stems = [path.stem for path in paths]
+    assert len(set(stems)) == len(stems)
+    named = {name for path in paths for name in catalogue.original_runs(path)}
+    assert named == set(PUBLISHED["runs"][family]), "headers say `# Original run: NAME` of the runs of published.yaml"
+    assert set(PUBLISHED["recipes"][family]) <= set(stems)
 
 
 @each_recipe
 def test_a_recipe_says_in_its_header_what_it_asks_how_it_is_run_and_what_to_expect(path):
-    lines = header(path)
-    text = " ".join(line.strip() for line in lines)
-    assert lines[0].endswith("?"), "its first line is the question"
-    assert f"melisma fit --config {path.relative_to(ROOT)}" in text
-    assert re.search(r"\.\d\d|fails to converge|No figure was published", text), "a figure to expect"
-    assert max(map(len, path.read_text().splitlines())) <= 120
+    catalogue.check_header(path)
 
 
 @each_recipe
-def test_a_recipe_states_its_whole_model_and_data_in_the_usual_order(path):
+def test_a_recipe_states_its_whole_model_and_data(path):
     recipe = stated(path)
-    order = ("seed_everything", "model", "data", "checkpoint", "resume", "trainer")
-    assert list(recipe) == [key for key in order if key in recipe]
     model, data, trainer = recipe["model"]["init_args"], recipe["data"]["init_args"], recipe["trainer"]
-    assert list(model) == [key for key in KEYS if key in model]
-    assert {"network", "front_end", "optimizer"} <= set(model)
-    assert {"train", "validation", "batch_size"} <= set(data) and {"max_steps", "max_epochs"} & set(trainer)
-    assert trainer["check_val_every_n_epoch"] == 1
+    assert {"network", "front_end", "optimizer"} <= set(model), "state model.network, front_end and optimizer"
+    assert {"train", "validation", "batch_size"} <= set(data), "state data.train, validation and batch_size"
+    assert {"max_steps", "max_epochs"} & set(trainer), "state trainer.max_steps or max_epochs"
+    assert trainer["check_val_every_n_epoch"] == 1, "state trainer.check_val_every_n_epoch: 1"
 
 
 @each_recipe
@@ -110,11 +76,11 @@ def test_a_recipe_keeps_the_checkpoint_that_its_own_validation_set_likes_best(pa
 
 
 @each_recipe
-def test_the_recipes_of_a_family_have_the_same_callbacks(path):
+def test_a_recipe_has_the_tables_and_pictures_of_its_family(path):
     recipe = stated(path)
-    others = ["EarlyStopping", "Submission"]
     given = [callback["class_path"].rpartition(".")[2] for callback in recipe["trainer"]["callbacks"]]
-    assert [name for name in given if name not in others] == CALLBACKS[family(recipe)]
+    missing = set(CALLBACKS[module_of(recipe)]) - set(given)
+    assert not missing, f"{relative(path)}: state the callbacks {missing}"
     assert ("Submission" in given) == (recipe["data"]["init_args"]["train"] == ["data/phonemes_11785"])
 
 
@@ -132,27 +98,30 @@ def test_a_header_says_how_to_prepare_all_data_and_they_have_the_classes_or_phon
     data, written = stated(path)["data"]["init_args"], preparations(path)
     evaluated = [directory for stage in ("validation", "test", "predict") for directory in data.get(stage, {}).values()]
     for directory in [*data["train"], *evaluated]:
+        assert directory in written, f"{relative(path)}: write into its header the `melisma prepare` that makes it"
         options = written[directory]
         assert (options.classes, options.phones) == (data.get("classes"), data.get("phones"))
         assert options.segment is None and options.context == 0
 
 
 @each_recipe
-def test_the_command_line_takes_a_recipe_and_its_network_has_the_stated_size(path):
-    assert stated_size(path) == size_of(parsed("fit", "--config", str(path)))
-
-
-@pytest.mark.parametrize("path", [path for path in SPEECH if "penalty" in path.read_text()], ids=lambda path: path.stem)
-def test_a_penalty_is_for_all_kernels_of_convolutions_and_for_nothing_else(path):
+def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_reads_what_is_stored(path):
     configuration = parsed("fit", "--config", str(path))
-    network, penalty = network_of(configuration), configuration.model.init_args.penalty
-    selected = L2Penalty(**penalty.init_args.as_dict()).select(network)
-    assert list(selected) == [name for name, each in network.named_parameters() if each.ndim == 4]
+    network = network_of(configuration)
+    catalogue.check_size(path, parameter_count(network))
+    front_end, written = front_end_of(configuration), preparations(path)
+    assert front_end.bins == network.bins
+    rates = {written[directory].rate for directory in stated(path)["data"]["init_args"]["train"]}
+    assert front_end.rate is None or rates == {front_end.rate}, "model.front_end.rate is not that of data.train"
+    if penalty := configuration.model.init_args.get("penalty"):
+        selected = L2Penalty(**penalty.init_args.as_dict()).select(network)
+        kernels = [name for name, each in network.named_parameters() if each.ndim == 4]
+        assert list(selected) == kernels, "the penalty is for all kernels of convolutions and for nothing else"
 
 
-@pytest.mark.parametrize("name", ["base01", "resnet34_04f"])
-def test_a_submission_has_the_characters_of_the_competition(name):
-    recipe = stated(ROOT / "experiments" / "phonemes" / f"{name}.yaml")
+@pytest.mark.parametrize("path", [path for path in SPEECH if "callbacks.Submission" in path.read_text()], ids=stem)
+def test_a_submission_has_the_characters_of_the_competition(path):
+    recipe = stated(path)
     (submission,) = (each for each in recipe["trainer"]["callbacks"] if each["class_path"].endswith("Submission"))
     phones = {phone: character for phone, character in CHARACTERS_11785.items() if phone}
     assert submission["init_args"]["characters"] == phones
@@ -229,19 +198,36 @@ def shards_like(tmp_path_factory):
     return like
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=() if path.stem in REPRESENTATIVES else pytest.mark.slow) for path in STEPPED],
-    ids=lambda path: path.stem,
-)
+@pytest.fixture
+def train_and_validate(shards_like, tmp_path):
+    """Takes one step of a recipe and validates one batch, on shards like those that it reads."""
+
+    def run(path):
+        data, written = stated(path)["data"]["init_args"], preparations(path)
+        seconds = data.get("seconds") or 0.8
+        train = [shards_like(written[directory], seconds) for directory in data["train"]]
+        validation = {name: shards_like(written[each], seconds) for name, each in data["validation"].items()}
+        take_a_step(
+            tmp_path, "fit", "--config", str(path), f"--data.train={train}", f"--data.validation={validation}",
+            "--data.batch_size=4",
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.parametrize("path", catalogue.stepped(SPEECH))
 @pytest.mark.filterwarnings("ignore:At least one mel filterbank")  # published; see the headers
-def test_a_recipe_trains_and_validates_one_batch(path, shards_like, tmp_path):
-    data, written = stated(path)["data"]["init_args"], preparations(path)
-    seconds = data.get("seconds") or 0.8
-    train = [shards_like(written[directory], seconds) for directory in data["train"]]
-    validation = {name: shards_like(written[each], seconds) for name, each in data["validation"].items()}
-    run([
-        "fit", "--config", str(path), f"--data.train={train}", f"--data.validation={validation}",
-        "--data.batch_size=4", "--trainer.fast_dev_run=true", "--trainer.accelerator=cpu",
-        "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={tmp_path}",
-    ])  # fmt: skip
+def test_a_recipe_trains_and_validates_one_batch(path, train_and_validate):
+    train_and_validate(path)
+
+
+@pytest.mark.parametrize("path", [path for path in SPEECH if path.stem in COPIED], ids=stem)
+def test_a_copy_of_a_recipe_under_another_name_passes_all_of_this_and_is_trained_by_default(
+    path, tmp_path, train_and_validate
+):
+    copy = catalogue.own_copy(path, tmp_path)
+    found = catalogue.recipes(relative(path).parts[1], tmp_path)
+    assert [each.values[0] for each in catalogue.stepped(found) if not each.marks].count(copy) == 1
+    for check in catalogue.checks(each_recipe, globals()):
+        check(copy)
+    train_and_validate(copy)
