@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from callbacks.drawing.base import FirstByName, PictureCallback
 from callbacks.drawing.media import Picture
+from callbacks.items import PhonemeCallback, timed_phones
 from callbacks.pictures.alignment import TimedPhone, aligned_phones
-from callbacks.utterances import PhonemeCallback, timed_phones
 from datamodules.files import file_name
 from lightning_modules.outputs import PhonemeOutput
 

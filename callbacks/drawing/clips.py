@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from callbacks.drawing.base import PictureCallback
 from callbacks.drawing.media import Picture, Sound, Table
+from callbacks.items import ClipCallback
 from callbacks.passes import folder_of
 from callbacks.pictures.class_confusion import class_confusion
 from callbacks.pictures.clip import classified_clip
 from callbacks.predictions.classes import top_classes, top_columns, true_class
-from callbacks.utterances import ClipCallback
 from lightning_modules.outputs import ClipOutput
 
 _FULL_SCALE = 32768

@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from callbacks.drawing.base import PictureCallback
 from callbacks.drawing.media import Picture, Table
-from callbacks.pictures.axes import note_name
+from callbacks.items import TrackCallback
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
-from callbacks.tracks import TrackCallback
+from callbacks.pictures.style import note_name
 from lightning_modules.outputs import PitchTrackOutput
 
 VectorFormat = Literal["svg", "pdf"]

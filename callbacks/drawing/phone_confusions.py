@@ -11,10 +11,10 @@ from typing_extensions import override
 
 from callbacks.drawing.base import PictureCallback
 from callbacks.drawing.media import Picture, Table
+from callbacks.items import PhonemeCallback
 from callbacks.passes import folder_of
 from callbacks.pictures.phone_confusion import count_edits, most_frequent, phone_confusion
 from callbacks.predictions.tables import write_table
-from callbacks.utterances import PhonemeCallback
 from lightning_modules.outputs import PhonemeOutput
 
 _COLUMNS = ["reference", "hypothesis", "times"]

@@ -11,8 +11,8 @@ from typing_extensions import override
 
 from callbacks.drawing.base import FirstByName, PictureCallback
 from callbacks.drawing.media import Picture
+from callbacks.items import TrackCallback, voicing_threshold
 from callbacks.pictures.pianoroll import pianoroll_with_salience
-from callbacks.tracks import TrackCallback, voicing_threshold
 from datamodules.files import file_name
 from lightning_modules.outputs import PitchTrackOutput, signed_f0
 

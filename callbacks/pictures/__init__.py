@@ -7,7 +7,7 @@ from callbacks.pictures.comparison import Spectrogram, compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
 from callbacks.pictures.features import draw_features
-from callbacks.pictures.note_accuracy import count_correct, note_accuracy, wilson_interval
+from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots, heat_map, line_plot
@@ -40,5 +40,4 @@ __all__ = [
     "phone_confusion",
     "pianoroll_with_salience",
     "stacked_saliences",
-    "wilson_interval",
 ]

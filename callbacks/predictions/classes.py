@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
+from callbacks.items import ClipCallback
 from callbacks.predictions.tables import TableCallback, write_table
-from callbacks.utterances import ClipCallback
 from lightning_modules.outputs import ClipOutput
 
 

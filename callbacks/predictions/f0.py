@@ -7,8 +7,8 @@ from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from callbacks.items import TrackCallback, voicing_threshold
 from callbacks.passes import folder_of
-from callbacks.tracks import TrackCallback, voicing_threshold
 from datamodules.annotations.f0_tables import F0Series, write_f0
 from datamodules.files import file_name
 from lightning_modules.outputs import PitchTrackOutput, signed_f0

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
+from callbacks.items import PhonemeCallback, phones_of, timed_phones
 from callbacks.predictions.tables import TableCallback, write_table
-from callbacks.utterances import PhonemeCallback, phones_of, timed_phones
 from datamodules.files import write_atomically
 from lightning_modules.outputs import PhonemeOutput
 

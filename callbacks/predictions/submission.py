@@ -6,8 +6,8 @@ from pathlib import Path
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
+from callbacks.items import PhonemeCallback, phones_of
 from callbacks.predictions.tables import TableCallback, write_table
-from callbacks.utterances import PhonemeCallback, phones_of
 from lightning_modules.outputs import PhonemeOutput
 
 

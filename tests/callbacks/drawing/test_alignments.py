@@ -54,6 +54,6 @@ def test_an_utterance_without_frames_is_drawn(quiet, toy_recognizer, utterance):
     assert pictures(trainer, "validate") == ["a.png"]
 
 
-def test_arguments_that_cannot_be_are_refused_by_name():
+def test_arguments_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match="utterances: 0"):
         AlignmentPictures(utterances=0)

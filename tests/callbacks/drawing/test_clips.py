@@ -97,7 +97,7 @@ def test_wandb_gets_pictures_tables_and_audio(quiet, toy_classifier, wandb_logge
     assert {samples.tobytes() for samples, _ in recordings} == {clip(name)["audio"].tobytes() for name in "ab"}
 
 
-def test_arguments_that_cannot_be_are_refused_by_name():
+def test_arguments_out_of_range_are_refused_by_name():
     for arguments in ({"wrong": -1}, {"top": 0}):
         (name,) = arguments
         with pytest.raises(ValueError, match=f"{name}={arguments[name]}"):

@@ -67,7 +67,7 @@ def test_what_is_kept_does_not_grow_with_the_tracks(track):
     assert sum(array.nbytes for array in vars(counts).values()) < 140_000
 
 
-def test_arguments_that_cannot_be_are_refused_by_name():
+def test_arguments_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match="further_formats: bmp; there are svg, pdf"):
         ErrorPictures(further_formats=["bmp"])
 

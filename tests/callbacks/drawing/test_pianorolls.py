@@ -55,7 +55,7 @@ def test_an_excerpt_of_a_track_that_is_in_no_set_is_named(made_trainer, toy_trac
         ({"excerpts": {"a": (-1.0, 1.0)}}, r"excerpts: a: from -1.0 s"),
     ],
 )
-def test_arguments_that_cannot_be_are_refused_by_name(wrong, said):
+def test_arguments_out_of_range_are_refused_by_name(wrong, said):
     with pytest.raises(ValueError, match=said):
         Pianorolls(**wrong)
 
