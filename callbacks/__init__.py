@@ -1,7 +1,6 @@
 """Side effects of a run: its folder, configuration, checkpoints, tables of what was predicted, and pictures.
 
-A callback reads only the documented outputs of the steps (`callbacks.tracks.Track`, `callbacks.utterances.Clip` and
-`Utterance`) and logged metrics.
+A callback reads only what the steps return (`lightning_modules.outputs`) and the logged metrics.
 """
 
 import lazy_loader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,35 +10,32 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures import ClipNetwork, FrontEnd, Sequences
 from datamodules.batches import ClipBatch, UtteranceSet
 from lightning_modules.base import LossPart
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import ClipMetrics
+from lightning_modules.outputs import ClipOutput
 from lightning_modules.utterances import UtteranceModule
 
 
-class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
+class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics, ClipOutput]):
     """Learns the class of whole clips by softmax and cross entropy.
 
-    `validation_step`, `test_step` and `predict_step` return `{"utterances": [...]}` with a dictionary for each clip:
-    `dataset`, `id` (names), `classes` (names, in order), `label` (place in `classes`; None where it is not known),
-    `probabilities` float32 `(classes,)`, `audio` int16 `(samples,)`, `rate` (Hz), `features` float32 `(frames, bins)`,
-    `feature_times` (s, of these).
-    Logged as `val/<set>/...` or `test/<set>/...`: `accuracy`, the ends of its 95 % Wilson interval `accuracy_low` and
-    `accuracy_high`, `macro_f1`, and `loss` (the cross entropy of a clip with its class's weight).
+    The steps return `outputs.ClipOutput`. Logged as `val/<set>/...` or `test/<set>/...`: `accuracy`, the ends of its
+    95 % Wilson interval `accuracy_low` and `accuracy_high`, `macro_f1`, and `loss` (the cross entropy of a clip with
+    its class's weight). `forward` takes clips `(batch, samples)`, int16, and their lengths `(batch,)`, and gives
+    probabilities `(batch, classes)`.
 
     Args:
-        network: gives the logits; as many as there are classes.
-        front_end: see UtteranceModule.
+        network: from features to logits, one for each class.
+        front_end: as in UtteranceModule, as is `augment`.
         class_weights: of the classes in the loss, in the order of `data.classes`; None weighs all clips alike. The loss
             of a batch is the mean over its clips, whatever their weights.
         label_smoothing: part of each target that is spread evenly over all classes, in training.
-        optimizer: see AudioModule.
-        scheduler: see AudioModule.
-        penalty: see AudioModule.
-        augment: see UtteranceModule.
+        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
 
     Raises:
         ValueError: an argument does not fit; the message names it.
@@ -59,7 +55,7 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
         penalty: L2Penalty | None = None,
         augment: nn.Module | None = None,
     ) -> None:
-        super().__init__(network, front_end, optimizer, scheduler, penalty, augment)
+        super().__init__(network, front_end, optimizer=optimizer, scheduler=scheduler, penalty=penalty, augment=augment)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing: {label_smoothing}; it is a part, from 0 to less than 1")
         weights = [1.0] * network.classes if class_weights is None else list(class_weights)
@@ -70,26 +66,26 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
 
+    @override
     def forward(self, audio: Tensor, lengths: Tensor) -> Tensor:
-        """Probabilities `(batch, classes)` of clips `(batch, samples)`, int16, of lengths `(batch,)`."""
         return self._logits(self.features(audio, lengths)).softmax(-1)
 
+    @override
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
-        """The loss of a batch of clips."""
         logits = self._logits(self.training_features(batch.audio, batch.lengths, batch.seed))
         losses = self._losses(logits, batch.label, self.label_smoothing)
         return self.training_loss({"cross_entropy": LossPart(losses.mean())}, len(losses))
 
+    @override
     def new_metrics(self, evaluation: UtteranceSet) -> ClipMetrics:
-        """Counts of a set that begins."""
         if len(evaluation.labels) != self.network.classes:
             raise MisconfigurationException(
                 f"data.classes: {len(evaluation.labels)} classes, but model.network.classes is {self.network.classes}"
             )
         return ClipMetrics(self.network.classes).to(self.device)
 
-    def evaluate(self, batch: ClipBatch, metrics: ClipMetrics) -> tuple[Tensor, list[dict[str, Any]]]:
-        """Losses of the valid clips, and what they were taken for."""
+    @override
+    def score_batch(self, batch: ClipBatch, metrics: ClipMetrics) -> tuple[Tensor, list[ClipOutput]]:
         evaluation = batch.evaluation
         assert evaluation is not None
         features = self.features(batch.audio, batch.lengths)
@@ -98,7 +94,8 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics]):
         if known.any():
             metrics.update(logits[known].argmax(-1), batch.label[known])
         probabilities = logits.softmax(-1).cpu().numpy()
-        clips, seconds = [], self.frame_seconds(evaluation)
+        seconds = self.frame_seconds(evaluation)
+        clips: list[ClipOutput] = []
         for place in batch.valid.nonzero()[:, 0].tolist():
             label = int(batch.label[place])
             frames = int(features.lengths[place])

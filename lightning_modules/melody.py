@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures import FrameNetwork, FrameOutput
 from datamodules.batches import PitchBatch
@@ -19,6 +20,7 @@ from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.losses.salience import PitchLoss
 from lightning_modules.losses.terms import LossTerm, check_outputs, check_terms
 from lightning_modules.metrics import MELODY_METRICS
+from lightning_modules.outputs import PitchOutput
 from lightning_modules.pitch_grid import PitchGrid
 from lightning_modules.tracks import ScoredTrack, TrackModule
 
@@ -26,28 +28,22 @@ from lightning_modules.tracks import ScoredTrack, TrackModule
 class MelodyTracker(TrackModule):
     """Learns a salience over the pitch grid and scores its decoding as mir_eval does, per track and averaged.
 
-    `validation_step` and `test_step` return `{"tracks": [...]}` with a dictionary for each track that the batch
-    completes: `dataset`, `track` (names), `times` (s), `reference` (Hz, 0 where unvoiced), `pitch` (Hz, the best
-    guess everywhere), `confidence` (0 ... 1), `salience` (frames, bins) and `notes` (bins,) (MIDI note of each bin).
-    `predict_step` returns the same with `threshold`; there `reference` is None where a recording has no annotation.
-    Logged as `val/<set>/...` or `test/<set>/...`: the metrics, `loss` (of the salience, with the weights of the first
-    step, so that validations compare), and the `voicing_threshold` in force; as `train/...`: see AudioModule, with the
-    salience's loss as `pitch`.
+    The steps return `outputs.PitchTrackOutput`. Logged as `val/<set>/...` or `test/<set>/...`: the metrics, `loss` (of
+    the salience, with the weights of the first step, so that validations compare), and the `voicing_threshold` in
+    force; as `train/...`: `loss`, and its summands if there are several, that of the salience as `pitch`. `forward`
+    gives the salience `(batch, frames, bins)`, 0 to 1.
 
-    The confidence is that of the decoder, or, if the network has a voicing output, the sigmoid of its logit: a logit
-    of 0 stands at the threshold 0.5.
+    The confidence is that of the decoder, or, if the network has a voicing output, the sigmoid of its logit, so that a
+    logit of 0 is the threshold 0.5.
 
     Args:
-        network: gives the logits; its width must be the grid's number of bins.
-        grid: what the bins stand for.
-        loss: compares logits with f0, and says what probabilities the logits stand for.
+        network: from audio or spectrograms to logits, whose width must be the grid's number of bins.
+        grid: the pitch of each bin.
+        loss: compares logits with f0, and turns logits into a salience.
         decoder: from the salience of a whole track to f0 and confidence.
-        optimizer: see AudioModule.
-        scheduler: see AudioModule.
-        voicing_threshold: see TrackModule.
+        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
+        voicing_threshold: as in TrackModule, as is `augment`.
         terms: added to the loss in training, one for each further output of the network.
-        penalty: see AudioModule.
-        augment: see TrackModule.
 
     Raises:
         ValueError: network and grid do not agree, or another argument does not fit; the message names it.
@@ -69,19 +65,26 @@ class MelodyTracker(TrackModule):
         penalty: L2Penalty | None = None,
         augment: nn.Module | None = None,
     ) -> None:
-        super().__init__(network, optimizer, scheduler, voicing_threshold, penalty, augment)
+        super().__init__(
+            network,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            voicing_threshold=voicing_threshold,
+            penalty=penalty,
+            augment=augment,
+        )
         if network.width != grid.bins:
             raise ValueError(f"network.width: {network.width}, but the pitch grid has {grid.bins} bins")
         check_terms(terms)
         self.grid, self.loss, self.decoder, self.terms = grid, loss, decoder, tuple(terms)
         self._uncovered = UncoveredNotes()
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """Salience `(batch, frames, bins)`, 0 ... 1, of what the network takes."""
         return self.loss.salience(self._outputs(audio).pitch)
 
+    @override
     def training_step(self, batch: PitchBatch, batch_index: int) -> Tensor:
-        """The loss of a batch of windows."""
         audio = self.training_input(batch)
         output = self._outputs(audio)
         self._uncovered.count(batch.f0, batch.valid, self.loss.covers(batch.f0, self.grid))
@@ -91,39 +94,39 @@ class MelodyTracker(TrackModule):
             parts[term.output] = LossPart(term(getattr(output, term.output), batch, audio), term.weight)
         return self.training_loss(parts, len(batch.signal))
 
+    @override
     def on_validation_start(self) -> None:
-        """Say which notes of the training so far lie beyond the grid."""
         if self.trainer.state.fn == TrainerFn.FITTING:
             self._uncovered.tell(self.grid)
 
+    @override
     def on_train_end(self) -> None:
-        """Say which notes of the training lie beyond the grid."""
         self._uncovered.tell(self.grid)
 
+    @override
     def frame_logits(self, batch: PitchBatch) -> dict[str, Tensor]:
-        """`pitch` `(batch, frames, bins)`, and `voicing` `(batch, frames)` if the network gives it."""
         output = self._outputs(network_input(batch, self.network))
         logits = {"pitch": output.pitch.float()}
         return logits if output.voicing is None else {**logits, "voicing": output.voicing.float()}
 
+    @override
     def score(self, logits: Mapping[str, Tensor], f0: Tensor) -> ScoredTrack:
-        """Loss, f0, confidence and salience of a whole track."""
         pitch = logits["pitch"]
         loss = self.loss(pitch[None], f0[None], torch.ones_like(f0[None], dtype=torch.bool), self.grid)
         salience = self.loss.salience(pitch)
         decoded = self.decode(FrameOutput(pitch, logits.get("voicing")))
-        outputs = {
+        output: PitchOutput = {
             "pitch": decoded.f0.float().cpu().numpy(),
             "salience": salience.half().cpu().numpy(),
             "notes": self.grid.notes().float().cpu().numpy(),
         }
-        return ScoredTrack(loss, decoded.f0, decoded.confidence, outputs)
+        return ScoredTrack(loss, decoded.f0, decoded.confidence, output)
 
     def decode(self, logits: Tensor | FrameOutput) -> DecodedPitch:
         """f0 and confidence of a whole track.
 
         Args:
-            logits: `(frames, bins)`, or what else the network gives, of all frames of the track in order.
+            logits: `(frames, bins)`, or all outputs of the network, of the track's frames in order.
         """
         output = logits if isinstance(logits, FrameOutput) else FrameOutput(logits)
         decoded = self.decoder(self.loss.salience(output.pitch), self.grid)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,40 +12,34 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures import FrontEnd, SequenceNetwork, Sequences
 from datamodules.batches import PhonemeBatch, UtteranceSet
 from lightning_modules.base import LossPart
-from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, align
+from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, Segment, align
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import Folding, PhonemeMetrics
+from lightning_modules.outputs import PhonemeOutput
 from lightning_modules.utterances import UtteranceModule
 
 
-class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
+class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics, PhonemeOutput]):
     """Learns the phones of utterances by CTC; A. Graves et al., ICML 2006.
 
-    `validation_step`, `test_step` and `predict_step` return `{"utterances": [...]}` with a dictionary for each
-    utterance: `dataset`, `id` (names), `item` (its place in the set), `phones` (names, phone k is symbol k + 1),
-    `reference` (symbols; None where they are not known), `hypotheses` (the decoder's, the best first), `scored_phones`
-    (names after folding), `aligned` int64 `(steps, 2)` (reference and best hypothesis: see `PhonemeMetrics.aligned`;
-    None without reference), `log_probs` float32 `(frames, symbols)`, `times` float64 `(frames,)`, s, `segments` (called
-    with symbols, it aligns them with the utterance: see `align`), `features` float32 `(frames, bins)` at their own
-    rate, and `feature_times`, s, of these.
-    Logged as `val/<set>/...` or `test/<set>/...`: `levenshtein_distance` (edits per utterance),
-    `phoneme_error_rate` (edits per phone of the references) and its parts `substitution_rate`, `deletion_rate` and
-    `insertion_rate`, and `loss` (that of an utterance over the number of its phones).
+    The steps return `outputs.PhonemeOutput`. Logged as `val/<set>/...` or `test/<set>/...`: `levenshtein_distance`
+    (edits per utterance), `phoneme_error_rate` (edits per phone of the references) and its parts `substitution_rate`,
+    `deletion_rate` and `insertion_rate`, and `loss` (that of an utterance over the number of its phones). `forward`
+    takes the signal of a PhonemeBatch and its lengths `(batch,)`, and gives natural logarithms of probabilities
+    `(batch, frames, symbols)` with the frames of each utterance.
 
     Args:
-        network: gives the logits; one for each phone, and one, the first, for the blank.
-        front_end: see UtteranceModule.
+        network: from features to logits, the first for the blank, one for each phone.
+        front_end: as in UtteranceModule, as is `augment`.
         decoder: of validation.
         test_decoder: of test and predict, which may take longer; None takes that of validation.
         folding: which phones are scored as one.
-        optimizer: see AudioModule.
-        scheduler: see AudioModule.
-        penalty: see AudioModule.
-        augment: see UtteranceModule.
+        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
 
     Raises:
         ValueError: an argument does not fit; the message names it.
@@ -65,27 +59,22 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
         penalty: L2Penalty | None = None,
         augment: nn.Module | None = None,
     ) -> None:
-        super().__init__(network, front_end, optimizer, scheduler, penalty, augment)
+        super().__init__(network, front_end, optimizer=optimizer, scheduler=scheduler, penalty=penalty, augment=augment)
         self.decoder = Greedy() if decoder is None else decoder
         self.test_decoder = self.decoder if test_decoder is None else test_decoder
         self.folding = folding
 
+    @override
     def forward(self, signal: Tensor, lengths: Tensor) -> Sequences:
-        """Natural logarithms of the symbols' probabilities, `(batch, frames, symbols)`, and frames of each utterance.
-
-        Args:
-            signal: as in PhonemeBatch.
-            lengths: `(batch,)`.
-        """
         return self._log_probs(self.features(signal, lengths))
 
     def output_frames(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Frames that the network has for utterances of so many samples, or frames of stored features."""
+        """Frames of the network's output for utterances of `lengths` samples, or frames of stored features."""
         frames = torch.tensor([self.front_end.frames(int(length)) for length in lengths])
         return self.network.lengths(frames).numpy()
 
+    @override
     def training_step(self, batch: PhonemeBatch, batch_index: int) -> Tensor:
-        """The loss of a batch of utterances."""
         log_probs = self._log_probs(self.training_features(batch.signal, batch.lengths, batch.seed))
         losses = self._losses(log_probs, batch.targets, batch.target_lengths)
         return self.training_loss({"ctc": LossPart(losses.mean())}, len(losses))
@@ -95,8 +84,8 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
         """The decoder of the stage that the trainer is in."""
         return self.test_decoder if self.trainer.testing or self.trainer.predicting else self.decoder
 
+    @override
     def new_metrics(self, evaluation: UtteranceSet) -> PhonemeMetrics:
-        """Counts of a set that begins."""
         if len(evaluation.labels) != self.network.symbols - 1:
             raise MisconfigurationException(
                 f"data.phones: {len(evaluation.labels)} phones need as many symbols and a blank, but "
@@ -109,8 +98,8 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
             raise MisconfigurationException(f"data.phones of {evaluation.name}: {error}") from error
         return metrics.to(self.device)
 
-    def evaluate(self, batch: PhonemeBatch, metrics: PhonemeMetrics) -> tuple[Tensor, list[dict[str, Any]]]:
-        """Losses of the valid utterances that have a transcript, and what was heard in all of them."""
+    @override
+    def score_batch(self, batch: PhonemeBatch, metrics: PhonemeMetrics) -> tuple[Tensor, list[PhonemeOutput]]:
         evaluation = batch.evaluation
         assert evaluation is not None
         features = self.features(batch.signal, batch.lengths)
@@ -121,22 +110,28 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
         known = batch.valid & (batch.target_lengths > 0)
         of_known = Sequences(log_probs.values[known], log_probs.lengths[known])
         losses = self._losses(of_known, batch.targets[known], batch.target_lengths[known])
-        places = batch.valid.nonzero()[:, 0].tolist()
         return losses, [
-            {
-                **self._heard(batch, place, metrics, hypotheses[place]),
-                **self._seen(place, features, log_probs, evaluation),
-            }
-            for place in places
+            self._output(batch, place, hypotheses[place], features=features, log_probs=log_probs, metrics=metrics)
+            for place in batch.valid.nonzero()[:, 0].tolist()
         ]
 
-    def _heard(
-        self, batch: PhonemeBatch, place: int, metrics: PhonemeMetrics, hypotheses: list[Hypothesis]
-    ) -> dict[str, Any]:
-        """What an utterance is, and what was recognised."""
+    def _output(
+        self,
+        batch: PhonemeBatch,
+        place: int,
+        hypotheses: list[Hypothesis],
+        *,
+        features: Sequences,
+        log_probs: Sequences,
+        metrics: PhonemeMetrics,
+    ) -> PhonemeOutput:
+        """What the step returns of one utterance of a batch."""
         evaluation, item = batch.evaluation, int(batch.item[place])
         assert evaluation is not None
         reference = batch.targets[place, : int(batch.target_lengths[place])].tolist() if evaluation.has_truth else None
+        frames, feature_frames = int(log_probs.lengths[place]), int(features.lengths[place])
+        of_utterance = log_probs.values[place, :frames].cpu()
+        seconds = self.frame_seconds(evaluation)
         return {
             "dataset": evaluation.name,
             "id": evaluation.ids[item],
@@ -146,17 +141,9 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
             "hypotheses": hypotheses,
             "scored_phones": metrics.phones.names,
             "aligned": None if reference is None else metrics.aligned(reference, hypotheses[0].symbols),
-        }
-
-    def _seen(self, place: int, features: Sequences, log_probs: Sequences, evaluation: UtteranceSet) -> dict[str, Any]:
-        """What an utterance looks like, to the network and from it."""
-        frames, feature_frames = int(log_probs.lengths[place]), int(features.lengths[place])
-        of_utterance = log_probs.values[place, :frames].cpu()
-        seconds = self.frame_seconds(evaluation)
-        return {
             "log_probs": of_utterance.numpy(),
             "times": (self.network.offset + self.network.stride * np.arange(frames)) * seconds,
-            "segments": partial(align, of_utterance),
+            "segments": partial(_align, of_utterance),
             "features": features.values[place, :feature_frames].cpu().numpy(),
             "feature_times": np.arange(feature_frames) * seconds,
         }
@@ -179,3 +166,7 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics]):
         """In float32."""
         logits: Sequences = self.network(features.values, features.lengths)
         return logits._replace(values=logits.values.float().log_softmax(-1))
+
+
+def _align(log_probs: Tensor, symbols: Sequence[int]) -> list[Segment]:
+    return align(log_probs, torch.tensor(symbols, dtype=torch.int64))

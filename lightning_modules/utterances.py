@@ -1,53 +1,55 @@
-"""Modules that are scored utterance by utterance: what they have in common, whatever they recognise."""
+"""Modules that are scored utterance by utterance: what classification and phoneme recognition have in common."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torchmetrics import SumMetric
+from typing_extensions import override
 
 from architectures import ClipNetwork, FrontEnd, SequenceNetwork, Sequences
 from datamodules.batches import ClipBatch, PhonemeBatch, UtteranceSet
-from lightning_modules.base import AudioModule
 from lightning_modules.losses.penalties import L2Penalty
+from lightning_modules.outputs import Output, UtteranceStepOutput
+from lightning_modules.scoring import ScoredModule
 
 _FULL_SCALE = 32768
 
 
-class Scores(Protocol):
-    """Metrics of one set."""
+class UtteranceMetrics(Protocol):
+    """Metrics of a set."""
 
     def scores(self) -> Mapping[str, float]:
-        """What is logged, by its name; synchronises processes."""
+        """By the name of the metric; synchronises processes."""
 
 
 Batch = TypeVar("Batch", ClipBatch, PhonemeBatch)
-Metrics = TypeVar("Metrics", bound=Scores)
+Metrics = TypeVar("Metrics", bound=UtteranceMetrics)
 
 
-class _Set(Generic[Metrics]):
-    """What one named set has come to so far."""
+class UtteranceScores(Generic[Metrics]):
+    """Metrics of a set, the sum of the losses and their number."""
 
-    def __init__(self, evaluation: UtteranceSet, metrics: Metrics, device: torch.device) -> None:
-        self.evaluation, self.metrics = evaluation, metrics
+    def __init__(self, metrics: Metrics, device: torch.device) -> None:
+        self.metrics = metrics
         self.loss, self.utterances = (SumMetric().set_dtype(torch.float64).to(device) for _ in range(2))
 
 
-class UtteranceModule(AudioModule, Generic[Batch, Metrics]):
-    """Scores whole utterances, each set under its name.
+class UtteranceModule(
+    ScoredModule[Batch, UtteranceScores[Metrics], UtteranceStepOutput[Output]], Generic[Batch, Metrics, Output]
+):
+    """Scores whole utterances.
 
     Args:
-        network: reads what the front end gives.
+        network: from features to logits.
         front_end: from audio, or stored features, to what the network reads; computed in float32.
-        optimizer: see AudioModule.
-        scheduler: see AudioModule.
-        penalty: see AudioModule.
+        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
         augment: changes the features of training, as SpecAugment does, given `(batch, frames, bins)`, the seeds
             `(batch,)` and the lengths `(batch,)` of a batch; None leaves them as they are.
 
@@ -66,33 +68,33 @@ class UtteranceModule(AudioModule, Generic[Batch, Metrics]):
         penalty: L2Penalty | None,
         augment: nn.Module | None,
     ) -> None:
-        super().__init__(network, optimizer, scheduler, penalty)
+        super().__init__(network, optimizer=optimizer, scheduler=scheduler, penalty=penalty)
         if network.bins != front_end.bins:
             raise ValueError(
                 f"network.feature_bins: {network.bins}, but {type(front_end).__name__} gives frames of "
                 f"{front_end.bins} bins"
             )
         self.front_end, self.augment = front_end, augment
-        self._sets: dict[str, _Set[Metrics]] = {}
+        self._scores: dict[str, UtteranceScores[Metrics]] = {}
 
     @abstractmethod
     def new_metrics(self, evaluation: UtteranceSet) -> Metrics:
-        """Metrics of a set that begins.
+        """Metrics of a set, on the module's device.
 
         Raises:
             MisconfigurationException: the set's labels do not fit the network.
         """
 
     @abstractmethod
-    def evaluate(self, batch: Batch, metrics: Metrics) -> tuple[Tensor, list[dict[str, Any]]]:
-        """Score the valid utterances of a batch.
+    def score_batch(self, batch: Batch, metrics: Metrics) -> tuple[Tensor, list[Output]]:
+        """Add the utterances of a batch, without its padding, to the metrics.
 
         Returns:
-            The loss of each, `(utterances,)`, and what the step returns of each.
+            Losses `(labelled utterances,)`, and what the step returns of every utterance.
         """
 
     def features(self, signal: Tensor, lengths: Tensor) -> Sequences:
-        """What the network reads.
+        """The front end's features.
 
         Args:
             signal: `(batch, samples)` int16 audio, full scale at 32768, converted to float on its device, or
@@ -120,71 +122,31 @@ class UtteranceModule(AudioModule, Generic[Batch, Metrics]):
         return sequences
 
     def training_features(self, signal: Tensor, lengths: Tensor, seed: Tensor | None) -> Sequences:
-        """The same, augmented."""
+        """`features`, augmented by the seeds `(batch,)`."""
         features = self.features(signal, lengths)
         if self.augment is None:
             return features
         return features._replace(values=self.augment(features.values, seed, features.lengths))
 
     def frame_seconds(self, evaluation: UtteranceSet) -> float:
-        """Seconds between frames of the features of a set."""
+        """Seconds from one frame of the features to the next, in a set."""
         hop: int = getattr(self.front_end, "hop", evaluation.hop)
         return hop / evaluation.rate
 
-    def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Score a batch."""
-        return {"utterances": self._evaluate(batch)}
-
-    def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Score a batch."""
-        return {"utterances": self._evaluate(batch)}
-
-    def predict_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Recognise the utterances of a batch."""
-        return {"utterances": self._evaluate(batch)}
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget what an interrupted validation left."""
-        self._sets.clear()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget what an interrupted test left."""
-        self._sets.clear()
-
-    def on_predict_epoch_start(self) -> None:
-        """Forget what an interrupted prediction left."""
-        self._sets.clear()
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores of every set."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of every set."""
-        self._log_scores("test")
-
-    def _evaluate(self, batch: Batch) -> list[dict[str, Any]]:
+    @override
+    def evaluate(self, batch: Batch) -> UtteranceStepOutput[Output]:
         evaluation = batch.evaluation
         assert evaluation is not None, "evaluation batches name their set"
-        scores = self._sets.get(evaluation.name)
-        if scores is None:
-            device = batch.valid.device
-            scores = self._sets[evaluation.name] = _Set(evaluation, self.new_metrics(evaluation), device)
-        losses, utterances = self.evaluate(batch, scores.metrics)
+        if evaluation.name not in self._scores:
+            metrics = self.new_metrics(evaluation)
+            self._scores[evaluation.name] = UtteranceScores(metrics, batch.valid.device)
+        scores = self._scores[evaluation.name]
+        losses, utterances = self.score_batch(batch, scores.metrics)
         if losses.numel():
             scores.loss.update(losses.double())
             scores.utterances.update(losses.numel())
-        return utterances
+        return {"utterances": utterances}
 
-    def _log_scores(self, stage: str) -> None:
-        if self.trainer.sanity_checking:
-            return
-        for name, scores in self._sets.items():
-            loss = scores.loss.compute() / scores.utterances.compute()
-            values = {**scores.metrics.scores(), "loss": loss}
-            # Every process holds the same sums by now; averaging equal numbers changes nothing and keeps Lightning
-            # quiet.
-            self.log_dict(
-                {f"{stage}/{name}/{key}": torch.as_tensor(value, dtype=torch.float64) for key, value in values.items()},
-                sync_dist=True,
-            )
+    @override
+    def conclude(self, name: str, scores: UtteranceScores[Metrics]) -> Mapping[str, float | Tensor]:
+        return {**scores.metrics.scores(), "loss": scores.loss.compute() / scores.utterances.compute()}

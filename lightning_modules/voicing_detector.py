@@ -1,4 +1,4 @@
-"""Is there a melody in the frame at all? Learned and scored without its pitch."""
+"""Voicing detection: whether there is a melody in a frame, whatever its pitch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures import VoicingNetwork
 from datamodules.batches import PitchBatch
@@ -21,20 +22,15 @@ from lightning_modules.tracks import ScoredTrack, TrackModule
 class VoicingDetector(TrackModule):
     """Learns whether each frame is voiced by the binary cross-entropy of one logit, a mean over the valid frames.
 
-    The steps return `{"tracks": [...]}` with a dictionary for each track that the batch completes: `dataset`, `track`
-    (names), `times` (s), `reference` (Hz, 0 where unvoiced; None in prediction without annotation), `confidence`
-    (0 ... 1, the sigmoid of the logit), and in prediction `threshold`. Logged as `val/<set>/...` or `test/<set>/...`:
-    `voicing_recall`, `voicing_false_alarm`, `voicing_accuracy`, `loss` and `voicing_threshold`.
-
-    There is no pitch: callbacks that write or draw f0 have nothing to do here.
+    The steps return `outputs.TrackOutput`, whose confidence is the sigmoid of the logit; callbacks that write or draw
+    f0 refuse a module without pitch. Logged as `val/<set>/...` or `test/<set>/...`: `voicing_recall`,
+    `voicing_false_alarm`, `voicing_accuracy`, `loss` and `voicing_threshold`. `forward` gives probabilities
+    `(batch, frames)`.
 
     Args:
-        network: gives the logits.
-        optimizer: see AudioModule.
-        scheduler: see AudioModule.
-        voicing_threshold: see TrackModule.
-        penalty: see AudioModule.
-        augment: see TrackModule.
+        network: from spectrograms to logits.
+        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
+        voicing_threshold: as in TrackModule, as is `augment`.
 
     Raises:
         ValueError: an argument does not fit the network; the message names it.
@@ -52,25 +48,32 @@ class VoicingDetector(TrackModule):
         penalty: L2Penalty | None = None,
         augment: nn.Module | None = None,
     ) -> None:
-        super().__init__(network, optimizer, scheduler, voicing_threshold, penalty, augment)
+        super().__init__(
+            network,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            voicing_threshold=voicing_threshold,
+            penalty=penalty,
+            augment=augment,
+        )
 
+    @override
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """Probabilities `(batch, frames)` that a frame is voiced, of what the network takes."""
         return torch.sigmoid(self.network(spectrogram))
 
+    @override
     def training_step(self, batch: PitchBatch, batch_index: int) -> Tensor:
-        """The loss of a batch of windows."""
         logits = self.network(self.training_input(batch))
         loss = voicing_loss(logits, batch.f0, batch.valid)
         return self.training_loss({"voicing": LossPart(loss)}, len(batch.signal))
 
+    @override
     def frame_logits(self, batch: PitchBatch) -> dict[str, Tensor]:
-        """`voicing` `(batch, frames)`."""
         logits: Tensor = self.network(network_input(batch, self.network))
         return {"voicing": logits.float()}
 
+    @override
     def score(self, logits: Mapping[str, Tensor], f0: Tensor) -> ScoredTrack:
-        """Loss and confidence of a whole track."""
         voicing = logits["voicing"]
         loss = voicing_loss(voicing[None], f0[None], torch.ones_like(f0[None], dtype=torch.bool))
-        return ScoredTrack(loss, torch.ones_like(f0), torch.sigmoid(voicing), {})
+        return ScoredTrack(loss, torch.ones_like(f0), torch.sigmoid(voicing))

@@ -1,27 +1,23 @@
-"""Where the phones of a few utterances of every set are heard, as files and in Weights & Biases."""
+"""Phones of the transcript and of the decoder, in time, for a few utterances of every set."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import WandbLogger
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from callbacks.atomic_files import replacing
-from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, media_key
+from callbacks.drawing.base import FirstByName, PictureCallback
+from callbacks.drawing.media import Picture
+from callbacks.items import PhonemeCallback, timed_phones
 from callbacks.pictures.alignment import TimedPhone, aligned_phones
-from callbacks.processes import gathered
-from callbacks.utterances import Utterance, UtteranceCallback, timed
 from datamodules.files import file_name
-
-_DOTS_PER_INCH = 110
+from lightning_modules.outputs import PhonemeOutput
 
 
 class AlignedUtterance(NamedTuple):
-    """What is drawn of an utterance; arguments of `aligned_phones`."""
+    """What is drawn of an utterance: the arguments of `aligned_phones`, by their names."""
 
     feature_times: NDArray[np.float64]
     features: NDArray[np.float32]
@@ -32,8 +28,8 @@ class AlignedUtterance(NamedTuple):
     remark: str
 
     @classmethod
-    def of(cls, utterance: Utterance) -> "AlignedUtterance":
-        """Align what is spoken, and what was recognised; without views, which would keep a whole batch alive."""
+    def of(cls, utterance: PhonemeOutput) -> "AlignedUtterance":
+        """Align transcript and best hypothesis; without views, which would keep a whole batch alive."""
         reference, remark = _reference(utterance)
         return cls(
             utterance["feature_times"].copy(),
@@ -41,89 +37,51 @@ class AlignedUtterance(NamedTuple):
             utterance["times"].copy(),
             np.exp(utterance["log_probs"][:, 1:].astype(np.float64)).max(axis=1, initial=0.0),
             reference,
-            timed(utterance, utterance["hypotheses"][0].symbols),
+            timed_phones(utterance, utterance["hypotheses"][0].symbols),
             remark,
         )
 
 
-class AlignmentPictures(UtteranceCallback):
-    """Draws the first utterances of every set by id: features, phones of the reference and phones that were decoded.
+class AlignmentPictures(PictureCallback[PhonemeOutput, FirstByName[AlignedUtterance]], PhonemeCallback):
+    """Draws the first utterances of every set by id: features, phones of the transcript and phones of the decoder.
 
-    The reference is aligned by force, with the network's confidence; one that does not fit into the utterance is said
-    not to. The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<id>.png`; `validation` holds the
-    latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<id>`. They are the same on any
-    number of processes.
+    The transcript is aligned by force, with the network's confidence; where the utterance has too few frames for it,
+    the picture says so. The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<id>.png`;
+    `validation` holds the latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<id>`. They
+    are the same on any number of processes.
 
     Args:
         utterances: drawn of each set.
         every_n_validations: draw at the first and then every n-th validation of a fit.
 
     Raises:
-        ValueError: an argument that cannot be.
+        ValueError: an argument is below 1.
     """
 
     def __init__(self, utterances: int = 2, every_n_validations: int = 1) -> None:
         if utterances < 1:
             raise ValueError(f"utterances: {utterances}; it must be 1 or more")
+        super().__init__(every_n_validations)
         self.utterances = utterances
-        self._interval = ValidationInterval(every_n_validations)
-        self._drawing = True
-        self._first: dict[str, dict[str, AlignedUtterance]] = {}
 
-    def begin(self, trainer: Trainer) -> None:
-        """Decide whether this pass is drawn."""
-        self._first.clear()
-        self._drawing = self._interval.due(trainer)
+    @override
+    def keep(self, item: PhonemeOutput) -> None:
+        first = self.kept.setdefault(item["dataset"], FirstByName(self.utterances))
+        if first.wants(item["id"]):
+            first.add(item["id"], AlignedUtterance.of(item))
 
-    def collect(self, trainer: Trainer, utterance: Utterance) -> None:
-        """Keep an utterance that may still be among the first."""
-        if not self._drawing:
-            return
-        first = self._first.setdefault(utterance["dataset"], {})
-        if len(first) < self.utterances or utterance["id"] < max(first):
-            first[utterance["id"]] = AlignedUtterance.of(utterance)
-        if len(first) > self.utterances:
-            del first[max(first)]
-
-    def finish(self, trainer: Trainer) -> None:
-        """Choose among those of all processes, and draw and log on one."""
-        if not self._drawing:
-            return
-        every: dict[str, dict[str, AlignedUtterance]] = {}
-        for of_process in gathered(self._first):
-            for dataset, utterances in of_process.items():
-                every.setdefault(dataset, {}).update(utterances)
-        self._first.clear()
-        if trainer.is_global_zero:
-            for dataset, utterances in sorted(every.items()):
-                for name in sorted(utterances)[: self.utterances]:
-                    _draw(trainer, dataset, name, utterances[name])
-                    _log(trainer, dataset, name)
+    @override
+    def draw(self, trainer: Trainer, dataset: str, kept: FirstByName[AlignedUtterance]) -> Iterator[Picture]:
+        for name, utterance in sorted(kept.named.items()):
+            figure = aligned_phones(**utterance._asdict(), title=f"{dataset}: {name}")
+            yield Picture(f"pictures/{file_name(name)}", figure, (name,))
 
 
-def _reference(utterance: Utterance) -> tuple[Sequence[TimedPhone], str]:
-    """Phones of the reference, or why there are none."""
+def _reference(utterance: PhonemeOutput) -> tuple[Sequence[TimedPhone], str]:
+    """Phones of the transcript, and what is said if there are none."""
     if utterance["reference"] is None:
         return [], "the reference is unknown"
     try:
-        return timed(utterance, utterance["reference"]), "the reference has no phones"
+        return timed_phones(utterance, utterance["reference"]), "the reference has no phones"
     except ValueError as error:
         return [], f"the reference does not fit: {error}"
-
-
-def _picture(trainer: Trainer, dataset: str, name: str) -> Path:
-    return folder_of(trainer, dataset) / "pictures" / f"{file_name(name)}.png"
-
-
-def _draw(trainer: Trainer, dataset: str, name: str, utterance: AlignedUtterance) -> None:
-    title = f"{dataset}: {name}"
-    figure = aligned_phones(*utterance[:-1], title=title, remark=utterance.remark)
-    with replacing(_picture(trainer, dataset, name)) as partial:
-        figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH)
-
-
-def _log(trainer: Trainer, dataset: str, name: str) -> None:
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            picture = str(_picture(trainer, dataset, name))
-            logger.log_image(media_key(trainer, dataset, name), [picture], step=trainer.global_step)

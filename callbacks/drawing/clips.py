@@ -1,29 +1,29 @@
-"""Confusions of classes, and the clips that were most confidently taken for another, as files and in W&B."""
+"""Confusions of classes, and the clips that were most confidently taken for another class."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-import wandb
 from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import WandbLogger
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from callbacks.atomic_files import replacing
-from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, media_key
+from callbacks.drawing.base import PictureCallback
+from callbacks.drawing.media import Picture, Sound, Table
+from callbacks.items import ClipCallback
+from callbacks.passes import folder_of
 from callbacks.pictures.class_confusion import class_confusion
 from callbacks.pictures.clip import classified_clip
-from callbacks.predictions.classes import top, top_columns
-from callbacks.processes import gathered
-from callbacks.utterances import Clip, ClipCallback
+from callbacks.predictions.classes import top_classes, top_columns, true_class
+from lightning_modules.outputs import ClipOutput
 
-_DOTS_PER_INCH = 110
 _FULL_SCALE = 32768
 
 
 class ClipResults:
-    """What is drawn of a set; results of several processes are joined.
+    """What is drawn of a set.
 
     Args:
         classes: names, in their order.
@@ -37,9 +37,9 @@ class ClipResults:
     def __init__(self, classes: tuple[str, ...], wrong: int) -> None:
         self.classes, self._kept = classes, wrong
         self.counts: NDArray[np.int64] = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        self.wrong: list[Clip] = []
+        self.wrong: list[ClipOutput] = []
 
-    def add(self, clip: Clip, label: int) -> None:
+    def add(self, clip: ClipOutput, label: int) -> None:
         """Count a clip of a known class, and keep it if it is among the most confidently wrong ones so far."""
         guess = int(clip["probabilities"].argmax())
         self.counts[label, guess] += 1
@@ -48,16 +48,16 @@ class ClipResults:
         if len(self.wrong) < self._kept or (self._kept and _doubt(clip) < _doubt(self.wrong[-1])):
             self._keep([*self.wrong, copy.deepcopy(clip)])  # because a view would keep a whole batch alive
 
-    def join(self, other: "ClipResults") -> None:
+    def join(self, other: Self) -> None:
         """Add the results of another process."""
         self.counts += other.counts
         self._keep([*self.wrong, *other.wrong])
 
-    def _keep(self, clips: list[Clip]) -> None:
+    def _keep(self, clips: list[ClipOutput]) -> None:
         self.wrong = sorted(clips, key=_doubt)[: self._kept]
 
 
-class ClipPictures(ClipCallback):
+class ClipPictures(PictureCallback[ClipOutput, ClipResults], ClipCallback):
     """Draws, of every set, which classes are confused, and the clips that were most confidently taken for another.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/confusion.png` and `wrong_1.png`,
@@ -72,106 +72,57 @@ class ClipPictures(ClipCallback):
         every_n_validations: draw at the first and then every n-th validation of a fit.
 
     Raises:
-        ValueError: an argument that cannot be.
+        ValueError: `wrong` is negative, or another argument is below 1.
     """
 
     def __init__(self, wrong: int = 8, top: int = 3, every_n_validations: int = 1) -> None:
         if wrong < 0 or top < 1:
             raise ValueError(f"cannot draw {wrong=} clips with their {top=} classes")
+        super().__init__(every_n_validations)
         self.wrong, self.top = wrong, top
-        self._interval = ValidationInterval(every_n_validations)
-        self._drawing = True
-        self._results: dict[str, ClipResults] = {}
 
-    def begin(self, trainer: Trainer) -> None:
-        """Decide whether this pass is drawn."""
-        self._results.clear()
-        self._drawing = self._interval.due(trainer)
+    @override
+    def keep(self, item: ClipOutput) -> None:
+        if item["label"] is not None:
+            results = ClipResults(tuple(item["classes"]), self.wrong)
+            self.kept.setdefault(item["dataset"], results).add(item, item["label"])
 
-    def collect(self, trainer: Trainer, clip: Clip) -> None:
-        """Count a clip and keep it if it may be drawn."""
-        label = clip["label"]
-        if self._drawing and label is not None:
-            empty = ClipResults(tuple(clip["classes"]), self.wrong)
-            self._results.setdefault(clip["dataset"], empty).add(clip, label)
-
-    def finish(self, trainer: Trainer) -> None:
-        """Join what all processes have, and draw and log on one."""
-        if not self._drawing:
-            return
-        joined: dict[str, ClipResults] = {}
-        for of_process in gathered(self._results):
-            for dataset, results in of_process.items():
-                if dataset in joined:
-                    joined[dataset].join(results)
-                else:
-                    joined[dataset] = results
-        self._results.clear()
-        if trainer.is_global_zero:
-            for dataset, results in sorted(joined.items()):
-                self._draw(trainer, dataset, results)
-                self._log(trainer, dataset, results)
-
-    def _draw(self, trainer: Trainer, dataset: str, results: ClipResults) -> None:
-        figure = class_confusion(results.counts, results.classes, dataset)
-        with replacing(_file(trainer, dataset, "confusion")) as partial:
-            figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH)
-        for number, clip in enumerate(results.wrong, start=1):
+    @override
+    def draw(self, trainer: Trainer, dataset: str, kept: ClipResults) -> Iterator[Picture | Table]:
+        yield Picture("pictures/confusion", class_confusion(kept.counts, kept.classes, dataset), ("confusion",))
+        confusions = [
+            [kept.classes[true], kept.classes[guess], int(kept.counts[true, guess])]
+            for true, guess in np.argwhere(kept.counts).tolist()
+        ]
+        yield Table(("confusion_table",), ["truth", "estimate", "clips"], confusions)
+        rows = []
+        for number, clip in enumerate(kept.wrong, start=1):
+            best = top_classes(clip, self.top)
             figure = classified_clip(
-                clip["feature_times"],
-                clip["features"],
-                clip["audio"] / _FULL_SCALE,
-                clip["rate"],
-                top(clip, self.top),
-                _truth(clip),
-                f"{dataset}: {clip['id']}",
+                times=clip["feature_times"],
+                features=clip["features"],
+                audio=clip["audio"] / _FULL_SCALE,
+                rate=clip["rate"],
+                guesses=best,
+                truth=true_class(clip),
+                title=f"{dataset}: {clip['id']}",
             )
-            with replacing(_file(trainer, dataset, f"wrong_{number}")) as partial:
-                figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH)
-        number = len(results.wrong) + 1
-        while (stale := _file(trainer, dataset, f"wrong_{number}")).exists():  # of a validation with more mistakes
+            yield Picture(f"pictures/wrong_{number}", figure, ("wrong",), caption=clip["id"])
+            cells = [cell for guess in best for cell in guess]
+            sound = Sound(clip["audio"], clip["rate"])
+            rows.append([clip["id"], sound, _file(trainer, dataset, number), true_class(clip), *cells])
+        if rows:
+            columns = ["id", "audio", "picture", "truth", *top_columns(min(self.top, len(kept.classes)))]
+            yield Table(("wrong_table",), columns, rows)
+        number = len(rows) + 1
+        while (stale := _file(trainer, dataset, number)).exists():  # of a validation with more mistakes
             stale.unlink()
             number += 1
 
-    def _log(self, trainer: Trainer, dataset: str, results: ClipResults) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                self._log_to(logger, trainer, dataset, results)
 
-    def _log_to(self, logger: WandbLogger, trainer: Trainer, dataset: str, results: ClipResults) -> None:
-        key, step = media_key(trainer, dataset), trainer.global_step
-        logger.log_image(f"{key}/confusion", [str(_file(trainer, dataset, "confusion"))], step=step)
-        confusions = [
-            [results.classes[true], results.classes[guess], int(results.counts[true, guess])]
-            for true, guess in np.argwhere(results.counts).tolist()
-        ]
-        logger.log_table(f"{key}/confusion_table", ["truth", "estimate", "clips"], confusions, step=step)
-        if not results.wrong:
-            return
-        pictures = [str(_file(trainer, dataset, f"wrong_{number + 1}")) for number in range(len(results.wrong))]
-        logger.log_image(f"{key}/wrong", pictures, step=step, caption=[clip["id"] for clip in results.wrong])
-        listed = min(self.top, len(results.classes))
-        rows = [
-            [
-                clip["id"],
-                wandb.Audio(clip["audio"], sample_rate=clip["rate"]),
-                wandb.Image(picture),
-                _truth(clip),
-                *(cell for pair in top(clip, listed) for cell in pair),
-            ]
-            for clip, picture in zip(results.wrong, pictures, strict=True)
-        ]
-        columns = ["id", "audio", "picture", "truth", *top_columns(listed)]
-        logger.log_table(f"{key}/wrong_table", columns, rows, step=step)
-
-
-def _doubt(clip: Clip) -> tuple[float, str]:
+def _doubt(clip: ClipOutput) -> tuple[float, str]:
     return -float(clip["probabilities"].max()), clip["id"]
 
 
-def _truth(clip: Clip) -> str | None:
-    return None if clip["label"] is None else clip["classes"][clip["label"]]
-
-
-def _file(trainer: Trainer, dataset: str, picture: str) -> Path:
-    return folder_of(trainer, dataset) / "pictures" / f"{picture}.png"
+def _file(trainer: Trainer, dataset: str, number: int) -> Path:
+    return folder_of(trainer, dataset) / "pictures" / f"wrong_{number}.png"

@@ -1,29 +1,26 @@
-"""Pianorolls with salience of a few tracks of every set, as files and in Weights & Biases."""
+"""Pianorolls with salience, of a few tracks of every set."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Self
 
 import numpy as np
 from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from callbacks.atomic_files import replacing
-from callbacks.intervals import ValidationInterval
-from callbacks.passes import folder_of, media_key
+from callbacks.drawing.base import FirstByName, PictureCallback
+from callbacks.drawing.media import Picture
+from callbacks.items import TrackCallback, voicing_threshold
 from callbacks.pictures.pianoroll import pianoroll_with_salience
-from callbacks.processes import gathered
-from callbacks.tracks import Track, TrackCallback, signed_f0, voicing_threshold
 from datamodules.files import file_name
+from lightning_modules.outputs import PitchTrackOutput, signed_f0
 
 _LEAD_IN = 0.5  # s shown before the first voiced frame
-_DOTS_PER_INCH = 110
 
 
-class Excerpt(NamedTuple):
-    """The part of a track that is drawn; fields as in `Track`."""
+class TrackExcerpt(NamedTuple):
+    """The part of a track that is drawn; fields as in `PitchTrackOutput`."""
 
     times: NDArray[np.float64]
     reference: NDArray[np.float32] | None
@@ -34,7 +31,20 @@ class Excerpt(NamedTuple):
     threshold: float | None
 
 
-class Pianorolls(TrackCallback):
+class ExcerptsOfSet:
+    """Excerpts that the user chose, and those of the first other tracks by name: few, as salience is large."""
+
+    def __init__(self, tracks: int) -> None:
+        self.first: FirstByName[TrackExcerpt] = FirstByName(tracks)
+        self.chosen: dict[str, TrackExcerpt] = {}
+
+    def join(self, other: Self) -> None:
+        """Add those of another process."""
+        self.first.join(other.first)
+        self.chosen |= other.chosen
+
+
+class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback):
     """Draws fixed excerpts, and the first other tracks of every set by name, whatever the number of processes.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
@@ -47,7 +57,7 @@ class Pianorolls(TrackCallback):
         excerpts: start and end, s, by the name of the track; drawn in every set that has it.
 
     Raises:
-        ValueError: an argument that cannot be.
+        ValueError: a number is out of its range, or an excerpt ends before it starts.
     """
 
     def __init__(
@@ -59,62 +69,48 @@ class Pianorolls(TrackCallback):
     ) -> None:
         if tracks < 0 or seconds <= 0:
             raise ValueError(f"cannot draw {tracks=} of {seconds=}")
+        super().__init__(every_n_validations)
         self.tracks = tracks
         self.seconds = seconds
         self.excerpts = dict(excerpts or {})
         for name, (start, end) in self.excerpts.items():
             if not 0 <= start < end:
                 raise ValueError(f"excerpts: {name}: from {start} s to {end} s; the start must come before the end")
-        self._interval = ValidationInterval(every_n_validations)
-        self._drawing = True
-        self._fixed: dict[tuple[str, str], Excerpt] = {}
-        self._candidates: dict[str, dict[str, Excerpt]] = {}
 
-    def begin(self, trainer: Trainer) -> None:
-        """Decide whether this pass is drawn."""
-        self._forget()
-        self._drawing = self._interval.due(trainer)
+    @override
+    def keep(self, item: PitchTrackOutput) -> None:
+        kept, name = self.kept.setdefault(item["dataset"], ExcerptsOfSet(self.tracks)), item["track"]
+        if name in self.excerpts:
+            kept.chosen[name] = part_of(item, *self.excerpts[name])
+        elif kept.first.wants(name):
+            kept.first.add(name, first_notes(item, self.seconds))
 
-    def collect(self, trainer: Trainer, track: Track) -> None:
-        """Keep fixed excerpts, and those of tracks that may still be among the first: few, as salience is large."""
-        if not self._drawing:
-            return
-        if track["track"] in self.excerpts:
-            self._fixed[track["dataset"], track["track"]] = part_of(track, *self.excerpts[track["track"]])
-            return
-        candidates = self._candidates.setdefault(track["dataset"], {})
-        if len(candidates) < self.tracks or track["track"] < max(candidates, default=""):
-            candidates[track["track"]] = excerpt(track, self.seconds)
-        if len(candidates) > self.tracks:
-            del candidates[max(candidates)]
-
-    def finish(self, trainer: Trainer) -> None:
-        """Draw on the process that has the track, then log everything from one process."""
-        if not self._drawing:
-            return
-        mine = {(dataset, name): part for dataset, parts in self._candidates.items() for name, part in parts.items()}
-        fixed = {track for tracks in gathered(list(self._fixed)) for track in tracks}
-        chosen = fixed | _first_of_each([track for tracks in gathered(list(mine)) for track in tracks], self.tracks)
-        mine |= self._fixed
-        for dataset, name in sorted(chosen.intersection(mine)):
-            _draw(trainer, dataset, name, mine[dataset, name])
-        self._forget()
-        trainer.strategy.barrier("Pianorolls")
-        if trainer.is_global_zero:
-            _log(trainer, sorted(chosen))
-        missing = sorted(set(self.excerpts).difference(name for _, name in fixed))
+    @override
+    def write(self, trainer: Trainer, sets: Mapping[str, ExcerptsOfSet]) -> None:
+        super().write(trainer, sets)
+        missing = sorted(set(self.excerpts).difference(*(kept.chosen for kept in sets.values())))
         if missing:
             rank_zero_warn(f"Pianorolls: excerpts: no set has a track named {', '.join(missing)}")
 
-    def _forget(self) -> None:
-        self._fixed.clear()
-        self._candidates.clear()
+    @override
+    def draw(self, trainer: Trainer, dataset: str, kept: ExcerptsOfSet) -> Iterator[Picture]:
+        for name, part in sorted((kept.first.named | kept.chosen).items()):
+            threshold = voicing_threshold(trainer, dataset) if part.threshold is None else part.threshold
+            figure = pianoroll_with_salience(
+                times=part.times,
+                reference=part.reference,
+                estimate=signed_f0(part.pitch, part.confidence, threshold),
+                notes=part.notes,
+                salience=part.salience,
+                title=f"{dataset}: {name}",
+            )
+            yield Picture(f"pictures/{file_name(name)}", figure, (name,))
 
 
-def excerpt(track: Track, seconds: float) -> Excerpt:
+def first_notes(track: PitchTrackOutput, seconds: float) -> TrackExcerpt:
     """The part of a track that starts shortly before its first voiced frame.
 
-    Voiced is what the reference says; where there is none, what is more than half as confident as the surest frame.
+    The reference says which frames are voiced; without one, those of more than half of the track's highest confidence.
     """
     times, reference, confidence = track["times"], track["reference"], track["confidence"]
     voiced = np.zeros(len(times), dtype=bool) if reference is None else reference > 0
@@ -124,43 +120,16 @@ def excerpt(track: Track, seconds: float) -> Excerpt:
     return part_of(track, start, start + seconds)
 
 
-def part_of(track: Track, start: float, end: float) -> Excerpt:
+def part_of(track: PitchTrackOutput, start: float, end: float) -> TrackExcerpt:
     """The frames of a track from `start` to before `end`, s, copied, because a view would keep the whole track."""
     reference = track["reference"]
     part = slice(*np.searchsorted(track["times"], [start, end]))
-    return Excerpt(
+    return TrackExcerpt(
         track["times"][part].copy(),
         None if reference is None else reference[part].copy(),
         track["pitch"][part].copy(),
         track["confidence"][part].copy(),
         track["salience"][part].copy(),
         track["notes"],
-        track.get("threshold"),
+        track["threshold"],
     )
-
-
-def _first_of_each(tracks: list[tuple[str, str]], count: int) -> set[tuple[str, str]]:
-    datasets = {dataset for dataset, _ in tracks}
-    return {track for dataset in datasets for track in sorted(t for t in tracks if t[0] == dataset)[:count]}
-
-
-def _picture(trainer: Trainer, dataset: str, name: str) -> Path:
-    return folder_of(trainer, dataset) / "pictures" / f"{file_name(name)}.png"
-
-
-def _draw(trainer: Trainer, dataset: str, name: str, part: Excerpt) -> None:
-    threshold = voicing_threshold(trainer, dataset) if part.threshold is None else part.threshold
-    estimate = signed_f0(part.pitch, part.confidence, threshold)
-    figure = pianoroll_with_salience(
-        part.times, part.reference, estimate, part.notes, part.salience, title=f"{dataset}: {name}"
-    )
-    with replacing(_picture(trainer, dataset, name)) as partial:
-        figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH)
-
-
-def _log(trainer: Trainer, tracks: list[tuple[str, str]]) -> None:
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            for dataset, name in tracks:
-                picture = str(_picture(trainer, dataset, name))
-                logger.log_image(media_key(trainer, dataset, name), [picture], step=trainer.global_step)

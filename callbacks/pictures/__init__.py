@@ -7,19 +7,16 @@ from callbacks.pictures.comparison import Spectrogram, compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
 from callbacks.pictures.features import draw_features
-from callbacks.pictures.filters import first_layer_filters
-from callbacks.pictures.note_accuracy import count_correct, note_accuracy, wilson_interval
+from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots, heat_map, line_plot
 from callbacks.pictures.salience import draw_salience, stacked_saliences
-from callbacks.pictures.targets import Target, target_vectors
 
 __all__ = [
     "FrameClass",
     "PhoneEdit",
     "Spectrogram",
-    "Target",
     "TimedPhone",
     "aligned_phones",
     "box_plots",
@@ -36,7 +33,6 @@ __all__ = [
     "draw_pianoroll",
     "draw_salience",
     "error_histogram",
-    "first_layer_filters",
     "heat_map",
     "line_plot",
     "most_frequent",
@@ -44,6 +40,4 @@ __all__ = [
     "phone_confusion",
     "pianoroll_with_salience",
     "stacked_saliences",
-    "target_vectors",
-    "wilson_interval",
 ]

@@ -1,4 +1,4 @@
-"""Phones in time under what the network reads."""
+"""Phones of transcript and decoder in time, below the features."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import say_empty
-from callbacks.pictures.colours import PALETTE
 from callbacks.pictures.features import draw_features
 from callbacks.pictures.salience import cell_edges
+from callbacks.pictures.style import PALETTE, say_empty
 
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 10.0, 60.0  # inches
 _BESIDE = 2.0  # inches for labels and colour bar
@@ -47,18 +46,18 @@ def aligned_phones(
 ) -> Figure:
     """Draw features, below them the phones of the reference and those that were decoded, on one time axis.
 
-    A bar is as high as the network is sure of the phone in its frames. The line over what was decoded is the
-    probability of the likeliest phone, at every frame; what is missing to 1 is mostly the blank's.
+    The height of a bar is the network's confidence in the phone. The line over the decoded phones is the probability of
+    the likeliest phone in every frame; most of the rest is the blank's.
 
     Args:
         feature_times: `(feature frames,)`, s.
         features: `(feature frames, bins)`.
-        times: `(frames,)`, s, of what the network gives.
+        times: `(frames,)`, s, of the network's output.
         spoken: `(frames,)`, 0 to 1, probability of the likeliest phone.
         reference: phones of the reference.
         decoded: phones that were recognised.
         title: shown above, as it is.
-        remark: shown below the title, as it is, if the reference has no phones, and why.
+        remark: shown below the title, as it is, if the reference has no phones: the reason.
 
     Returns:
         A figure that belongs to no window; save it with `savefig`.
@@ -116,24 +115,28 @@ def _draw_bars(axes: Axes, bars: Sequence[TimedPhone], colour: str, per_letter: 
 def spread(
     centres: NDArray[np.float64], widths: NDArray[np.float64], limits: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Places as near as possible to increasing centres, by least squares, where things so wide do not overlap.
+    """Move labels along an axis until they do not overlap: the least squares of their distances from where they belong.
 
-    Isotonic regression, within limits, of what is left of the centres after the room that all things before them need.
+    Subtracting from each centre the widths of all labels before it turns the problem into isotonic regression, which
+    pools adjacent violators.
 
     Args:
-        centres: `(things,)`.
-        widths: `(things,)`.
-        limits: all things lie between these, or begin at the first if they do not fit.
+        centres: `(labels,)`, increasing, where they belong.
+        widths: `(labels,)`.
+        limits: of the axis; labels that need more room begin at the first.
+
+    Returns:
+        Centres `(labels,)`.
     """
     if not len(centres):
         return centres
     room = np.concatenate([[0.0], np.cumsum((widths[1:] + widths[:-1]) / 2)])
-    blocks: list[tuple[float, int]] = []  # mean and number of things that touch each other
+    blocks: list[tuple[float, int]] = []  # mean and number of labels that touch each other
     for left in centres - room:
         mean, number = float(left), 1
         while blocks and blocks[-1][0] >= mean:
-            before, things = blocks.pop()
-            mean, number = (mean * number + before * things) / (number + things), number + things
+            before, labels = blocks.pop()
+            mean, number = (mean * number + before * labels) / (number + labels), number + labels
         blocks.append((mean, number))
     first, last = limits[0] + widths[0] / 2, limits[1] - widths[-1] / 2 - room[-1]
     lefts = np.repeat([mean for mean, _ in blocks], [number for _, number in blocks])

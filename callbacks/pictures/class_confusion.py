@@ -1,4 +1,4 @@
-"""Which classes are taken for which others."""
+"""Confusion matrix of classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,21 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import thousands
+from callbacks.pictures.style import thousands
 
-_DARK = 55.0  # %, from where on black letters would not be seen
+_DARK = 55.0  # %: letters are white on darker cells
 _COLOURS = "Blues"  # near white for a single mistake: its number is written there
 _ROOMY = 20  # classes up to which the cells have room for two lines
 _UPRIGHT = 8  # letters that fit side by side under a cell
 
 
 def class_confusion(counts: ArrayLike, classes: Sequence[str], title: str) -> Figure:
-    """Draw how many clips of each class were taken for which, and which part of the class that is.
+    """Draw the number of clips of each class that were taken for each class, and their share of the true class.
 
     Args:
         counts: `(classes, classes)`, rows are the truth, columns the estimate.
         classes: names of rows and columns.
-        title: shown above, as it is; beside it stands the accuracy.
+        title: shown above, as it is, beside the accuracy.
 
     Returns:
         A figure that belongs to no window; save it with `savefig`.

@@ -1,4 +1,4 @@
-"""A clip with what it was taken for."""
+"""A clip and the classes it was taken for."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from callbacks.pictures.colours import CORRECT, PALETTE, WRONG
 from callbacks.pictures.features import draw_features
+from callbacks.pictures.style import CORRECT, PALETTE, WRONG
 
 
 def classified_clip(
@@ -20,7 +20,7 @@ def classified_clip(
     truth: str | None,
     title: str,
 ) -> Figure:
-    """Draw what the network read of a clip above its waveform, on one time axis, and beside it the best guesses.
+    """Draw a clip's features above its waveform, on one time axis, and beside them the best guesses.
 
     Args:
         times: `(frames,)`, s.

@@ -1,4 +1,4 @@
-"""Several methods on one recording, below each other."""
+"""Pianorolls of several methods on one recording."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import name_notes, say_empty
 from callbacks.pictures.notes import hz_to_notes
 from callbacks.pictures.pianoroll import add_legend, draw_frames, scores_line
 from callbacks.pictures.salience import cell_edges
+from callbacks.pictures.style import name_notes, say_empty
 
-_MARGIN = 13  # semitones around the reference: errors of an octave are seen, wild guesses do not shrink the rest
+_MARGIN = 13  # semitones around the reference: octave errors are visible, wild guesses do not shrink the rest
 _NOTES_WHEN_EMPTY = (48.0, 72.0)
 _RANGE = 60.0  # dB shown below the loudest
 
@@ -54,10 +54,9 @@ def compare_methods(
         A figure that belongs to no window; save it with `savefig`.
 
     Raises:
-        ValueError: an estimate does not share the frames of the reference, or something is not finite.
+        ValueError: an estimate does not share the frames of the reference, or a value is not finite.
     """
     seconds, truth = np.asarray(times, dtype=np.float64), np.asarray(reference, dtype=np.float64)
-    # Without a method the reference still has a pianoroll of its own.
     drawn = dict(estimates) or {"reference": np.zeros(truth.shape)}
     rows = len(drawn) + (spectrogram is not None)
     figure = Figure(figsize=(12.0, 0.8 + 2.4 * rows), layout="constrained")

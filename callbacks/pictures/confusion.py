@@ -1,13 +1,19 @@
-"""Which notes are taken for which others."""
+"""Confusion matrix of notes."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import add_bar_of_counts, name_notes, name_notes_along_x, say_empty, scale_of_counts
-from callbacks.pictures.colours import SEQUENTIAL
 from callbacks.pictures.notes import MIDI_NOTES, nearest_notes, paired_notes
+from callbacks.pictures.style import (
+    SEQUENTIAL,
+    add_bar_of_counts,
+    name_notes,
+    name_notes_along_x,
+    say_empty,
+    scale_of_counts,
+)
 
 _OCTAVE = 12  # semitones
 _NOTES_WHEN_EMPTY = (48, 72)
@@ -34,7 +40,7 @@ def count_confusions(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.in
 
 
 def confusion_matrix(counts: ArrayLike, title: str) -> Figure:
-    """Draw counts on a logarithmic scale, so that single errors show beside thousands of correct frames.
+    """Draw counts on a logarithmic scale, so that single errors are visible beside thousands of correct frames.
 
     Each axis spans the notes that occur. Dashed lines mark estimates one octave off.
 

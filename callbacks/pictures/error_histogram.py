@@ -1,4 +1,4 @@
-"""How far off the estimates are that are wrong."""
+"""Histogram of pitch errors."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,19 +6,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures import colours
-from callbacks.pictures.axes import count_along_y, say_empty, thousands
 from callbacks.pictures.notes import TOLERANCE, paired_notes
+from callbacks.pictures.style import OCTAVE, WRONG, count_along_y, say_empty, thousands
 
 _FURTHEST = 24  # semitones
-_OCTAVE = 12
+_SEMITONES = 12  # of an octave
 
 
 def count_errors(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int64]:
     """Count frames by their error, rounded to whole semitones.
 
-    A frame is correct below half a semitone, as in raw pitch accuracy; so the bin of 0 holds all correct frames and
-    no others, and a bin of whole octaves what raw chroma accuracy forgives.
+    A frame is correct below half a semitone, as in raw pitch accuracy: the bin of 0 holds the correct frames, the bins
+    of whole octaves those that only raw chroma accuracy counts as correct.
 
     Args:
         reference: `(frames,)`, Hz, 0 or less where unvoiced.
@@ -52,12 +51,12 @@ def error_histogram(counts: ArrayLike, title: str) -> Figure:
     frames = np.asarray(counts)
     semitones = np.arange(-_FURTHEST, _FURTHEST + 1)
     wrong = np.where(semitones == 0, 0, frames[1:-1])
-    octaves = (semitones % _OCTAVE == 0) & (semitones != 0)
+    octaves = (semitones % _SEMITONES == 0) & (semitones != 0)
     figure = Figure(figsize=(9.0, 5.0), layout="constrained")
     axes = figure.subplots()
-    axes.bar(semitones, wrong, width=0.9, color=np.where(octaves, colours.OCTAVE, colours.WRONG))
+    axes.bar(semitones, wrong, width=0.9, color=np.where(octaves, OCTAVE, WRONG))
     axes.set_xlim(-_FURTHEST - 0.5, _FURTHEST + 0.5)
-    axes.set_xticks(range(-_FURTHEST, _FURTHEST + 1, _OCTAVE // 2))
+    axes.set_xticks(range(-_FURTHEST, _FURTHEST + 1, _SEMITONES // 2))
     axes.set_xticks(semitones, minor=True)
     axes.set_xlabel("error (semitones, estimate - reference)".replace("-", "\N{MINUS SIGN}"))
     axes.set_ylabel("frames")
@@ -74,7 +73,7 @@ def _finish(axes: Axes) -> None:
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(
-        handles=[Patch(color=colours.OCTAVE, label="whole octaves"), Patch(color=colours.WRONG, label="other errors")],
+        handles=[Patch(color=OCTAVE, label="whole octaves"), Patch(color=WRONG, label="other errors")],
         frameon=False,
     )
 

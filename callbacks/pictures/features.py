@@ -1,4 +1,4 @@
-"""What a network reads of a recording, over time."""
+"""Features of a recording over time."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,8 +6,8 @@ from matplotlib.image import AxesImage, PcolorImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from callbacks.pictures.axes import say_empty
 from callbacks.pictures.salience import cell_edges
+from callbacks.pictures.style import say_empty
 
 _SHOWN = (1, 99)  # percentiles: a single click, or the silence of padding, would leave one colour for all the rest
 

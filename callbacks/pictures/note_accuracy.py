@@ -1,14 +1,12 @@
-"""How often each note is right."""
+"""Raw pitch accuracy of each note."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures import colours
-from callbacks.pictures.axes import count_along_y, name_notes_along_x, say_empty
 from callbacks.pictures.notes import MIDI_NOTES, TOLERANCE, hz_to_notes, nearest_notes, paired_f0
+from callbacks.pictures.style import CORRECT, count_along_y, name_notes_along_x, say_empty
 
-_Z = 1.959964  # 95 % of a normal distribution lie within this many standard deviations
 _NOTES_WHEN_EMPTY = (48, 72)
 
 
@@ -41,8 +39,8 @@ def count_correct(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int64
 def note_accuracy(counts: ArrayLike, title: str) -> Figure:
     """Draw the share of correct frames of every note above the number of its frames.
 
-    The intervals are Wilson's of 95 % ("Probable inference, the law of succession, and statistical inference", 1927).
-    They take frames for independent; neighbouring frames are not, so that the truth is less certain still.
+    The intervals are Wilson's of 95 % ("Probable inference, the law of succession, and statistical inference", 1927),
+    which hold for independent frames. Neighbouring frames are not independent, so that the true intervals are wider.
 
     Args:
         counts: `(2, 128)`, from `count_correct`.
@@ -56,8 +54,8 @@ def note_accuracy(counts: ArrayLike, title: str) -> Figure:
     share = correct[notes] / frames[notes]
     figure = Figure(figsize=(9.0, 6.0), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    upper.bar(notes, share, width=0.85, color=colours.CORRECT)
-    low, high = wilson_interval(correct[notes], frames[notes])
+    upper.bar(notes, share, width=0.85, color=CORRECT)
+    low, high = _intervals(correct[notes], frames[notes])
     upper.errorbar(
         notes, share, yerr=np.clip([share - low, high - share], 0, None), fmt="none", ecolor="0.2", elinewidth=1.0
     )
@@ -79,17 +77,11 @@ def note_accuracy(counts: ArrayLike, title: str) -> Figure:
     return figure
 
 
-def wilson_interval(correct: ArrayLike, frames: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The interval that holds the true share in 95 % of cases, if frames were independent.
+def _intervals(correct: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Bounds `(2, notes)`, 0 to 1."""
+    from scipy.stats import binomtest  # which takes longer to import than all pictures together
 
-    Args:
-        correct: `(notes,)`, counts.
-        frames: `(notes,)`, counts, none of them 0.
-
-    Returns:
-        Lower and upper bounds, `(notes,)` each, 0 to 1.
-    """
-    share, count = np.asarray(correct) / np.asarray(frames), np.asarray(frames, dtype=np.float64)
-    centre = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    spread = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return centre - spread, centre + spread
+    intervals = [
+        binomtest(int(k), int(n)).proportion_ci(0.95, method="wilson") for k, n in zip(correct, frames, strict=True)
+    ]
+    return np.array([(interval.low, interval.high) for interval in intervals]).reshape(-1, 2).T

@@ -1,4 +1,4 @@
-"""Frames as the pictures of errors see them: notes on the MIDI scale, and what counts as right."""
+"""From f0 to notes on the MIDI scale, and the tolerance of a correct pitch."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,21 +20,21 @@ def paired_f0(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.flo
         estimate: `(frames,)`, Hz.
 
     Raises:
-        ValueError: they are not of one length, or hold something that is not finite.
+        ValueError: they are not of one length, or a value is not finite.
     """
     true, guess = np.asarray(reference, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
     if true.ndim != 1 or true.shape != guess.shape:
         raise ValueError(f"reference of shape {true.shape} and estimate of shape {guess.shape} must share their frames")
     if not (np.isfinite(true).all() and np.isfinite(guess).all()):
-        raise ValueError("reference or estimate is not finite in some frame; 0 says that there is no pitch")
+        raise ValueError("reference or estimate is not finite in some frame; 0 stands for no pitch")
     return true, guess
 
 
 def paired_notes(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """MIDI notes of reference and estimate where both have a pitch.
 
-    As in raw pitch accuracy, a frame counts where the reference is voiced and the estimate holds a pitch, also one that
-    it calls unvoiced (negative). Give 0 in place of such guesses to leave them out.
+    As in raw pitch accuracy, a frame counts where the reference is voiced and the estimate is not 0. Guesses for
+    unvoiced frames, which are negative, count too; set them to 0 to leave them out.
 
     Args:
         reference: `(frames,)`, Hz, 0 or less where unvoiced.
@@ -44,7 +44,7 @@ def paired_notes(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.
         Two arrays `(counted frames,)`.
 
     Raises:
-        ValueError: see `paired_f0`.
+        ValueError: as in `paired_f0`.
     """
     true, guess = paired_f0(reference, estimate)
     both = (true > 0) & (guess != 0)
@@ -52,5 +52,5 @@ def paired_notes(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.
 
 
 def nearest_notes(notes: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The MIDI note nearest to each; what lies beyond 0 ... 127 becomes the outermost note."""
+    """The MIDI note nearest to each, clipped to 0 ... 127."""
     return np.clip(np.rint(notes), 0, MIDI_NOTES - 1).astype(np.int64)

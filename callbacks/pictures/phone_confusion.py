@@ -1,4 +1,4 @@
-"""Which phones are taken for which others, inserted and deleted."""
+"""Confusion matrix of phones, with insertions and deletions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,19 +10,18 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import add_bar_of_counts, say_empty, scale_of_counts
-from callbacks.pictures.colours import PALETTE, SEQUENTIAL
+from callbacks.pictures.style import PALETTE, SEQUENTIAL, add_bar_of_counts, say_empty, scale_of_counts
 
 _KINDS = {"substitution": PALETTE[0], "deletion": PALETTE[1], "insertion": PALETTE[2]}
 
 
 class PhoneEdit(NamedTuple):
-    """How often one phone was recognised as another.
+    """A substitution, insertion or deletion.
 
     Attributes:
-        reference: what was spoken; None: nothing, the phone was inserted.
-        hypothesis: what was recognised; None: nothing, the phone was deleted.
-        times: how often.
+        reference: phone that was spoken; None for an insertion.
+        hypothesis: phone that was recognised; None for a deletion.
+        times: number of occurrences.
     """
 
     reference: str | None
@@ -35,11 +34,11 @@ def count_edits(pairs: ArrayLike, phones: int) -> NDArray[np.int64]:
 
     Args:
         pairs: `(steps, 2)`, numbers of reference and hypothesis from 1 on, 0 for none.
-        phones: how many there are.
+        phones: the size of the inventory.
 
     Returns:
-        int64 `(phones + 1, phones + 1)`: rows are the reference, columns the hypothesis; row 0 is what was inserted,
-        column 0 what was deleted. Counts of several utterances may be added.
+        int64 `(phones + 1, phones + 1)`: rows are the reference, columns the hypothesis; row 0 holds insertions,
+        column 0 deletions. Counts of several utterances may be added.
     """
     reference, hypothesis = np.asarray(pairs, dtype=np.int64).reshape(-1, 2).T
     counts = np.zeros((phones + 1, phones + 1), dtype=np.int64)
@@ -48,7 +47,7 @@ def count_edits(pairs: ArrayLike, phones: int) -> NDArray[np.int64]:
 
 
 def most_frequent(counts: ArrayLike, phones: Sequence[str], most: int | None = None) -> list[PhoneEdit]:
-    """The edits, the most frequent first; of equally frequent ones, first those of the first phone of the reference.
+    """Edits, the most frequent first; equally frequent ones are in the order of the reference's phones.
 
     Args:
         counts: as `count_edits` gives them.

@@ -10,17 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures import colours
-from callbacks.pictures.axes import name_notes
 from callbacks.pictures.notes import TOLERANCE, hz_to_notes, paired_f0
 from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.style import CORRECT, OCTAVE, REFERENCE, WRONG, name_notes
 
 _SMALLEST_SPAN = 12.0  # semitones
 _MARGIN = 1.5  # semitones above and below what is drawn
 
 
 class FrameClass(IntEnum):
-    """What an estimate got right or wrong in one frame."""
+    """What is right or wrong in a frame of an estimate."""
 
     NO_ESTIMATE = 0
     CORRECT = 1
@@ -39,8 +38,8 @@ class _Style(NamedTuple):
     size: float
 
 
-# Pale and small is what the estimate itself holds for unvoiced. No two colours are near each other, also as they look
-# to the colour-blind (Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision
+# Frames that the estimate calls unvoiced are pale and small. No two colours are near each other, also as they look to
+# the colour-blind (Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision
 # deficiency", 2009).
 _STYLES = {
     FrameClass.UNVOICED: _Style("both unvoiced (guess)", "#A6ADEF", 1.8),
@@ -48,16 +47,16 @@ _STYLES = {
     FrameClass.MISSED_OCTAVE: _Style("missed, octave guess", "#E9DC6B", 2.4),
     FrameClass.MISSED_CORRECT: _Style("missed, right guess", "#91EEB7", 2.4),
     FrameClass.FALSE_ALARM: _Style("false alarm", "#8E4585", 3.2),
-    FrameClass.WRONG: _Style("wrong pitch", colours.WRONG, 3.2),
-    FrameClass.OCTAVE: _Style("octave error", colours.OCTAVE, 3.2),
-    FrameClass.CORRECT: _Style("correct pitch", colours.CORRECT, 3.2),
+    FrameClass.WRONG: _Style("wrong pitch", WRONG, 3.2),
+    FrameClass.OCTAVE: _Style("octave error", OCTAVE, 3.2),
+    FrameClass.CORRECT: _Style("correct pitch", CORRECT, 3.2),
 }
-_REFERENCE = _Style("reference", colours.REFERENCE, 5.5)
+_REFERENCE = _Style("reference", REFERENCE, 5.5)
 _UNJUDGED = {False: _Style("unvoiced (guess)", "#A6ADEF", 1.8), True: _Style("voiced", "#0072B2", 3.2)}
 
 
 def classify_frames(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int8]:
-    """Judge every frame of an estimate.
+    """Classify every frame of an estimate.
 
     Args:
         reference: `(frames,)`, Hz, 0 or less where unvoiced.

@@ -1,8 +1,8 @@
-"""Figures of many runs, over the options that tell the runs apart.
+"""Metrics of many runs or tracks, over the options that distinguish them.
 
 Results are tidy rows: one mapping for each run, track or fold, from the names of options and metrics to their values,
-as `csv.DictReader` with numbers or `table.to_dict("records")` of pandas give them. A metric that is NaN is undefined
-there (no voiced frame, for example) and is left out.
+as `table.to_dict("records")` of pandas gives them. A metric that is NaN is undefined (a track without a voiced frame,
+for example), and its row is left out.
 """
 
 import math
@@ -14,8 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from callbacks.pictures.axes import say_empty
-from callbacks.pictures.colours import PALETTE
+from callbacks.pictures.style import PALETTE, say_empty
 
 Row = Mapping[str, Any]
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -111,7 +110,7 @@ def line_plot(rows: Sequence[Row], metric: str, number: str, series: str | None 
         rows: tidy results.
         metric: a key of the rows, whose values are numbers.
         number: a key of the rows, whose values are numbers.
-        series: a key of the rows, each value of which gets a line of its own; None: one line.
+        series: a key of the rows, with a line for each of its values; None: one line.
         title: shown above, as it is.
 
     Returns:

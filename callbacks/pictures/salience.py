@@ -1,4 +1,4 @@
-"""Salience over time: how strongly the network believes in each pitch."""
+"""Salience over time: the probability of each pitch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage, PcolorImage
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.axes import name_notes, say_empty
 from callbacks.pictures.notes import hz_to_notes
+from callbacks.pictures.style import name_notes, say_empty
 
 
 def draw_salience(axes: Axes, times: ArrayLike, notes: ArrayLike, salience: ArrayLike) -> AxesImage | PcolorImage:
@@ -27,11 +27,11 @@ def draw_salience(axes: Axes, times: ArrayLike, notes: ArrayLike, salience: Arra
     """
     note_edges = cell_edges(np.asarray(notes, dtype=np.float64), alone=1.0)
     time_edges = cell_edges(np.asarray(times, dtype=np.float64), alone=0.01)
-    # Half precision saves memory on the way here; matplotlib scales in single.
+    # Salience comes in half precision, which matplotlib cannot scale.
     values = np.asarray(salience, dtype=np.float32).T
     if not values.size:
         values = np.zeros((len(note_edges) - 1, len(time_edges) - 1), dtype=np.float32)
-    # A softmax over hundreds of bins stays far below 1, so the scale ends at what occurs.
+    # A softmax over hundreds of bins stays far below 1, so the scale ends at the highest value.
     image = axes.pcolorfast(time_edges, note_edges, values, cmap="magma", vmin=0.0, vmax=values.max() or 1.0)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("pitch")
@@ -47,9 +47,9 @@ def stacked_saliences(
     title: str,
     reference: ArrayLike | None = None,
 ) -> Figure:
-    """Draw what several networks believe, for example one with and one without context, on the same axes.
+    """Draw the saliences of several networks, for example one with and one without context, on the same axes.
 
-    All share one scale of colours, which the strongest of them fills, so that brightness may be compared.
+    They share one colour scale, which ends at the highest salience of all.
 
     Args:
         times: `(frames,)`, s, increasing.

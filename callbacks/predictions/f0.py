@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
+from typing_extensions import override
 
+from callbacks.items import TrackCallback, voicing_threshold
 from callbacks.passes import folder_of
-from callbacks.tracks import Track, TrackCallback, signed_f0, voicing_threshold
 from datamodules.annotations.f0_tables import F0Series, write_f0
 from datamodules.files import file_name
+from lightning_modules.outputs import PitchTrackOutput, signed_f0
 
 
 class PredictedF0(TrackCallback):
@@ -20,23 +22,24 @@ class PredictedF0(TrackCallback):
     """
 
     def __init__(self) -> None:
+        # Times, pitch and confidence of the tracks whose threshold is not yet known.
         self._waiting: dict[tuple[str, str], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = {}
 
+    @override
     def begin(self, trainer: Trainer) -> None:
-        """Forget what an interrupted pass left."""
         self._waiting.clear()
 
-    def collect(self, trainer: Trainer, track: Track) -> None:
-        """Keep what a table needs until the threshold is known, which in predict it is already."""
-        key = track["dataset"], track["track"]
-        if "threshold" in track:
-            _write(trainer, key, track["times"], signed_f0(track["pitch"], track["confidence"], track["threshold"]))
-        else:
+    @override
+    def collect(self, trainer: Trainer, item: PitchTrackOutput) -> None:
+        key, threshold = (item["dataset"], item["track"]), item["threshold"]
+        if threshold is None:
             # Copies, because a view would keep a whole batch alive.
-            self._waiting[key] = track["times"].copy(), track["pitch"].copy(), track["confidence"].copy()
+            self._waiting[key] = item["times"].copy(), item["pitch"].copy(), item["confidence"].copy()
+        else:
+            _write(trainer, key, item["times"], signed_f0(item["pitch"], item["confidence"], threshold))
 
+    @override
     def finish(self, trainer: Trainer) -> None:
-        """Write the tables."""
         for key, (times, pitch, confidence) in self._waiting.items():
             _write(trainer, key, times, signed_f0(pitch, confidence, voicing_threshold(trainer, key[0])))
         self._waiting.clear()

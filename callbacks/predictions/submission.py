@@ -1,30 +1,31 @@
 """Transcripts as competitions take them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
+from typing_extensions import override
 
-from callbacks.passes import folder_of
-from callbacks.predictions.tables import write_table
-from callbacks.processes import gathered_rows
-from callbacks.utterances import Utterance, UtteranceCallback, names
+from callbacks.items import PhonemeCallback, phones_of
+from callbacks.predictions.tables import TableCallback, write_table
+from lightning_modules.outputs import PhonemeOutput
 
 
-class Submission(UtteranceCallback):
+class Submission(TableCallback[PhonemeOutput, tuple[int, str]], PhonemeCallback):
     """Writes one table per set, `id,label`, with one character for each recognised phone and none between them.
 
-    The file is `RUN/<validation|validate|test|predict>/<dataset>/submission.csv`; `id` is the place of the utterance in
-    its set, from 0 on.
+    The file is `RUN/<validation|validate|test|predict>/<dataset>/submission.csv`; `id` is the index of the utterance in
+    its set, from 0 on. A phone of the set without a character ends the run, whether it was recognised or not.
 
     Args:
-        characters: of each phone; no two phones share one.
+        characters: by phone; no two phones share one.
 
     Raises:
         ValueError: something else than one character, or the same one twice.
     """
 
     def __init__(self, characters: Mapping[str, str]) -> None:
+        super().__init__()
         self.characters = dict(characters)
         phones: dict[str, str] = {}
         for phone, character in self.characters.items():
@@ -33,32 +34,18 @@ class Submission(UtteranceCallback):
             if character in phones:
                 raise ValueError(f"characters: {phone}: {character!r} is that of {phones[character]} already")
             phones[character] = phone
-        self._rows: dict[str, list[tuple[int, str]]] = {}
 
-    def begin(self, trainer: Trainer) -> None:
-        """Forget what an interrupted pass left."""
-        self._rows.clear()
-
-    def collect(self, trainer: Trainer, utterance: Utterance) -> None:
-        """Keep the line of an utterance.
-
-        Raises:
-            MisconfigurationException: a phone of the set has no character, whether it was recognised or not.
-        """
-        missing = [phone for phone in utterance["phones"] if phone not in self.characters]
+    @override
+    def row(self, item: PhonemeOutput) -> tuple[int, str]:
+        missing = [phone for phone in item["phones"] if phone not in self.characters]
         if missing:
             raise MisconfigurationException(
                 f"trainer.callbacks: Submission: characters: there is none for {', '.join(missing)} of data.phones; "
                 "add them, or leave Submission out"
             )
-        heard = names(utterance, utterance["hypotheses"][0].symbols)
-        label = "".join(self.characters[phone] for phone in heard)
-        self._rows.setdefault(utterance["dataset"], []).append((utterance["item"], label))
+        recognised = phones_of(item, item["hypotheses"][0].symbols)
+        return item["item"], "".join(self.characters[phone] for phone in recognised)
 
-    def finish(self, trainer: Trainer) -> None:
-        """Gather the lines, and write them on one process."""
-        every = gathered_rows(self._rows)
-        self._rows.clear()
-        if trainer.is_global_zero:
-            for dataset, rows in every.items():
-                write_table(folder_of(trainer, dataset) / "submission.csv", ["id", "label"], rows, delimiter=",")
+    @override
+    def write_rows(self, folder: Path, rows: Sequence[tuple[int, str]]) -> None:
+        write_table(folder / "submission.csv", ["id", "label"], rows, delimiter=",")

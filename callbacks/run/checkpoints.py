@@ -1,16 +1,44 @@
-"""The two checkpoints of a run: the best by a metric, and the last to resume from."""
+"""The two checkpoints of a run: the best by a metric, and the last to resume from; neither is ever half written."""
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.trainer.states import TrainerFn
+from typing_extensions import override
 
-from callbacks.run.atomic_checkpoints import save_atomically
+from datamodules.files import remove_leftovers, write_atomically
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the checkpoint and renames.
+
+    Lightning writes to the system's temporary folder and moves from there, which is a copy, not a rename, where that
+    folder is another file system, and it first holds the whole file in memory.
+    """
+
+    @override
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
+        if "://" in str(path) or storage_options is not None:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent)  # half a checkpoint of a run that was killed
+        with write_atomically(path) as file:
+            torch.save(checkpoint, file)
+
+
+def save_atomically(trainer: Trainer) -> None:
+    """Make the trainer's strategy save by rename, unless the user chose another way of saving."""
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -21,6 +49,10 @@ class BestCheckpoint(ModelCheckpoint):
         mode: `max` where more is better, `min` where less is.
         save_top_k: how many to keep; more than one needs a field in the file name, for example `best-{step}`.
         filename: name without `.ckpt`.
+
+    Raises:
+        ValueError: several checkpoints would have one name.
+        MisconfigurationException: at the first validation: the metric is not logged; the message names those that are.
     """
 
     def __init__(self, monitor: str, mode: str = "max", save_top_k: int = 1, filename: str = "best") -> None:
@@ -39,18 +71,16 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save by rename."""
         save_atomically(trainer)
         super().setup(trainer, pl_module, stage)
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """On resuming, believe the best checkpoint itself about how good it is.
-
-        The checkpoint that is resumed may be older than the best one, or the run may have been moved; by its own
-        state alone a worse validation would overwrite the best.
-        """
         super().on_train_start(trainer, pl_module)
+        # On resuming, the best checkpoint itself says how good it is. The checkpoint that is resumed may be older than
+        # the best one, or the run may have been moved: by its state alone a worse validation would overwrite the best.
         best = Path(str(self.dirpath), f"{self.filename}{self.FILE_EXTENSION}")
         if trainer.ckpt_path is None or self.save_top_k != 1 or not best.is_file():
             return
@@ -61,8 +91,8 @@ class BestCheckpoint(ModelCheckpoint):
             self.best_model_score = self.kth_value = score
             self.best_k_models = {str(best): score}
 
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save if the metric improved; an unknown metric is refused with the names of the known ones."""
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         if fitting and self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(trainer.callback_metrics)) or "none"
@@ -93,30 +123,29 @@ class ResumeCheckpoint(ModelCheckpoint):
         )
         self._training = False
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save by rename."""
         save_atomically(trainer)
         self._training = False
         super().setup(trainer, pl_module, stage)
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """From here on there may be something new to save."""
         super().on_train_start(trainer, pl_module)
         self._training = True
         self._last_global_step_saved = trainer.global_step
 
+    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end of the training, again if need be: a validation since the last save has tuned thresholds."""
+        # Also where this step is saved already: a validation since then has tuned thresholds.
         self._last_global_step_saved = 0
         if not self._should_skip_saving_checkpoint(trainer):
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
         self._training = False
 
+    @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save what was trained since the last save.
-
-        A failure before the first step saves nothing: a half-restored state would replace a good checkpoint.
-        """
+        # A failure before the first step saves nothing: a half-restored state would replace a good checkpoint.
         if not self._training or self._should_skip_saving_checkpoint(trainer):
             return
         if isinstance(trainer.strategy, DDPStrategy):

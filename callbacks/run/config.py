@@ -8,9 +8,10 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
+from typing_extensions import override
 
-from callbacks.atomic_files import replacing
 from callbacks.run.folder import run_folder
+from datamodules.files import write_atomically
 
 
 class RunConfig(SaveConfigCallback):
@@ -26,17 +27,18 @@ class RunConfig(SaveConfigCallback):
     def __init__(self, parser: LightningArgumentParser, config: Namespace) -> None:
         super().__init__(parser, config, save_to_log_dir=False)
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Do nothing yet: a resumed run knows its folder only when the checkpoint is loaded."""
+        pass  # a resumed run knows its folder only when the checkpoint is loaded
 
+    @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the configuration from one process."""
         run_folder(trainer)
         if trainer.is_global_zero:
             self.save_config(trainer, pl_module, "fit")
 
+    @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the file and send the same keys to Weights & Biases."""
         _write_beside_earlier(run_folder(trainer), self.parser.dump(self.config, skip_unset=False))
         nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
         for logger in trainer.loggers:
@@ -45,11 +47,12 @@ class RunConfig(SaveConfigCallback):
 
 
 def _write_beside_earlier(folder: Path, text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     names = (f"config_resumed_{n}.yaml" if n else "config.yaml" for n in count())
     for path in (folder / name for name in names):
         if not path.exists():
-            with replacing(path) as partial:
-                partial.write_text(text, encoding="utf-8")
+            with write_atomically(path) as file:
+                file.write(text.encode())
             return
         if path.read_text(encoding="utf-8") == text:
             return

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
+from typing_extensions import override
 
 _CHECKPOINTS = "checkpoints"
 _decided: WeakKeyDictionary[Trainer, dict[tuple[bool, str | None], Path]] = WeakKeyDictionary()
@@ -90,19 +91,21 @@ class RunFolder(Callback):
     def __init__(self) -> None:
         self._homeless: list[ModelCheckpoint] = []
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Note the checkpoints without a folder before their own `setup`, which Lightning runs last, gives them one."""
+        # Lightning runs the checkpoints' own `setup` last, and it gives a folder to those that have none.
         known = {id(callback) for callback in self._homeless}
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, ModelCheckpoint) and callback.dirpath is None and id(callback) not in known:
                 self._homeless.append(callback)
 
+    @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Place the checkpoints before they compare their folder with the one in the loaded state."""
+        # Before the checkpoints compare their folder with the one in the loaded state.
         self._place_checkpoints(trainer)
 
+    @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Place the checkpoints of a fit from scratch."""
         self._place_checkpoints(trainer)
 
     def _place_checkpoints(self, trainer: Trainer) -> None:
@@ -110,8 +113,8 @@ class RunFolder(Callback):
         for callback in self._homeless:
             callback.dirpath = str(folder)  # text, because it is saved and checkpoints are loaded with weights_only
 
+    @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Name the folder if anything was written there."""
         folder = _decided.get(trainer, {}).get(_question(trainer))
         if trainer.is_global_zero and folder is not None and folder.is_dir():
             print(f"Run folder: {os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder}")

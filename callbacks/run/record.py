@@ -1,4 +1,4 @@
-"""What makes a figure a result: its command, seed, commit, data and machine, in one file beside it."""
+"""The record of a run: the command, seed, commit, data and machine behind its figures, in one file beside them."""
 
 import json
 import os
@@ -14,9 +14,10 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
+from typing_extensions import override
 
-from callbacks.atomic_files import replacing
 from callbacks.run.folder import run_folder
+from datamodules.files import write_atomically
 
 _PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
 _SOURCE = Path(__file__).parents[2]
@@ -38,24 +39,25 @@ class RunRecord(Callback):
         self._begun = time.monotonic()
         self._commit: str | None = None
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run goes on with."""
         return {"validations": self._validations, "seconds": self._seconds}
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the record of the run that is resumed."""
         self._validations, self._seconds_before = list(state_dict["validations"]), state_dict["seconds"]
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Start the clock, and note the code before anybody changes it."""
+        # The commit is noted now, before anybody changes the code.
         self._begun, self._commit = time.monotonic(), _commit()
 
     @property
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._begun
 
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the validation to the fit's record, or write that of a validation alone."""
         if trainer.sanity_checking or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if trainer.state.fn != TrainerFn.FITTING:
@@ -66,8 +68,8 @@ class RunRecord(Callback):
         self._validations.append({**place, "metrics": _metrics(trainer, "val/")})
         self._write(trainer, pl_module, "")
 
+    @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the record of a test."""
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._write(trainer, pl_module, "test")
 
@@ -90,8 +92,9 @@ class RunRecord(Callback):
             "hardware": _hardware(trainer),
             "packages": {"python": platform.python_version(), **_versions()},
         }
-        with replacing(place / "record.json") as partial:
-            partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        place.mkdir(parents=True, exist_ok=True)
+        with write_atomically(place / "record.json") as file:
+            file.write((json.dumps(record, indent=2) + "\n").encode())
 
 
 def _metrics(trainer: Trainer, beginning: str) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
+from typing_extensions import override
 
 from callbacks.passes import stage_of
 
@@ -17,15 +18,15 @@ class ScoreTable(Callback):
     Lightning's own table repeats every figure under each of its loaders.
     """
 
+    @override
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the scores unless the validation is part of a fit."""
         if trainer.state.fn != TrainerFn.FITTING:
             self._print(trainer)
 
+    @override
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the scores."""
         self._print(trainer)
 
     def _print(self, trainer: Trainer) -> None:

@@ -1,4 +1,4 @@
-"""Stopping in good order when the cluster says that time is up."""
+"""Stopping in good order when the cluster sends SIGTERM, because the time of a job is up."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from typing_extensions import override
 
 
 class StopOnSignal(Callback):
     """On SIGTERM, ends the training after a step that all processes agree on, so that `last.ckpt` is saved.
 
-    The handler only notes the signal. Lightning's own sends a message to the other processes from within the handler;
-    where that falls between two others, as it does when every process is signalled at once, all wait for ever.
+    The handler, which takes the place of Lightning's during the training, only notes the signal. Lightning's own sends
+    a message to the other processes from within the handler; where that falls between two other messages, as it does
+    when every process is signalled at once, all wait for ever. A training that was stopped so raises SIGTERMException.
 
     Args:
         every_n_train_steps: batches between two agreements of several processes; a process alone stops at once.
@@ -26,29 +28,25 @@ class StopOnSignal(Callback):
         self._signalled = False
         self._replaced: Any = None
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the place of Lightning's handler."""
         self._signalled = False
         if threading.current_thread() is threading.main_thread():
             self._replaced = signal.signal(signal.SIGTERM, self._note)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
-        """Ask all processes whether one was signalled, and stop all of them if so.
-
-        Raises:
-            SIGTERMException: one was.
-        """
+    @override
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         alone = trainer.world_size == 1
         if alone or (trainer.fit_loop.epoch_loop.total_batch_idx + 1) % self.every_n_train_steps == 0:
             if trainer.strategy.reduce_boolean_decision(self._signalled, all=False):
                 raise SIGTERMException
 
+    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the former handler back."""
         self._restore()
 
+    @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Put the former handler back."""
         self._restore()
 
     def _note(self, signum: int, frame: FrameType | None) -> None:

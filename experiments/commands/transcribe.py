@@ -14,7 +14,6 @@ from torch import nn
 from tqdm import tqdm
 
 from architectures import ConstantQTransform, FromAudio, HarmonicConstantQTransform, WholeAudio
-from callbacks.tracks import signed_f0
 from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
 from datamodules.annotations.f0_tables import write_f0
@@ -24,6 +23,7 @@ from datamodules.files import file_name
 from datamodules.preparation.preprocess import to_mono_int16
 from experiments.runs import load
 from lightning_modules import MelodyTracker
+from lightning_modules.outputs import signed_f0
 
 TRANSFORMS = {"ConstantQ": ConstantQTransform, "HarmonicConstantQ": HarmonicConstantQTransform}
 

@@ -1,73 +1,144 @@
+"""What two processes write: the same as one, and no less where they fail."""
+
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from lightning.pytorch.loggers import WandbLogger
+
+from callbacks import (
+    AlignmentPictures,
+    ClipPictures,
+    ErrorPictures,
+    PhoneConfusions,
+    Pianorolls,
+    PredictedClasses,
+    PredictedF0,
+    PredictedPhonemes,
+    RunFolder,
+    Submission,
+)
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import importlib.util, pathlib, sys
-from lightning.pytorch.loggers import WandbLogger
-from callbacks import Pianorolls
 
-spec = importlib.util.spec_from_file_location("toy", sys.argv[1])
-toy = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(toy)
-root = pathlib.Path(sys.argv[2])
-two = dict(devices=2, strategy="ddp", max_epochs=2, pictures=Pianorolls(seconds=1.0), use_distributed_sampler=False)
+def module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
-logger = WandbLogger(project="toy", save_dir=root / "logged", offline=True)
-try:
-    toy.trainer(root, logger=logger, every=1000, **two).fit(toy.ToyTracker(fail_at_step=5))
-except ArithmeticError:
-    sys.stdout.write("failed as made\\n")
-toy.trainer(root, **two).validate(toy.ToyTracker())
+toy, test = module("toy", sys.argv[1]), module("test", sys.argv[2])
+options = dict(devices=2, strategy="ddp", use_distributed_sampler=False)
+test.evaluate(toy, pathlib.Path("root"), **options)
+test.fail(toy, pathlib.Path("failed"), **options)
 """
 
 
+def evaluate(toy, root, **options):
+    """Validates a tracker, whose every track has another pitch, a classifier and a recogniser."""
+
+    class Tracker(toy.ToyTracker):
+        def validation_step(self, batch, index):
+            pitch = np.random.default_rng(int(batch[0])).uniform(100, 500, 400).astype(np.float32)
+            return {"tracks": [toy.made_up_track("dbac"[int(batch[0])], pitch=pitch)]}
+
+    pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
+    callbacks = {
+        Tracker: (RunFolder(), PredictedF0(), ErrorPictures(), pianorolls),
+        toy.ToyClassifier: (ClipPictures(wrong=2), PredictedClasses()),
+        toy.ToyRecognizer: (
+            PredictedPhonemes(),
+            Submission({"AH": "h", "T": "t", "SIL": "."}),
+            AlignmentPictures(2),
+            PhoneConfusions(),
+        ),
+    }
+    for module, its in callbacks.items():
+        toy.quiet_trainer(root / module.__name__, *its, **options).validate(module())
+
+
+def fail(toy, root, **options):
+    """Fits until one step fails on both processes."""
+    logger = WandbLogger(project="toy", save_dir=root, offline=True)
+    trainer = toy.trainer(root, logger=logger, every=1000, max_epochs=2, pictures=Pianorolls(seconds=1.0), **options)
+    try:
+        trainer.fit(toy.ToyTracker(fail_at_step=5))
+    except ArithmeticError:
+        sys.stdout.write("failed as made\n")
+
+
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def two(tmp_path_factory):
+    """The folder in which both were run on two processes."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "script.py").write_text(SCRIPT)
     own = {f"WANDB_{place}_DIR": str(folder / "elsewhere") for place in ("CONFIG", "CACHE", "DATA")}
     own |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
     result = subprocess.run(
         [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
-            *("script.py", str(Path(__file__).with_name("conftest.py")), "root"),
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "script.py"),
+            *(str(Path(__file__).with_name("conftest.py")), __file__),
         ],
         env=os.environ | own,
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("failed as made") == 2
-    assert result.stdout.count("Run folder:") == 1  # of validate; a failed fit has no end to say it at
-    assert sorted(path.name for path in folder.iterdir() if path.name != "elsewhere") == ["root", "script.py"]
-    return folder / "root"
+    assert result.stdout.count("Run folder:") == 1  # of the evaluation; a failed fit has no end to say it at
+    assert set(names(folder)) - {"elsewhere"} == {"failed", "root", "script.py"}
+    return folder
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_there_is_one_folder_with_the_tracks_of_both_processes(root):
-    (validated,) = (root / "runs").iterdir()
-    assert names(validated / "validate" / "toy" / "f0") == ["a.csv", "b.csv", "c.csv", "d.csv"]
-    # Track a is completed by the first process, b by the second.
-    assert names(validated / "validate" / "toy" / "pictures") == ["a.png", "b.png"]
+def files(root):
+    """Contents by module and path in its run, of which there is one."""
+    found = {}
+    for module in root.iterdir():
+        (run,) = (module / "runs").iterdir()
+        found |= {f"{module.name}/{path.relative_to(run)}": path.read_bytes() for path in run.rglob("*.*")}
+    return found
 
 
-def test_the_processes_that_fail_leave_one_checkpoint_and_do_not_hang(root):
-    (fitted,) = (root / "logged" / "toy").iterdir()
+def test_one_and_two_processes_write_the_same(two, quiet, toy_tracker, toy_classifier, toy_recognizer, track, tmp_path):
+    classes = {cls.__name__: cls for cls in (toy_tracker, toy_classifier, toy_recognizer)}
+    evaluate(SimpleNamespace(quiet_trainer=quiet.func, made_up_track=track, **classes), tmp_path / "one")
+    of_one, of_two = files(tmp_path / "one"), files(two / "root")
+    written = {
+        "ToyClassifier": ["classes.tsv", *(f"pictures/{name}.png" for name in ("confusion", "wrong_1", "wrong_2"))],
+        "ToyRecognizer": [
+            *("phone_confusions.tsv", "phones.ctm", "phones.tsv", "submission.csv"),
+            *(f"pictures/{name}.png" for name in ("a", "b", "phone_confusions")),
+        ],
+        "Tracker": [
+            *(f"errors/{picture}.png" for picture in ("confusion", "error_histogram", "note_accuracy")),
+            *(f"f0/{track}.csv" for track in "abcd"),
+            *("pictures/a.png", "pictures/c.png"),
+        ],
+    }
+    assert set(of_one) == {f"{module}/validate/toy/{name}" for module in written for name in written[module]}
+    assert of_one == of_two
+
+
+def test_the_processes_that_fail_leave_one_checkpoint_and_do_not_hang(two):
+    (fitted,) = (two / "failed" / "toy").iterdir()
     assert names(fitted / "checkpoints") == ["best.ckpt", "last.ckpt"]
     assert torch.load(fitted / "checkpoints" / "last.ckpt")["global_step"] == 5
 
 
-def test_wandb_gets_the_pictures_of_both_processes(root):
-    (media,) = (root / "logged" / "wandb").glob("offline-run-*/files/media/images/val/toy")
+def test_wandb_gets_the_pictures_of_both_processes(two):
+    # Track a is completed by the first process, b by the second.
+    (media,) = (two / "failed" / "wandb").glob("offline-run-*/files/media/images/val/toy")
     assert [name[0] for name in names(media)] == ["a", "b"]

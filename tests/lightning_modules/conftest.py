@@ -1,7 +1,10 @@
 """Trainers and batches for tests of modules."""
 
+from typing import get_args, get_type_hints
+
 import hypothesis
 import lightning
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -47,6 +50,23 @@ def scored(made_trainer):
         return {key: float(value) for key, value in trainer.callback_metrics.items()}, found
 
     return run
+
+
+def fulfils(output, contract):
+    """Whether an output has the keys of a TypedDict, and arrays the types of their elements."""
+    hints = get_type_hints(contract)
+    assert set(output) == set(hints)
+    for key, hint in hints.items():
+        assert output[key] is not None or type(None) in get_args(hint), key
+        if isinstance(output[key], np.ndarray):
+            arrays = [each for each in (hint, *get_args(hint)) if "ndarray" in str(each)]
+            assert str(output[key].dtype) in str(arrays[0]), f"{key}: {output[key].dtype} is not {arrays[0]}"
+    return True
+
+
+@pytest.fixture(name="fulfils")
+def contract_check():
+    return fulfils
 
 
 @pytest.fixture

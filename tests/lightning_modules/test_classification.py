@@ -11,6 +11,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 from architectures import ClipNetwork, FrontEnd, Sequences, SpecAugment
 from datamodules.batches import ClipBatch, UtteranceSet
 from lightning_modules import ClipClassifier, L2Penalty
+from lightning_modules.outputs import ClipOutput
 
 CLASSES = ("no", "yes", "up")
 
@@ -56,7 +57,7 @@ def clips(labels, valid=None, samples=40, evaluation=True, seed=0):
     )  # fmt: skip
 
 
-def test_validation_logs_what_torchmetrics_says_of_the_valid_clips_it_returns(scored):
+def test_validation_logs_what_torchmetrics_says_of_the_valid_clips_it_returns(scored, fulfils):
     torch.manual_seed(0)
     module = classifier()
     first, second = clips([0, 1, 2, 1, 0]), clips([2, 0, 1], valid=[True, False, True], seed=1)
@@ -65,6 +66,7 @@ def test_validation_logs_what_torchmetrics_says_of_the_valid_clips_it_returns(sc
     probabilities = torch.tensor(np.stack([clip["probabilities"] for clip in found]))
     labels = torch.tensor([clip["label"] for clip in found])
     assert probabilities.sum(-1).numpy() == pytest.approx(1)
+    assert all(fulfils(clip, ClipOutput) for clip in found)
     given = probabilities, labels
     assert logged["val/mine/accuracy"] == pytest.approx(float(multiclass_accuracy(*given, 3, average="micro")))
     assert logged["val/mine/macro_f1"] == pytest.approx(float(multiclass_f1_score(*given, 3, average="macro")))

@@ -12,6 +12,7 @@ from architectures import CREPE, FrameNetwork
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.melody import MelodyData
 from lightning_modules import CheckpointMismatch, LocalAverage, MelodyTracker, PitchGrid, SalienceBCE
+from lightning_modules.outputs import DecidesVoicing, PitchTrackOutput
 
 GRID = PitchGrid(lowest_note=58, semitones=16, bins_per_semitone=4)
 
@@ -84,14 +85,15 @@ def test_validation_equals_mir_eval_on_what_it_returns(melody_shards, tmp_path):
         assert logged.get(f"val/mine/undefined/{ours}", 0) == 3 - len(defined)
 
 
-def test_each_track_is_returned_once_and_whole(melody_shards, tmp_path):
+def test_each_track_is_returned_once_and_whole(melody_shards, tmp_path, fulfils):
     collect = Collect()
     trainer(tmp_path, callbacks=[collect]).validate(tracker(), data(melody_shards, evaluation_frames=70), verbose=False)
     assert sorted(track["track"] for track in collect.tracks) == [f"validation_0000{number}" for number in range(3)]
     for track in collect.tracks:
+        assert fulfils(track, PitchTrackOutput) and track["threshold"] is None
         assert track["salience"].shape == (300, GRID.bins) and track["notes"].shape == (GRID.bins,)
         np.testing.assert_allclose(track["times"], np.arange(300) * 0.01)
-        assert (track["pitch"] > 0).all() and track["reference"].dtype == np.float32
+        assert (track["pitch"] > 0).all()
 
 
 @pytest.mark.parametrize("frames", [33, 70, 256, 1000])
@@ -108,12 +110,16 @@ def test_fitting_tunes_the_threshold_and_validating_freezes_it(melody_shards, tm
     module, run = tracker(), trainer(tmp_path, val_check_interval=3, check_val_every_n_epoch=None)
     run.fit(module, data(melody_shards))
     tuned = module.thresholds.tuned["mine"]
+    assert module.voicing_thresholds == {"mine": tuned} and isinstance(module, DecidesVoicing)
     assert float(run.callback_metrics["val/mine/voicing_threshold"]) == tuned
     module.thresholds.tuned["mine"] = 0.77
+    module.voicing_thresholds["of another pass"] = 0.5
     again = trainer(tmp_path)
     again.validate(module, data(melody_shards), verbose=False)
     assert float(again.callback_metrics["val/mine/voicing_threshold"]) == pytest.approx(0.77)
+    assert module.voicing_thresholds == {"mine": 0.77}
     again.test(module, data(melody_shards), verbose=False)
+    assert module.voicing_thresholds == {"mine": 0.77}
     assert float(again.callback_metrics["test/mine/voicing_threshold"]) == pytest.approx(0.77)
 
 
@@ -121,7 +127,7 @@ def test_a_sanity_check_tunes_and_logs_nothing(melody_shards, tmp_path):
     module = tracker()
     run = trainer(tmp_path, max_steps=1, num_sanity_val_steps=2, val_check_interval=1.0)
     run.fit(module, data(melody_shards))
-    assert module.thresholds.tuned == {}
+    assert module.thresholds.tuned == module.voicing_thresholds == {}
     assert not any(key.startswith("val/") for key in run.callback_metrics)
 
 

@@ -10,6 +10,7 @@ from architectures import MFCC, ConvLSTM, SequenceNetwork, Sequences, StoredFeat
 from datamodules.batches import PhonemeBatch, UtteranceSet
 from lightning_modules import Beam, FoldedBy, Greedy, LeeHon39, PhonemeRecognizer
 from lightning_modules.decoding import CTCDecoder, Hypothesis
+from lightning_modules.outputs import PhonemeOutput
 
 PHONES = ("AA", "B", "K")
 
@@ -54,8 +55,9 @@ def spoken(*transcripts, said=None, valid=None, truth=True, phones=PHONES):
     )  # fmt: skip
 
 
-def test_what_is_spelled_clearly_is_recognised(scored):
+def test_what_is_spelled_clearly_is_recognised(scored, fulfils):
     logged, found = scored(recognizer(), spoken([1, 2, 3], [2, 2]))
+    assert all(fulfils(each, PhonemeOutput) for each in found)
     assert [each["hypotheses"][0].symbols for each in found] == [[1, 2, 3], [2, 2]]
     assert logged["val/mine/phoneme_error_rate"] == logged["val/mine/levenshtein_distance"] == 0
     assert logged["val/mine/loss"] < 0.01
@@ -101,7 +103,7 @@ def test_times_are_those_of_the_features_that_the_logits_are_centred_on(scored):
     assert found["times"] == pytest.approx([0.01, 0.03, 0.05, 0.07, 0.09, 0.11])
     assert found["feature_times"] == pytest.approx(np.arange(12) * 0.01)
     assert np.exp(found["log_probs"]).sum(-1) == pytest.approx(1)
-    (first, second) = found["segments"](torch.tensor(found["reference"]))
+    (first, second) = found["segments"](found["reference"])
     assert [(each.symbol, each.start) for each in (first, second)] == [(1, 0), (2, 3)]
 
 

@@ -12,6 +12,7 @@ from architectures import ConvolutionalVoicing, Perceptron, SpectrogramNetwork
 from architectures.front_ends.spec_augment import SpecAugment
 from architectures.spectrogram.voicing import Kernel
 from lightning_modules import L2Penalty, LocalAverage, MelodyTracker, PitchGrid, SalienceBCE, VoicingDetector
+from lightning_modules.outputs import TrackOutput
 
 GRID = PitchGrid(lowest_note=55, semitones=4, bins_per_semitone=5)
 FRAMES, CONTEXT, CHANNELS, BINS = 4, 1, 2, 20
@@ -85,14 +86,14 @@ def test_a_detector_learns_to_tell_voiced_frames(training, validation, made_trai
     assert module.thresholds.tuned["mine"] == pytest.approx(logged["val/mine/voicing_threshold"])
 
 
-def test_a_detector_is_scored_on_its_voicing_alone_and_as_mir_eval_does(validation, made_trainer):
+def test_a_detector_is_scored_on_its_voicing_alone_and_as_mir_eval_does(validation, made_trainer, fulfils):
     collect, trainer = Collect(), None
     trainer = made_trainer(callbacks=[collect])
     trainer.validate(detector(voicing_threshold=0.5), validation, verbose=False)
     names = ("voicing_recall", "voicing_false_alarm", "voicing_accuracy", "loss", "voicing_threshold")
     assert set(trainer.callback_metrics) == {f"val/mine/{name}" for name in names}
     (track,) = collect.tracks
-    assert set(track) == {"dataset", "track", "times", "reference", "confidence"}
+    assert fulfils(track, TrackOutput)
     assert len(track["times"]) == 2 * 3 * FRAMES and track["times"][1] == pytest.approx(0.01)
     reference, estimate = track["reference"] > 0, track["confidence"] > 0.5
     assert 0 < estimate.sum()
@@ -103,11 +104,11 @@ def test_a_detector_is_scored_on_its_voicing_alone_and_as_mir_eval_does(validati
     assert logged["val/mine/voicing_accuracy"] == pytest.approx(np.mean(reference == estimate))
 
 
-def test_a_detector_predicts_with_its_threshold(validation):
+def test_a_detector_predicts_with_its_threshold(validation, fulfils):
     module = detector(voicing_threshold=0.25).eval()
     with torch.no_grad():
         tracks = [track for batch in validation for track in module.predict_step(batch, 0)["tracks"]]
-    assert [track["threshold"] for track in tracks] == [0.25]
+    assert [track["threshold"] for track in tracks] == [0.25] and fulfils(tracks[0], TrackOutput)
     probabilities = module(torch.rand(3, CHANNELS, FRAMES + 2 * CONTEXT, BINS))
     assert probabilities.shape == (3, FRAMES) and ((probabilities > 0) & (probabilities < 1)).all()
 

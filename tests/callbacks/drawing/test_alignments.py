@@ -54,17 +54,6 @@ def test_an_utterance_without_frames_is_drawn(quiet, toy_recognizer, utterance):
     assert pictures(trainer, "validate") == ["a.png"]
 
 
-def test_not_every_validation_and_no_sanity_check_is_drawn(quiet, toy_recognizer, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(
-        "callbacks.drawing.alignments._draw", lambda trainer, _, name, __: drawn.append((trainer.global_step, name))
-    )
-    quiet(AlignmentPictures(utterances=1, every_n_validations=2), max_epochs=4).fit(toy_recognizer())
-    assert drawn == [(4, "a"), (12, "a")]
-
-
-def test_arguments_that_cannot_be_are_refused_by_name():
+def test_arguments_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match="utterances: 0"):
         AlignmentPictures(utterances=0)
-    with pytest.raises(ValueError, match="every_n_validations: 0"):
-        AlignmentPictures(every_n_validations=0)

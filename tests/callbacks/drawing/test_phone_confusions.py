@@ -39,6 +39,6 @@ def test_wandb_gets_the_picture_and_the_table(quiet, toy_recognizer, wandb_logge
     assert image.name.startswith("phone_confusions_")
 
 
-def test_arguments_that_cannot_be_are_refused_by_name():
+def test_arguments_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match="pairs: 0"):
         PhoneConfusions(pairs=0)

@@ -4,10 +4,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 from jsonargparse import ArgumentParser
-from lightning.pytorch.loggers import WandbLogger
+from matplotlib.figure import Figure
 
 from callbacks import Pianorolls, run_folder
-from callbacks.drawing.pianorolls import excerpt
+from callbacks.drawing.pianorolls import first_notes
 
 
 def pictures(folder):
@@ -25,20 +25,14 @@ def test_the_first_tracks_by_name_are_drawn(made_trainer, toy_tracker):
     assert matplotlib.image.imread(folder / "a.png").shape[:2] == (825, 1320)
 
 
-def test_not_every_validation_is_drawn(made_trainer, toy_tracker, monkeypatch):
-    drawn = []
-    monkeypatch.setattr("callbacks.drawing.pianorolls._draw", lambda trainer, *_: drawn.append(trainer.global_step))
-    made_trainer(pictures=Pianorolls(tracks=1, every_n_validations=2), max_epochs=4).fit(toy_tracker())
-    assert drawn == [4, 12]
-
-
 def test_fixed_excerpts_are_drawn_besides_the_first_tracks(made_trainer, toy_tracker, monkeypatch):
     drawn = {}
 
-    def draw(trainer, dataset, name, part):
-        drawn[name] = part.times[0], part.times[-1]
+    def draw(*, times, title, **_):
+        drawn[title.removeprefix("toy: ")] = times[0], times[-1]
+        return Figure()
 
-    monkeypatch.setattr("callbacks.drawing.pianorolls._draw", draw)
+    monkeypatch.setattr("callbacks.drawing.pianorolls.pianoroll_with_salience", draw)
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"a": (1.0, 1.5), "d": (3.0, 60.0)})
     made_trainer(pictures=pianorolls).validate(toy_tracker())
     assert set(drawn) == {"a", "b", "d"}
@@ -57,12 +51,11 @@ def test_an_excerpt_of_a_track_that_is_in_no_set_is_named(made_trainer, toy_trac
     ("wrong", "said"),
     [
         ({"tracks": -1}, "tracks=-1"),
-        ({"every_n_validations": 0}, "every_n_validations: 0"),
         ({"excerpts": {"a": (2.0, 1.0)}}, r"excerpts: a: from 2.0 s to 1.0 s"),
         ({"excerpts": {"a": (-1.0, 1.0)}}, r"excerpts: a: from -1.0 s"),
     ],
 )
-def test_arguments_that_cannot_be_are_refused_by_name(wrong, said):
+def test_arguments_out_of_range_are_refused_by_name(wrong, said):
     with pytest.raises(ValueError, match=said):
         Pianorolls(**wrong)
 
@@ -74,15 +67,14 @@ def test_excerpts_are_lists_in_yaml():
     assert made.excerpts == {"a": (1.0, 2.5)}
 
 
-def test_no_more_candidates_are_kept_than_drawn(made_trainer, track):
+def test_what_is_kept_is_the_excerpt_and_not_a_view_of_the_whole_track(track):
     callback = Pianorolls(tracks=2, seconds=1.0)
     for name in "dbeac":
         callback.collect(None, track(name))
-        assert len(callback._candidates["toy"]) <= 2
-    assert set(callback._candidates["toy"]) == {"a", "b"}
-    kept = callback._candidates["toy"]["a"].salience
-    assert kept.shape == (100, 49)
-    assert kept.base is None  # not a view that keeps the whole track
+    kept = callback.kept["toy"].first.named
+    assert set(kept) == {"a", "b"}
+    assert kept["a"].salience.shape == (100, 49)
+    assert all(array.base is None for array in kept["a"][:5])
 
 
 @pytest.mark.parametrize(
@@ -96,26 +88,21 @@ def test_no_more_candidates_are_kept_than_drawn(made_trainer, track):
     ],
 )
 def test_the_excerpt_begins_before_the_first_voiced_frame(track, changes, first, count):
-    part = excerpt(track("a", **changes), seconds=1.0)
+    part = first_notes(track("a", **changes), seconds=1.0)
     assert part.times[0] == pytest.approx(first, abs=0.0101)
     assert len(part.times) == len(part.pitch) == len(part.salience) == pytest.approx(count, abs=1)
 
 
 def test_a_short_track_is_drawn_whole(track):
-    assert len(excerpt(track("a"), seconds=100.0).times) == 350
+    assert len(first_notes(track("a"), seconds=100.0).times) == 350
 
 
-def test_wandb_gets_every_picture(made_trainer, toy_tracker, tmp_path, monkeypatch):
-    for place in ("CONFIG", "CACHE", "DATA"):
-        monkeypatch.setenv(f"WANDB_{place}_DIR", str(tmp_path / "elsewhere"))
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    logger = WandbLogger(project="toy", save_dir=tmp_path / "runs", offline=True)
-    trainer = made_trainer(logger=logger, max_epochs=2, pictures=Pianorolls(seconds=1.0))
+def test_wandb_gets_every_picture(made_trainer, toy_tracker, wandb_logger, tmp_path):
+    trainer = made_trainer(logger=wandb_logger, max_epochs=2, pictures=Pianorolls(seconds=1.0))
     trainer.fit(toy_tracker())
     folder = run_folder(trainer)
-    assert folder == tmp_path / "runs" / "toy" / logger.experiment.id
-    media = Path(logger.experiment.dir) / "media" / "images" / "val" / "toy"
-    logger.experiment.finish()
+    assert folder == tmp_path / "runs" / "toy" / wandb_logger.experiment.id
+    media = Path(wandb_logger.experiment.dir) / "media" / "images" / "val" / "toy"
     assert len(list(media.glob("a_*.png"))) == len(list(media.glob("b_*.png"))) == 2
     assert pictures(folder) == ["a.png", "b.png"]
     assert media.is_relative_to(tmp_path / "runs" / "wandb")

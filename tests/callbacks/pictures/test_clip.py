@@ -3,7 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from callbacks.pictures import classified_clip
-from callbacks.pictures.colours import CORRECT, WRONG
+from callbacks.pictures.style import CORRECT, WRONG
 
 GUESSES = [("for_$x$", 0.7), ("four", 0.25)]
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
-from callbacks.pictures import classify_frames, colours, count_errors, error_histogram
+from callbacks.pictures import classify_frames, count_errors, error_histogram
 from callbacks.pictures.pianoroll import FrameClass
+from callbacks.pictures.style import OCTAVE, WRONG
 
 CENTRE = 25
 
@@ -52,8 +53,8 @@ def test_correct_frames_are_not_drawn_and_set_no_limit():
     bars = {round(bar.get_x() + bar.get_width() / 2): bar for bar in axes.patches}
     assert sorted(bars) == list(range(-24, 25))
     assert {place: bar.get_height() for place, bar in bars.items() if bar.get_height()} == {1: 2, -12: 1, 24: 1}
-    assert bars[1].get_facecolor() == to_rgba(colours.WRONG)
-    assert bars[-12].get_facecolor() == bars[24].get_facecolor() == to_rgba(colours.OCTAVE)
+    assert bars[1].get_facecolor() == to_rgba(WRONG)
+    assert bars[-12].get_facecolor() == bars[24].get_facecolor() == to_rgba(OCTAVE)
     assert axes.get_xlim() == (-24.5, 24.5)
     low, high = axes.get_ylim()
     assert low == 0 and 2 < high < 3

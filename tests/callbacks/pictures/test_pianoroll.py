@@ -8,8 +8,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from callbacks.pictures import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
-from callbacks.pictures.axes import note_name
 from callbacks.pictures.pianoroll import scores_line
+from callbacks.pictures.style import note_name
 
 SEMITONE = 2 ** (1 / 12)
 NOTES = np.linspace(36, 84, 241)

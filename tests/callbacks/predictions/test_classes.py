@@ -43,6 +43,6 @@ def test_a_model_of_another_kind_is_named(quiet, toy_tracker, toy_recognizer):
             quiet(PredictedClasses()).validate(module)
 
 
-def test_arguments_that_cannot_be_are_refused_by_name():
+def test_arguments_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match="top: 0"):
         PredictedClasses(top=0)

@@ -28,12 +28,12 @@ def test_each_track_has_a_table_that_is_negative_where_unvoiced(made_trainer, to
 def test_the_latest_validation_of_a_fit_remains(made_trainer, toy_tracker):
     class Module(toy_tracker):
         def on_validation_epoch_end(self):
-            self.threshold = 0.1 * (1 + self.current_epoch)
+            self.threshold = 0.125 * (1 + self.current_epoch)
             super().on_validation_epoch_end()
 
     trainer = made_trainer(max_epochs=2)
     trainer.fit(Module())
-    check(run_folder(trainer) / "validation" / "toy" / "f0" / "a.csv", 80)
+    check(run_folder(trainer) / "validation" / "toy" / "f0" / "a.csv", 100)
 
 
 def test_the_sanity_check_writes_nothing(made_trainer, toy_tracker, tmp_path):
@@ -48,12 +48,18 @@ def test_the_sanity_check_writes_nothing(made_trainer, toy_tracker, tmp_path):
 
 
 def test_a_missing_threshold_is_named(made_trainer, toy_tracker):
-    class Module(toy_tracker):
+    class Other(toy_tracker):
         def on_validation_epoch_end(self):
-            self.log("val/toy/accuracy", 0.0)
+            self.voicing_thresholds = {"another": 0.5}
 
-    with pytest.raises(MisconfigurationException, match="'val/toy/voicing_threshold' was not logged"):
-        made_trainer().validate(Module())
+    class Without(toy_tracker):
+        def on_validation_epoch_end(self):
+            del self.voicing_thresholds
+
+    for module, known in ((Other, r"\['another'\]"), (Without, r"\[\]")):
+        message = f"{module.__name__}.voicing_thresholds: none of 'toy'; there are: {known}"
+        with pytest.raises(MisconfigurationException, match=message):
+            made_trainer().validate(module())
 
 
 def test_a_model_without_pitch_is_named(made_trainer, toy_tracker):

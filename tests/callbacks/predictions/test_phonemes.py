@@ -100,7 +100,7 @@ def test_a_phone_without_a_character_is_named_even_if_it_was_not_heard(quiet, to
         quiet(Submission({"AH": "h", "T": "t"})).validate(toy_recognizer())
 
 
-def test_characters_that_cannot_be_are_refused_by_name():
+def test_characters_that_no_competition_takes_are_refused_by_name():
     with pytest.raises(ValueError, match="T: 'tt' is not one character"):
         Submission({"AH": "h", "T": "tt"})
     with pytest.raises(ValueError, match="T: 'h' is that of AH already"):

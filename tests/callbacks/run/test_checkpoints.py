@@ -95,11 +95,11 @@ def test_a_save_that_dies_half_way_leaves_the_old_checkpoint(made_trainer, toy_t
     trainer = made_trainer(every=2, num_sanity_val_steps=0)
     whole_save = torch.save
 
-    def dying_save(content, path):
+    def dying_save(content, file):
         if content["global_step"] == 4:
-            path.write_bytes(b"half")
+            file.write(b"half")
             raise KeyboardInterrupt
-        whole_save(content, path)
+        whole_save(content, file)
 
     monkeypatch.setattr(torch, "save", dying_save)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
@@ -126,7 +126,7 @@ def test_resuming_from_before_the_best_does_not_lose_it(made_trainer, toy_tracke
 
 def test_an_unknown_metric_is_refused_with_the_known_ones(made_trainer, toy_tracker):
     trainer = made_trainer(monitor="val/toy/acuracy")
-    with pytest.raises(MisconfigurationException, match=r"'val/toy/acuracy'.*: val/toy/accuracy, val/toy/voicing_thr"):
+    with pytest.raises(MisconfigurationException, match=r"'val/toy/acuracy'.*: val/toy/accuracy$"):
         trainer.fit(toy_tracker())
 
 

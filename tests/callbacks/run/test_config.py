@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import wandb
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import WandbLogger
 
@@ -69,6 +70,7 @@ def test_wandb_gets_the_keys_of_the_file(fitted, monkeypatch):
         "--trainer.logger.project=toy",
         "--trainer.logger.save_dir=runs",
     )
+    wandb.finish()
     config = sent[-1]
     assert config["checkpoint"]["monitor"] == "val/toy/accuracy"
     assert config["model"]["rate"] == 1e-5

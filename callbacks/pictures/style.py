@@ -1,17 +1,30 @@
-"""Axes on which pitch is read as the names of notes."""
+"""What the pictures share: colours, axes on which notes are named, scales of counts."""
 
 import math
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+# Okabe and Ito, "Color Universal Design", 2008; yellow is left out, which fades on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+# Frames by their error, in every picture.
+CORRECT = "#00A97C"
+OCTAVE = "#F0A500"
+WRONG = "#CC3311"
+REFERENCE = "#161925"
+
+# Of counts; without the bright yellow of few, in which a single cell is hard to see on white.
+SEQUENTIAL = ListedColormap(colormaps["viridis_r"](np.linspace(0.15, 1.0, 256)))
+
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-# Which notes are named, up to which range in semitones: neighbours a semitone apart need much room.
+# Pitch classes that are named, by the range of the axis in semitones: names a semitone apart need much room.
 _NAMED = ((16, (0, 2, 4, 5, 7, 9, 11)), (36, (0, 4, 7)), (60, (0, 7)), (math.inf, (0,)))
 
 
@@ -33,19 +46,19 @@ def name_notes_along_x(axes: Axes, lowest: float, highest: float) -> None:
 
 
 def count_along_y(axes: Axes) -> None:
-    """Let the y axis begin at 0 and number it by whole frames, thousands apart."""
+    """Start the y axis at 0, with whole numbers."""
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: thousands(round(value))))
 
 
 def scale_of_counts(counts: NDArray[np.int64]) -> LogNorm:
-    """A logarithmic scale of counts from 1 on; of at least a decade, lest it have a single tick."""
+    """A logarithmic scale of counts from 1 on, of at least a decade, so that it has more than one tick."""
     return LogNorm(vmin=1, vmax=max(10, int(counts.max(initial=0))))
 
 
 def add_bar_of_counts(figure: Figure, axes: Axes, image: ScalarMappable, label: str) -> None:
-    """Put a colour bar of such a scale right of the axes, numbered by decades."""
+    """Add the colour bar of a `scale_of_counts` right of the axes."""
     bar = figure.colorbar(image, ax=axes, label=label, pad=0.02)
     bar.ax.yaxis.set_major_locator(LogLocator())
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
@@ -53,12 +66,12 @@ def add_bar_of_counts(figure: Figure, axes: Axes, image: ScalarMappable, label: 
 
 
 def thousands(count: int) -> str:
-    """A count with a narrow gap between thousands."""
+    """A count with a narrow space between thousands."""
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def say_empty(axes: Axes, what: str) -> None:
-    """Say in the middle of empty axes what is missing."""
+    """Write in the middle of empty axes what is missing."""
     axes.text(0.5, 0.5, what, transform=axes.transAxes, ha="center", va="center", color="0.4")
 
 

@@ -1,0 +1,77 @@
+"""Scores of named sets in validation, test and predict: the hooks that modules of tracks and of utterances share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lightning_modules.base import AudioModule
+
+Batch = TypeVar("Batch")
+Scores = TypeVar("Scores")
+StepOutput = TypeVar("StepOutput", bound=Mapping[str, Any])
+
+
+class ScoredModule(AudioModule, Generic[Batch, Scores, StepOutput]):
+    """Scores each set under its name; the steps return what is described in `lightning_modules.outputs`."""
+
+    _scores: dict[str, Scores]  # by set, since the pass began
+
+    @abstractmethod
+    def evaluate(self, batch: Batch) -> StepOutput:
+        """Score what a batch completes, and return it."""
+
+    @abstractmethod
+    def conclude(self, name: str, scores: Scores) -> Mapping[str, float | Tensor]:
+        """The scores of a set when the pass ends, by the name of the metric; synchronises processes."""
+
+    def begin(self) -> None:
+        """Forget what an interrupted pass left."""
+        self._scores.clear()
+
+    @override
+    def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> StepOutput:
+        return self.evaluate(batch)
+
+    @override
+    def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> StepOutput:
+        return self.evaluate(batch)
+
+    @override
+    def predict_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> StepOutput:
+        return self.evaluate(batch)
+
+    @override
+    def on_validation_epoch_start(self) -> None:
+        self.begin()
+
+    @override
+    def on_test_epoch_start(self) -> None:
+        self.begin()
+
+    @override
+    def on_predict_epoch_start(self) -> None:
+        self.begin()
+
+    @override
+    def on_validation_epoch_end(self) -> None:
+        self._log_scores("val")
+
+    @override
+    def on_test_epoch_end(self) -> None:
+        self._log_scores("test")
+
+    def _log_scores(self, stage: str) -> None:
+        if self.trainer.sanity_checking:
+            return
+        for name, scores in self._scores.items():
+            values = {f"{stage}/{name}/{metric}": value for metric, value in self.conclude(name, scores).items()}
+            # Every process holds the same sums by now: their mean changes nothing and keeps Lightning quiet.
+            self.log_dict(
+                {key: torch.as_tensor(value, dtype=torch.float64) for key, value in values.items()}, sync_dist=True
+            )
