@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import mobilenet_v2
 
 from architectures.layers import SameConv2d, same_padding, tf_batch_norm_2d
 
@@ -141,6 +140,8 @@ class MobileNetV2Trunk(ConvolutionalTrunk):
             raise ValueError(f"width: {width} is not above 0 and at most 1")
         if not 0 < momentum <= 1:
             raise ValueError(f"momentum: {momentum} is not above 0 and at most 1")
+        from torchvision.models import mobilenet_v2  # here, since it takes as long to import as torch
+
         norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=momentum)
         self.layers: nn.Sequential = mobilenet_v2(weights=None, width_mult=width, norm_layer=norm).features
         first = self.layers[0][0]
