@@ -26,7 +26,7 @@ from architectures import (
 from architectures.layers import parameter_count
 from architectures.wavenet.output import Activation, AveragePool, Convolution
 from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext, Last, Sum
-from architectures.wavenet.wavenet import DilatedStack
+from architectures.wavenet.stack import DilatedStack
 
 WIDTH = 30
 
@@ -175,7 +175,7 @@ def test_a_convolution_of_two_taps_hears_as_much_after_a_sample_as_before_it(dil
     stack(audio)[..., 0].sum().backward()
     heard = (audio.grad[0, 0] != 0).nonzero().flatten() - 20
     assert heard.tolist() == [-(dilation // 2), dilation - dilation // 2]
-    assert stack.reach == (dilation // 2, dilation - dilation // 2)
+    assert stack.receptive_field == (dilation // 2, dilation - dilation // 2)
 
 
 @pytest.mark.parametrize("skips", [Sum(), Concat(), Last()])

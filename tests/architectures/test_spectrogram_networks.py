@@ -24,7 +24,7 @@ from architectures import (
     VoicingNetwork,
 )
 from architectures.layers import tf_batch_norm_2d
-from architectures.spectrogram.context import reach
+from architectures.spectrogram.context import receptive_field
 from architectures.spectrogram.voicing import Kernel
 
 # At one bin per semitone: three octaves of salience from four of a spectrogram.
@@ -155,7 +155,7 @@ def test_silence_gives_numbers_and_finite_gradients(build):
 
 @every_network
 def test_a_frame_depends_on_the_frames_within_reach_around_it_and_on_no_others(build):
-    before, after = reach(made(build)[0])
+    before, after = receptive_field(made(build)[0])
     context, frame = max(before, after), 4
     network, _ = made(build, context=context, frames=2 * frame + 1)
     network.eval().double()
@@ -174,7 +174,7 @@ def test_a_frame_depends_on_the_frames_within_reach_around_it_and_on_no_others(b
 
 @every_network
 def test_windows_with_context_give_what_the_whole_gives_without_gaps_between_them(build):
-    reached = max(reach(made(build)[0]))
+    reached = max(receptive_field(made(build)[0]))
     network, _ = made(build, context=reached)
     network.eval()
     whole = torch.rand(1, 2, 12 + 2 * reached, BINS)
@@ -185,7 +185,7 @@ def test_windows_with_context_give_what_the_whole_gives_without_gaps_between_the
 
 @every_network
 def test_more_context_than_the_layers_reach_changes_nothing_not_even_with_dilations(build):
-    reached = max(reach(made(build)[0]))
+    reached = max(receptive_field(made(build)[0]))
     exact, spectrogram = made(build, context=reached)
     ample, _ = made(build, context=reached + 4)
     ample.load_state_dict(exact.state_dict())
@@ -193,9 +193,9 @@ def test_more_context_than_the_layers_reach_changes_nothing_not_even_with_dilati
     assert_same(outputs(ample.eval(), padded), outputs(exact.eval(), spectrogram))
 
 
-@pytest.mark.parametrize("name", [name for name, build in NETWORKS.items() if max(reach(made(build)[0]))])
+@pytest.mark.parametrize("name", [name for name, build in NETWORKS.items() if max(receptive_field(made(build)[0]))])
 def test_without_context_the_borders_of_a_window_differ_and_its_middle_does_not(name):
-    reached = max(reach(made(NETWORKS[name])[0]))
+    reached = max(receptive_field(made(NETWORKS[name])[0]))
     frames = 2 * reached + 2
     without, _ = made(NETWORKS[name], context=0, frames=frames)
     whole, spectrogram = made(NETWORKS[name], context=reached, frames=frames)
