@@ -14,7 +14,7 @@ SIZES = st.integers(1, 60), st.integers(1, 20), st.integers(1, 8)
 
 
 @pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(*SIZES)
 def test_layers_give_as_many_steps_as_they_say_at_the_places_that_they_say(padding, steps, kernel, stride):
     for layer in (Convolution(2, kernel, stride, padding), AveragePool(kernel, stride, padding)):

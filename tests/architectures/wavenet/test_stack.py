@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional
 
 from architectures import WaveNet
+from architectures.layers import parameter_count
 from architectures.wavenet.output import Valid
-from architectures.wavenet.parts import InitialConvolution, Sum
+from architectures.wavenet.parts import Concat, InitialConvolution, Last, Sum
 from architectures.wavenet.stack import DilatedStack, FusedConv1d
 from tests.architectures.wavenet.variants import CROPS, INITIAL, SKIPS, SMALL, WIDTH
 
@@ -94,3 +95,25 @@ def test_convolutions_computed_as_one_begin_each_as_if_by_itself():
         limit = (6 / (3 * (30 + len(part)))) ** 0.5
         assert part.abs().max() <= limit and part.std().item() == pytest.approx(limit / 3**0.5, rel=0.05)
     assert (layer.bias == 0).all()
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 8])
+def test_a_convolution_of_two_taps_hears_as_much_after_a_sample_as_before_it(dilation):
+    """With 'same' padding it is not causal; an odd sample lies behind."""
+    torch.manual_seed(0)
+    stack = DilatedStack(2, 2, 2, [dilation], context=20)
+    audio = torch.randn(1, 1, 41, requires_grad=True)
+    stack(audio)[..., 0].sum().backward()
+    heard = (audio.grad[0, 0] != 0).nonzero().flatten() - 20
+    assert heard.tolist() == [-(dilation // 2), dilation - dilation // 2]
+    assert stack.receptive_field == (dilation // 2, dilation - dilation // 2)
+
+
+@pytest.mark.parametrize("skips", [Sum(), Concat(), Last()])
+def test_nothing_is_built_that_the_logits_do_not_depend_on(skips):
+    stack = DilatedStack(3, 4, 2, [1, 2, 4], skips=skips)
+    skipped = [layer.mix.parts[0] for layer in stack.layers]
+    assert skipped == ([0, 0, 4] if isinstance(skips, Last) else [4, 4, 4])
+    assert [layer.mix.parts[1] for layer in stack.layers] == [3, 3, 0]
+    gates = sum(2 * 3 * (2 * before + 1) for before in (1, 3, 3))
+    assert parameter_count(stack) == gates + 2 * (3 + 1) * 3 + (3 + 1) * sum(skipped)
