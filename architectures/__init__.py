@@ -14,6 +14,7 @@ from architectures.base import (
     SequenceNetwork,
     Sequences,
     SpectrogramNetwork,
+    VoicingNetwork,
 )
 from architectures.conv_lstm.conv_lstm import (
     BasicBlockEmbedding,
@@ -57,25 +58,14 @@ from architectures.deepspeech.deepspeech import (
 )
 from architectures.deepspeech.recurrent import RecurrentOutputAndState, RecurrentState
 from architectures.deepspeech.transformer import QueryTransformer, ZeroQueryTransformer
+from architectures.front_ends.compression import Amplitude, Compression, Decibels, LogPower, Power, Standardised
 from architectures.front_ends.constant_q import ConstantQTransform, HarmonicConstantQTransform, SpectrogramTransform
-from architectures.front_ends.mel import (
-    Amplitude,
-    Compression,
-    Decibels,
-    HTKMelSpectrogram,
-    LogPower,
-    MelSpectrogram,
-    Power,
-    SlaneyMelSpectrogram,
-    Standardised,
-)
-from architectures.front_ends.mfcc import (
-    MFCC,
+from architectures.front_ends.mel import HTKMelSpectrogram, MelSpectrogram, SlaneyMelSpectrogram
+from architectures.front_ends.mfcc import MFCC, LogMelFilterbank, StoredFeatures
+from architectures.front_ends.normalisation import (
     CepstralMeanNormalisation,
     CepstralMeanVarianceNormalisation,
     FeatureNormalisation,
-    LogMelFilterbank,
-    StoredFeatures,
 )
 from architectures.front_ends.spec_augment import SpecAugment
 from architectures.layers import Samples, StandardisedWindow, WindowFeatures
@@ -90,7 +80,7 @@ from architectures.spectrogram.deep_salience import (
 )
 from architectures.spectrogram.harmonics import Harmonics, HarmonicStacking
 from architectures.spectrogram.hcnn import HCNN, AddedInput, ConcatenatedInput
-from architectures.spectrogram.voicing import ConvolutionalVoicing, DropoutBeforeNorm, NormBeforeDropout, VoicingNetwork
+from architectures.spectrogram.voicing import ConvolutionalVoicing, DropoutBeforeNorm, NormBeforeDropout
 from architectures.spectrogram.voicing_heads import (
     NoteOctaveVoicingHead,
     SalienceAlone,

@@ -1,7 +1,7 @@
 """Pitch without learning, from the autocorrelation or from the spectrum, and both as features for a perceptron.
 
-The autocorrelation is the inverse Fourier transform of the power spectrum (Wiener-Khinchin), so the two hold the same
-information; what differs is where the trackers look for a peak: at the lag of one period, or at the frequency itself.
+The autocorrelation is the inverse Fourier transform of the power spectrum (Wiener-Khinchin), so both hold the same
+information. The trackers differ in where they look for a peak: at the lag of one period, or at the frequency itself.
 
 P. Boersma, "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a sampled
 sound", Proc. Institute of Phonetic Sciences 17, Amsterdam, 1993 (autocorrelation over that of the window; octave cost).
@@ -15,6 +15,7 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.base import FrameNetwork
 from architectures.layers import WindowFeatures, check_positive, standardise_windows
@@ -37,7 +38,7 @@ def autocorrelation(signal: Tensor, oversampling: int = 1) -> Tensor:
     """The sum of products of the signal with itself at each lag, as the inverse transform of its power spectrum.
 
     Args:
-        signal: `(..., samples)`, real, taken to be 0 beyond its ends.
+        signal: `(..., samples)`, real; 0 beyond its ends.
         oversampling: lags per sample; between samples the result is that of the band-limited signal.
 
     Returns:
@@ -50,11 +51,12 @@ def autocorrelation(signal: Tensor, oversampling: int = 1) -> Tensor:
     return products[..., : samples * oversampling]
 
 
-class _Tracker(FrameNetwork):
-    """A rule that gives every bin of a pitch grid a strength of 0 to 1.
+class _PitchRule(FrameNetwork):
+    """A rule that gives every bin of a pitch grid a strength of 0 to 1. There are no parameters.
 
-    The strength of a bin is the greatest within half a bin of it, so that no peak is lost between the bins. The logits
-    are those whose sigmoid is the strength, cut off at 1e-6 and 1 - 1e-6 (±13.8). There are no parameters.
+    The strength of a bin is the maximum within half a bin of it, so that no peak is lost between the bins. The logits
+    are those whose sigmoid is the strength, clipped to 1e-6 and 1 - 1e-6 (±13.8). Autocorrelation describes the
+    arguments.
     """
 
     frames = 1
@@ -71,33 +73,33 @@ class _Tracker(FrameNetwork):
         self.register_buffer("taper", torch.hann_window(window), persistent=False)
 
     def frequency(self, bin: float) -> float:
-        """Hz of a bin, which may have a fraction."""
+        """Hz of a bin, which may be fractional."""
         return 440 * 2 ** ((self.lowest_note + bin / self.bins_per_semitone - 69) / 12)
 
     def frequencies(self, points: int) -> Tensor:
-        """Hz at so many points of each bin, evenly over its semitones, `(width, points)`; with 1, its middle."""
+        """Hz at so many points of each bin, equally spaced in semitones, `(width, points)`; with 1, its centre."""
         bins = torch.arange(self.width)[:, None] + (torch.arange(points) + 0.5) / points - 0.5
         return 440 * torch.exp2((self.lowest_note + bins / self.bins_per_semitone - 69) / 12)
 
     def points(self, longest: float) -> int:
-        """How many are at most half a place apart in a bin so many places from 0; odd, to hold its middle."""
+        """Points of a bin at position `longest` that are at most half a position apart; odd, to include its centre."""
         return math.ceil(2 * longest * (2 ** (1 / (12 * self.bins_per_semitone)) - 1)) // 2 * 2 + 1
 
     @abstractmethod
     def strengths(self, audio: Tensor) -> Tensor:
         """`(batch, window)`, float, each of mean 0, to `(batch, width)`, 0 to 1."""
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """Logits `(batch, 1, width)` of excerpts `(batch, window)`, float, full scale at 1."""
         audio = audio.float()
         return torch.logit(self.strengths(audio - audio.mean(dim=-1, keepdim=True)), eps=1e-6).unsqueeze(1)
 
 
-class Autocorrelation(_Tracker):
+class Autocorrelation(_PitchRule):
     """The strength of a bin is the autocorrelation at its period, less a cost for every octave below the last bin.
 
-    The window is tapered (Hann); its autocorrelation is divided by its energy and by the autocorrelation of the taper,
-    and counts only behind its first zero, since lags near 0 resemble the signal whatever its pitch.
+    The window is tapered (Hann). Its autocorrelation is divided by its energy and by the autocorrelation of the taper.
+    It counts only from its first zero on, because at lags near 0 any signal resembles itself.
 
     Args:
         width: bins of the pitch grid.
@@ -105,7 +107,7 @@ class Autocorrelation(_Tracker):
         lowest_note: MIDI note of bin 0; 24 is 32.7 Hz.
         bins_per_semitone: resolution.
         rate: samples per second.
-        octave_cost: two periods resemble each other as much as one does; this decides between them.
+        octave_cost: decides between one period and two, which resemble each other as much.
 
     Raises:
         ValueError: a size is not positive, the window is too short or the highest bin not below half the rate.
@@ -130,17 +132,17 @@ class Autocorrelation(_Tracker):
                 f"window: {window} samples are less than two periods of the lowest note; "
                 f"use at least {math.ceil(2 * longest)}"
             )
-        places = rate / self.frequencies(self.points(longest)) * OVERSAMPLING
-        # Beyond the longest period nothing is read; the taper's own autocorrelation falls to 0 at the window's length.
+        periods = rate / self.frequencies(self.points(longest)) * OVERSAMPLING
+        # No lag above the longest period is read; the autocorrelation of the taper falls to 0 at the window's length.
         self.lags = math.ceil(rate / self.frequency(-0.5) * OVERSAMPLING) + 2
-        self.at_periods = ParabolicInterpolation(places, self.lags)
+        self.at_periods = ParabolicInterpolation(periods, self.lags)
         lag_taper = autocorrelation(self.taper, OVERSAMPLING)[: self.lags]
         self.register_buffer("lag_taper", lag_taper / lag_taper[0], persistent=False)
         octaves_below_last = torch.arange(width - 1, -1, -1) / (12 * bins_per_semitone)
         self.register_buffer("cost", octave_cost * octaves_below_last, persistent=False)
 
+    @override
     def strengths(self, audio: Tensor) -> Tensor:
-        """See _Tracker."""
         products = autocorrelation(audio * self.taper, OVERSAMPLING)
         energy = products[:, :1].clamp_min(torch.finfo(products.dtype).tiny)
         correlation = products[:, : self.lags] / energy / self.lag_taper
@@ -149,21 +151,17 @@ class Autocorrelation(_Tracker):
         return strengths.clamp(0, 1)
 
 
-class SpectralPeak(_Tracker):
+class SpectralPeak(_PitchRule):
     """The strength of a bin is the magnitude of the spectrum at its frequency, or a sum over its harmonics.
 
-    The window is tapered (Hann). A magnitude is the root of the share of the window's power that a sinusoid of this
-    frequency explains, so that a pure tone has 1. Harmonics weigh 1, decay, decay², ...; the sum is divided by the
-    greatest that is possible, the root of the sum of the squared weights. Those at or above half the rate count as 0.
+    The window is tapered (Hann). A magnitude is the square root of the share of the window's power that a sinusoid of
+    this frequency explains, so that a pure tone has 1. Harmonics weigh 1, decay, decay², ... Their sum is divided by
+    its greatest possible value, the root of the sum of the squared weights. Harmonics from half the rate on count as 0.
+    A window may have any length; the arguments but the last two are those of Autocorrelation.
 
     Args:
-        width: bins of the pitch grid.
-        window: samples of one excerpt.
-        lowest_note: MIDI note of bin 0; 24 is 32.7 Hz.
-        bins_per_semitone: resolution.
-        rate: samples per second.
-        harmonics: how many are summed, with the fundamental; 1: the plain peak.
-        decay: weight of each in relation to the one below.
+        harmonics: how many are summed, the fundamental included; 1: the plain peak.
+        decay: weight of a harmonic relative to the one below it.
 
     Raises:
         ValueError: a size is not positive or the highest bin not below half the rate.
@@ -189,68 +187,71 @@ class SpectralPeak(_Tracker):
         frequencies = numbers * self.frequencies(self.points(window / 2))
         weights = decay ** (numbers - 1.0)
         weights = weights / weights.square().sum().sqrt() * (frequencies < rate / 2)
-        places = frequencies.clamp(max=rate / 2) * (window * OVERSAMPLING / rate)
-        self.at_harmonics = ParabolicInterpolation(places, window * OVERSAMPLING // 2 + 1)
+        positions = frequencies.clamp(max=rate / 2) * (window * OVERSAMPLING / rate)
+        self.at_harmonics = ParabolicInterpolation(positions, window * OVERSAMPLING // 2 + 1)
         self.register_buffer("weights", weights, persistent=False)
 
+    @override
     def strengths(self, audio: Tensor) -> Tensor:
-        """See _Tracker."""
         power = power_spectrum(audio * self.taper, self.window * OVERSAMPLING)
-        whole = self.taper.sum() * (self.taper * audio.square()).sum(dim=-1, keepdim=True)
-        share = 2 * power / whole.clamp_min(torch.finfo(power.dtype).tiny)
-        # Cut off before the root, whose gradient at 0 is infinite.
+        total = self.taper.sum() * (self.taper * audio.square()).sum(dim=-1, keepdim=True)
+        share = 2 * power / total.clamp_min(torch.finfo(power.dtype).tiny)
+        # Clipped before the root, whose gradient at 0 is infinite.
         magnitudes: Tensor = self.at_harmonics(share.clamp(1e-12, 1).sqrt())
         return (magnitudes * self.weights).sum(dim=1).amax(dim=-1).clamp(0, 1)
 
 
 class ParabolicInterpolation(nn.Module):
-    """Reads a row of values between its places, on the parabola through the three nearest.
+    """Interpolates a sequence of values on the parabola through the three nearest: `(batch, length)` to `(batch, ...)`.
 
     Args:
-        positions: `(...)`, places with a fraction, from 0.
-        places: length of a row.
+        positions: `(...)`, fractional, from 0.
+        length: of the sequence.
     """
 
     nearest: Tensor
     weights: Tensor
 
-    def __init__(self, positions: Tensor, places: int) -> None:
+    def __init__(self, positions: Tensor, length: int) -> None:
         super().__init__()
-        nearest = positions.round().clamp(1, places - 2)
+        nearest = positions.round().clamp(1, length - 2)
         offset = positions - nearest
         weights = torch.stack([offset * (offset - 1) / 2, 1 - offset.square(), offset * (offset + 1) / 2])
         self.register_buffer("nearest", nearest.long(), persistent=False)
         self.register_buffer("weights", weights, persistent=False)
 
+    @override
     def forward(self, values: Tensor) -> Tensor:
-        """`(batch, places)` to `(batch, ...)`."""
         left, middle, right = (values[:, self.nearest + step] for step in (-1, 0, 1))
         result: Tensor = left * self.weights[0] + middle * self.weights[1] + right * self.weights[2]
         return result
 
 
 class MagnitudeSpectrum(WindowFeatures):
-    """The magnitude of the Fourier transform of the standardised window, tapered (Hann)."""
+    """The magnitude of the spectrum of the standardised window, tapered (Hann), from 0 to half the rate.
 
+    It is scaled to be of the order of 1 in noise.
+    """
+
+    @override
     def size(self, window: int) -> int:
-        """Frequencies from 0 to half the rate."""
         return window // 2 + 1
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """`(batch, window)` to `(batch, window // 2 + 1)`, scaled to be of the order of 1 in noise."""
         magnitudes: Tensor = torch.fft.rfft(_tapered(audio), norm="ortho").abs()
         return magnitudes
 
 
 class AutocorrelationSequence(WindowFeatures):
-    """The autocorrelation of the standardised window, tapered (Hann), over its number of samples."""
+    """The autocorrelation of the standardised window, tapered (Hann), over its number of samples; lags from 0."""
 
+    @override
     def size(self, window: int) -> int:
-        """As many lags as samples."""
         return window
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """`(batch, window)` to `(batch, window)`, for lags from 0."""
         return autocorrelation(_tapered(audio)) / audio.shape[-1]
 
 

@@ -1,4 +1,4 @@
-"""What a LightningModule needs to know of a network, by family."""
+"""The contract between a network and the rest: what each family of networks takes, gives and states of itself."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from abc import abstractmethod
 from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 class FrameOutput(NamedTuple):
-    """What a network may give besides the logits of pitch.
+    """The outputs of a network that has others besides pitch.
 
     Attributes:
         pitch: `(batch, frames, width)` logits.
-        voicing: `(batch, frames)` logits that the frame is voiced; None: there is no such output.
-        reconstruction: `(batch, window)`, the standardised input again; None: there is no such output.
+        voicing: `(batch, frames)` logits that the frame is voiced; None: no such output.
+        reconstruction: `(batch, window)`, the standardised input again; None: no such output.
     """
 
     pitch: Tensor
@@ -23,16 +24,19 @@ class FrameOutput(NamedTuple):
 
 
 class FrameNetwork(nn.Module):
-    """A network that gives one vector of logits for each annotation frame of an excerpt of audio.
+    """A network that gives one vector of logits for each label frame of an excerpt of audio.
+
+    On the command line the argument `width` follows from the pitch grid, and so do `lowest_note` and
+    `bins_per_semitone` where a network has them. The data module cuts excerpts as the attributes say.
 
     Attributes:
         signal: what an excerpt consists of.
-        window: length of one input excerpt: samples of audio, or label frames of a spectrogram. The excerpt is
-            centred: its middle `window // 2` stands at the middle of the label frames that it covers.
-        frames: label frames that one excerpt is given logits for.
+        window: length of an excerpt: samples of audio, or label frames of a spectrogram. Its middle `window // 2` is
+            the middle of the label frames that it covers.
+        frames: label frames that have logits.
         width: logits per frame (bins of the pitch grid).
-        hop: samples between label frames that it is made for; None: any.
-        rate: samples per second that it is made for; None: any.
+        hop: samples between label frames; None: any.
+        rate: samples per second; None: any.
     """
 
     signal: ClassVar[Literal["audio", "spectrogram"]] = "audio"
@@ -42,6 +46,7 @@ class FrameNetwork(nn.Module):
     hop: int | None = None
     rate: int | None = None
 
+    @override
     @abstractmethod
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
         """Logits of each frame.
@@ -50,17 +55,17 @@ class FrameNetwork(nn.Module):
             audio: `(batch, window)` float, full scale at 1.
 
         Returns:
-            `(batch, frames, width)` logits, before any sigmoid or softmax, or these among others.
+            `(batch, frames, width)` logits, before any sigmoid or softmax, alone or with other outputs.
         """
 
 
 class SpectrogramNetwork(FrameNetwork):
-    """A network that reads spectrograms, with frames of context on both sides: `window = frames + 2 * context`.
+    """A network that reads spectrograms with frames of context on both sides: `window = frames + 2 * context`.
 
     Attributes:
         channels: of the spectrogram.
         bins: of each channel.
-        context: label frames on each side of those that logits are given for.
+        context: label frames on each side of those that have logits.
         bins_per_semitone: of the spectrogram.
     """
 
@@ -70,6 +75,7 @@ class SpectrogramNetwork(FrameNetwork):
     context: int
     bins_per_semitone: int
 
+    @override
     @abstractmethod
     def forward(self, spectrogram: Tensor) -> Tensor | FrameOutput:
         """Logits of each frame.
@@ -78,7 +84,38 @@ class SpectrogramNetwork(FrameNetwork):
             spectrogram: `(batch, channels, window, bins)` float, 0 to 1.
 
         Returns:
-            `(batch, frames, width)` logits, before any sigmoid or softmax, or these among others.
+            `(batch, frames, width)` logits, before any sigmoid or softmax, alone or with other outputs.
+        """
+
+
+class VoicingNetwork(nn.Module):
+    """A network that gives one logit for each label frame of an excerpt of a spectrogram, and no pitch.
+
+    Attributes:
+        signal: what an excerpt consists of.
+        channels: of the spectrogram.
+        bins: of each channel.
+        frames: label frames that have logits.
+        context: label frames on each side of those.
+        window: `frames + 2 * context`.
+        bins_per_semitone: of the spectrogram.
+    """
+
+    signal: ClassVar[Literal["audio", "spectrogram"]] = "spectrogram"
+    channels: int
+    bins: int
+    frames: int
+    context: int
+    window: int
+    bins_per_semitone: int
+
+    @override
+    @abstractmethod
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Logits `(batch, frames)` that a frame is voiced.
+
+        Args:
+            spectrogram: `(batch, channels, window, bins)` float, 0 to 1.
         """
 
 
@@ -86,7 +123,7 @@ class Sequences(NamedTuple):
     """A padded batch of sequences.
 
     Attributes:
-        values: `(batch, frames, width)`, zeros behind each sequence's end if they are features.
+        values: `(batch, frames, width)`; features are 0 in the padding.
         lengths: `(batch,)` int64, frames of each.
     """
 
@@ -95,13 +132,13 @@ class Sequences(NamedTuple):
 
 
 class FrontEnd(nn.Module):
-    """From whole signals to the features that a network reads.
+    """Features of whole signals, which a network reads.
 
-    The features of a signal depend neither on the rest of the batch nor on the zeros behind the signal's end, unless a
-    class says otherwise; behind the last frame of each stand zeros.
+    Unless a class says otherwise, the features of a signal depend neither on the rest of the batch nor on its own
+    padding. They are 0 in the padding.
 
     Attributes:
-        rate: samples per second that it is made for; None: what it takes is not audio.
+        rate: samples per second; None: the input is not audio.
         bins: of each frame.
     """
 
@@ -112,12 +149,13 @@ class FrontEnd(nn.Module):
     def frames(self, samples: int) -> int:
         """Frames of a signal of so many samples."""
 
+    @override
     @abstractmethod
     def forward(self, signal: Tensor, lengths: Tensor) -> Sequences:
         """Features of a batch.
 
         Args:
-            signal: `(batch, samples)` float, full scale at 1, or what else the class says; zeros behind each end.
+            signal: `(batch, samples)` float, full scale at 1, zeros in the padding, unless the class says otherwise.
             lengths: `(batch,)` int64, samples of each signal.
 
         Returns:
@@ -128,7 +166,7 @@ class FrontEnd(nn.Module):
 class ClipNetwork(nn.Module):
     """A network that gives one vector of logits for each clip.
 
-    On the command line its arguments `classes`, `feature_bins` and `feature_frames` follow from data and front end.
+    On the command line the arguments `classes`, `feature_bins` and `feature_frames` follow from data and front end.
 
     Attributes:
         classes: logits of a clip.
@@ -140,23 +178,27 @@ class ClipNetwork(nn.Module):
     bins: int
     frames: int | None = None
 
+    @override
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Logits of each clip.
 
         Args:
-            features: `(batch, frames, bins)`, zeros behind each clip's end.
+            features: `(batch, frames, bins)`, zeros in the padding.
             lengths: `(batch,)` int64, frames of each clip.
 
         Returns:
             `(batch, classes)`, before any softmax.
+
+        Raises:
+            ValueError: the features have other bins, or other frames than the network requires.
         """
 
 
 class SequenceNetwork(nn.Module):
     """A network that gives a sequence of logits for each utterance, at its own frame rate.
 
-    On the command line its arguments `symbols` and `feature_bins` follow from data and front end.
+    On the command line the arguments `symbols` and `feature_bins` follow from data and front end.
 
     Attributes:
         symbols: logits of a frame, the blank (0) among them.
@@ -174,14 +216,18 @@ class SequenceNetwork(nn.Module):
     def lengths(self, frames: Tensor) -> Tensor:
         """Frames of logits, at least 0, of utterances of so many frames of features; both `(batch,)` int64."""
 
+    @override
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Sequences:
         """Logits of each frame, which do not depend on the padding.
 
         Args:
-            features: `(batch, frames, bins)`, zeros behind each utterance's end.
+            features: `(batch, frames, bins)`, zeros in the padding.
             lengths: `(batch,)` int64, frames of each utterance.
 
         Returns:
             `(batch, frames, symbols)`, before any softmax, and the frames of each utterance.
+
+        Raises:
+            ValueError: the features have other bins.
         """

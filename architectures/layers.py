@@ -1,4 +1,4 @@
-"""Layers that several papers share."""
+"""Layers, initialisations and checks of arguments that several networks share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,63 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
+
+
+def check_positive(**sizes: int) -> None:
+    """Refuse sizes below 1.
+
+    Raises:
+        ValueError: names the first such size.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name}: {size} is not positive")
+
+
+def check_probability(**probabilities: float) -> None:
+    """Refuse what is no probability below 1.
+
+    Raises:
+        ValueError: names the first such argument.
+    """
+    for name, probability in probabilities.items():
+        if not 0 <= probability < 1:
+            raise ValueError(f"{name}: {probability} is not a probability from 0 to below 1")
+
+
+def check_features(features: Tensor, bins: int, frames: int | None = None) -> None:
+    """Refuse features that a network was not made for.
+
+    Args:
+        features: `(batch, frames, bins)`.
+        bins: that the network was made for.
+        frames: likewise; None: any.
+
+    Raises:
+        ValueError: the message says what is given, what is needed and what to change.
+    """
+    if features.ndim != 3 or features.shape[2] != bins:
+        raise ValueError(
+            f"features: shape {tuple(features.shape)}, but the network was made for (batch, frames, {bins}); "
+            "give it the bins of its front end"
+        )
+    if frames is not None and features.shape[1] != frames:
+        raise ValueError(
+            f"features: {features.shape[1]} frames, but the network was made for clips of {frames}; "
+            "set data.seconds so that all clips are as long as that, or give the network the frames of its front end"
+        )
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Number of trainable weights, normalisation scales and offsets included."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def same_padding(length: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
     """Zeros to the left and right that give `ceil(length / stride)` outputs, TensorFlow's 'same'.
 
-    The odd zero goes to the right; torch's own `padding='same'` refuses strides and puts it there too.
+    The odd zero goes to the right, as in torch's own `padding='same'`, which allows no stride.
 
     Args:
         length: samples of the input.
@@ -25,38 +76,41 @@ def same_padding(length: int, kernel: int, stride: int = 1, dilation: int = 1) -
     return total // 2, total - total // 2
 
 
-class SameConv1d(nn.Conv1d):
-    """A 1-d convolution with TensorFlow's 'same' padding for any stride and dilation, weights Glorot-uniform.
+def initialise_glorot(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
+    """Weights Glorot-uniform, bias 0: TensorFlow's defaults, which the published systems use."""
+    nn.init.xavier_uniform_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
-    Takes `(batch, channels, samples)` and returns `(batch, channels, ceil(samples / stride))`.
+
+class SameConv1d(nn.Conv1d):
+    """A 1-d convolution with TensorFlow's 'same' padding for any stride and dilation, and its initialisation.
+
+    Takes `(batch, channels, samples)` and gives `(batch, channels, ceil(samples / stride))`.
     """
 
+    @override
     def reset_parameters(self) -> None:
-        """Glorot-uniform kernel and zero bias, TensorFlow's defaults, which the published systems use."""
-        nn.init.xavier_uniform_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        initialise_glorot(self)
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """Pad and convolve."""
         padding = same_padding(input.shape[-1], self.kernel_size[0], self.stride[0], self.dilation[0])
         return super().forward(functional.pad(input, padding))
 
 
 class SameConv2d(nn.Conv2d):
-    """A 2-d convolution with TensorFlow's 'same' padding for any stride and dilation, weights Glorot-uniform.
+    """A 2-d convolution with TensorFlow's 'same' padding for any stride and dilation, and its initialisation.
 
-    Takes `(batch, channels, frames, bins)` and returns `(batch, channels, ceil(frames / stride), ceil(bins / stride))`.
+    Takes `(batch, channels, frames, bins)` and gives `(batch, channels, ceil(frames / stride), ceil(bins / stride))`.
     """
 
+    @override
     def reset_parameters(self) -> None:
-        """As SameConv1d."""
-        nn.init.xavier_uniform_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        initialise_glorot(self)
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """Pad and convolve."""
         (top, bottom), (left, right) = (
             same_padding(length, kernel, stride, dilation)
             for length, kernel, stride, dilation in zip(
@@ -74,13 +128,11 @@ class SameConv2d(nn.Conv2d):
 
 
 class GlorotLinear(nn.Linear):
-    """A dense layer with Glorot-uniform weights and zero bias."""
+    """A dense layer with TensorFlow's default initialisation."""
 
+    @override
     def reset_parameters(self) -> None:
-        """TensorFlow's default initialisation, which the published systems use."""
-        nn.init.xavier_uniform_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        initialise_glorot(self)
 
 
 def tf_batch_norm(channels: int) -> nn.BatchNorm1d:
@@ -91,22 +143,6 @@ def tf_batch_norm(channels: int) -> nn.BatchNorm1d:
 def tf_batch_norm_2d(channels: int) -> nn.BatchNorm2d:
     """As `tf_batch_norm`, for `(batch, channels, frames, bins)`."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Number of trainable weights, normalisation scales and offsets included."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
-def check_positive(**sizes: int) -> None:
-    """Refuse sizes below 1.
-
-    Raises:
-        ValueError: names the first such size.
-    """
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name}: {size} is not positive")
 
 
 def standardise_windows(audio: Tensor, epsilon: float = 1e-3) -> Tensor:
@@ -124,19 +160,19 @@ def standardise_windows(audio: Tensor, epsilon: float = 1e-3) -> Tensor:
 
 
 class Concatenation(nn.ModuleList):
-    """Modules side by side on the same input, their outputs one behind the other on the channels."""
+    """Modules side by side on the same input; their outputs `(batch, channels, ...)` are concatenated by channel."""
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """`(batch, channels, ...)` to `(batch, all their channels, ...)`."""
         return torch.cat([module(input) for module in self], dim=1)
 
 
 class Residual(nn.Module):
-    """A module around which its input passes and is added to its output.
+    """A residual connection: the output of a module plus its input.
 
     Args:
         body: the module.
-        shortcut: what the input goes through on the way around, to agree in shape; nothing if it agrees anyway.
+        shortcut: projects the input to the shape of the output; None: the shapes agree.
     """
 
     def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
@@ -144,43 +180,42 @@ class Residual(nn.Module):
         self.body = body
         self.shortcut = nn.Identity() if shortcut is None else shortcut
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """The sum."""
         result: Tensor = self.body(input) + self.shortcut(input)
         return result
 
 
 class WindowFeatures(nn.Module):
-    """A vector of numbers computed from each window of audio, without parameters; the input of a dense network."""
+    """A vector computed from each window of audio, without parameters; the input of a dense network.
+
+    Takes `(batch, window)` and gives `(batch, size(window))`.
+    """
 
     @abstractmethod
     def size(self, window: int) -> int:
         """Length of the vector for a window of so many samples."""
 
+    @override
     @abstractmethod
-    def forward(self, audio: Tensor) -> Tensor:
-        """`(batch, window)` to `(batch, size(window))`."""
+    def forward(self, audio: Tensor) -> Tensor: ...
 
 
 class Samples(WindowFeatures):
     """The samples of the window as they are."""
 
+    @override
     def size(self, window: int) -> int:
-        """As many as samples."""
         return window
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """`(batch, window)`, the same."""
         return audio
 
 
-class StandardisedWindow(WindowFeatures):
-    """The samples of the window, standardised; see `standardise_windows`."""
+class StandardisedWindow(Samples):
+    """The samples of the window, of mean 0 and, unless it is nearly silent, variance 1 (`standardise_windows`)."""
 
-    def size(self, window: int) -> int:
-        """As many as samples."""
-        return window
-
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """`(batch, window)`, each of mean 0 and, unless it is nearly silent, variance 1."""
         return standardise_windows(audio)

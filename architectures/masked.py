@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 def frame_mask(lengths: Tensor, frames: int) -> Tensor:
@@ -14,20 +15,13 @@ def frame_mask(lengths: Tensor, frames: int) -> Tensor:
 class MaskedBatchNorm(nn.BatchNorm1d):
     """Batch normalisation over the frames that exist; S. Ioffe, C. Szegedy, ICML 2015.
 
-    Neither the statistics of a batch nor the running ones know of the padding, behind which stand zeros. In training
-    the statistics are those of the process.
+    Takes `(batch, channels, frames)` or `(batch, channels, ..., frames)` and a mask `(batch, frames)` that is False in
+    the padding; gives the same shape, 0 in the padding. Padding counts neither for the statistics of a batch nor for
+    the running ones. In training the statistics are those of the process.
     """
 
+    @override
     def forward(self, values: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
-        """Normalise each channel.
-
-        Args:
-            values: `(batch, channels, frames)` or `(batch, channels, ..., frames)`.
-            mask: `(batch, frames)` bool, False in the padding.
-
-        Returns:
-            The same shape, zeros where the mask is False.
-        """
         shape = [1, -1, *[1] * (values.ndim - 2)]
         mask = mask.view(mask.shape[0], *[1] * (values.ndim - 2), mask.shape[1])
         if self.training:

@@ -1,24 +1,24 @@
-"""A small convolutional network on mel spectrograms of single words.
+"""A small convolutional network for keywords, on mel spectrograms.
 
 After the MEL notebooks of the FinalProjectAIDL project (Speech Commands, 2021): M1, M2 and M3 are the same network
-with dropout at other places.
+with dropout in different layers.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.base import ClipNetwork
-from architectures.feature_shapes import check_features, check_probability
-from architectures.layers import check_positive
+from architectures.layers import check_features, check_positive, check_probability
 
-LEAST = 17  # frames or bins that leave one after both blocks
+LEAST = 17  # frames or bins of which both blocks leave one
 
 
 class MelCNN(ClipNetwork):
     """Two blocks of convolution, ReLU and pooling by three, and three dense layers.
 
-    The second block gives `F = 16 h(frames) h(bins)` values with `h(n) = ((n - 2) // 3 - 2) // 3`: 1,664 for 81 frames
+    The second block has `F = 16 h(frames) h(bins)` outputs with `h(n) = ((n - 2) // 3 - 2) // 3`: 1,664 for 81 frames
     of 128 bins (464,899 parameters with 35 classes), 624 for 41 of 128, 480 for 101 of 40. Parameters:
     `256 F + 34,400 + 129 classes`.
 
@@ -27,12 +27,12 @@ class MelCNN(ClipNetwork):
         feature_bins: of each frame of features; at least 17.
         feature_frames: of every clip; at least 17.
         first_block_dropout: probability that an output of the first block is dropped.
-        second_block_dropout: likewise, of the second block.
-        first_dense_dropout: likewise, of the first dense layer.
-        second_dense_dropout: likewise, of the second dense layer.
+        second_block_dropout: the same for the second block.
+        first_dense_dropout: the same for the first dense layer.
+        second_dense_dropout: the same for the second dense layer.
 
     Raises:
-        ValueError: a size is too small or a probability is none; the message names it.
+        ValueError: a size is too small or a probability out of range; the message names it.
     """
 
     frames: int
@@ -69,19 +69,8 @@ class MelCNN(ClipNetwork):
             nn.Linear(128, classes),
         )
 
+    @override
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of each clip.
-
-        Args:
-            features: `(batch, frames, bins)`.
-            lengths: `(batch,)`; not read, for all frames of a clip count.
-
-        Returns:
-            `(batch, classes)`.
-
-        Raises:
-            ValueError: the features have other frames or bins.
-        """
         check_features(features, self.bins, self.frames)
         logits: Tensor = self.dense(self.convolutions(features.unsqueeze(1)))
         return logits
@@ -92,7 +81,7 @@ def _block(before: int, after: int, dropout: float) -> list[nn.Module]:
 
 
 def _blocks(size: int) -> int:
-    """Places that both blocks leave of so many."""
+    """Frames or bins that both blocks leave of so many."""
     for _ in range(2):
         size = (size - 2) // 3
     return size

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.base import FrameNetwork, FrameOutput
 from architectures.layers import GlorotLinear, Samples, WindowFeatures, check_positive
@@ -25,8 +26,8 @@ class Perceptron(FrameNetwork):
         window: samples of one excerpt.
         hidden: units of the hidden layer.
         frames: label frames of one excerpt.
-        activation: makes the function of the hidden units.
-        features: what the network reads of a window; None: its samples as they are.
+        activation: of the hidden units, a class of torch.nn.
+        features: of a window; None: its samples as they are.
 
     Raises:
         ValueError: a size is not positive.
@@ -45,28 +46,20 @@ class Perceptron(FrameNetwork):
         check_positive(width=width, window=window, hidden=hidden, frames=frames)
         self.window, self.frames, self.width = window, frames, width
         self.features = features or Samples()
-        inputs = self.features.size(window)
-        self.layers = _branch(inputs, hidden, frames * width, activation)
+        self.layers = _branch(self.features.size(window), hidden, frames * width, activation)
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """Logits `(batch, frames, width)` of excerpts `(batch, window)`, float, full scale at 1."""
         logits: Tensor = self.layers(self.features(audio))
         return logits.view(-1, self.frames, self.width)
 
 
 class VoicingPerceptron(FrameNetwork):
-    """Two perceptrons side by side, one for the pitch and one for whether there is any.
+    """Two perceptrons side by side, one for `pitch`, one for `voicing`.
 
     The number of parameters is `2 (inputs + 1) hidden + (hidden + 1) frames (width + 1)`; published: 2 231 425 (1024
-    samples, 1024 hidden units of hyperbolic tangent, 128 bins).
-
-    Args:
-        width: logits of pitch per frame, the bins of the pitch grid.
-        window: samples of one excerpt.
-        hidden: units of the hidden layer of each.
-        frames: label frames of one excerpt.
-        activation: makes the function of the hidden units.
-        features: what both read of a window; None: its samples as they are.
+    samples, 1024 hidden units of hyperbolic tangent, 128 bins). The arguments are those of Perceptron, `hidden` those
+    of each.
 
     Raises:
         ValueError: a size is not positive.
@@ -89,8 +82,8 @@ class VoicingPerceptron(FrameNetwork):
         self.pitch = _branch(inputs, hidden, frames * width, activation)
         self.voicing = _branch(inputs, hidden, frames, activation)
 
+    @override
     def forward(self, audio: Tensor) -> FrameOutput:
-        """`pitch` `(batch, frames, width)` and `voicing` `(batch, frames)`, logits, of excerpts `(batch, window)`."""
         features = self.features(audio)
         return FrameOutput(self.pitch(features).view(-1, self.frames, self.width), self.voicing(features))
 

@@ -1,4 +1,4 @@
-"""Networks that learned from excerpts, over whole recordings."""
+"""Whole recordings through networks that were trained on excerpts."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
-from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork
+from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork, VoicingNetwork
 from architectures.front_ends.constant_q import SpectrogramTransform
 from architectures.layers import check_positive
-from architectures.spectrogram.voicing import VoicingNetwork
 
 
 class WholeSpectrogram(nn.Module):
-    """A network that gives the logits of every frame of a spectrogram, as excerpts side by side give them.
+    """The logits of every frame of a spectrogram, computed in excerpts of the length that the network was trained with.
 
-    The excerpts have the network's own length, with which it was trained: where its convolutions reach further than
-    the context, they read zeros beyond each excerpt here as there. Context is taken from the spectrogram; only beyond
-    its ends is it 0. Put the network into evaluation mode first.
+    Takes `(channels, frames, bins)` float, 0 to 1; gives `(frames, width)`, or the network's other outputs, without
+    their batch dimension. A spectrogram without frames, or with other channels or bins, raises a ValueError.
+
+    Context is taken from the spectrogram; beyond its ends it is 0. Where the receptive field is larger than the
+    context, convolutions read zeros beyond each excerpt, as in training. Put the network into evaluation mode first.
 
     Args:
-        network: of excerpts.
-        excerpts: how many are computed at once.
+        network: trained on excerpts.
+        excerpts: batch size.
 
     Raises:
         ValueError: `excerpts` is not positive.
@@ -34,18 +36,8 @@ class WholeSpectrogram(nn.Module):
         check_positive(excerpts=excerpts)
         self.network, self.excerpts = network, excerpts
 
+    @override
     def forward(self, spectrogram: Tensor) -> Tensor | FrameOutput:
-        """Logits of all frames.
-
-        Args:
-            spectrogram: `(channels, frames, bins)` float, 0 to 1.
-
-        Returns:
-            `(frames, width)`, or what else the network gives, without its first dimension.
-
-        Raises:
-            ValueError: there are no frames, or the network takes other channels or bins.
-        """
         frames, step, context = spectrogram.shape[1], self.network.frames, self.network.context
         check_positive(frames=frames)
         padded = functional.pad(spectrogram, (0, 0, context, -frames % step + context))
@@ -54,14 +46,17 @@ class WholeSpectrogram(nn.Module):
 
 
 class WholeAudio(nn.Module):
-    """A network that gives the logits of every frame of a recording, as excerpts side by side give them.
+    """The logits of every frame of a recording, computed in excerpts of the length that the network was trained with.
+
+    Takes `(samples,)` float, full scale at 1; gives `(frames, width)` for `ceil(samples / hop)` frames, or the
+    network's other outputs, without their batch dimension. A recording without samples raises a ValueError.
 
     Beyond its ends the recording is 0. Put the network into evaluation mode first.
 
     Args:
-        network: of excerpts of audio.
+        network: trained on excerpts of audio.
         hop: samples between label frames; frame t is centred on sample t * hop.
-        excerpts: how many are computed at once.
+        excerpts: batch size.
 
     Raises:
         ValueError: a size is not positive, or the network is made for another hop.
@@ -74,19 +69,8 @@ class WholeAudio(nn.Module):
             raise ValueError(f"hop: {hop}, but the network is made for {network.hop}")
         self.network, self.hop, self.excerpts = network, hop, excerpts
 
+    @override
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
-        """Logits of the frames of a recording.
-
-        Args:
-            audio: `(samples,)` float, full scale at 1.
-
-        Returns:
-            `(frames, width)` of `ceil(samples / hop)` frames, or what else the network gives, without its first
-            dimension.
-
-        Raises:
-            ValueError: there are no samples.
-        """
         check_positive(samples=len(audio))
         frames, window, step = -(-len(audio) // self.hop), self.network.window, self.network.frames
         lead = window // 2 - (step - 1) * self.hop // 2
@@ -96,15 +80,18 @@ class WholeAudio(nn.Module):
 
 
 class FromAudio(nn.Module):
-    """A network of spectrograms that takes a recording.
+    """The logits of every frame of a recording, by a network that reads spectrograms.
+
+    Takes `(samples,)` float of the transform's rate, of any full scale; gives what WholeSpectrogram gives, for
+    `ceil(samples / hop)` frames. Frame t is centred on sample t * hop. A recording without samples raises a ValueError.
 
     Args:
-        network: of excerpts of spectrograms.
-        transform: makes the spectrogram that the network was trained with.
-        excerpts: how many are computed at once.
+        network: trained on excerpts of spectrograms.
+        transform: computes the spectrogram that the network was trained with.
+        excerpts: batch size.
 
     Raises:
-        ValueError: `excerpts` is not positive, or the transform makes other channels, bins or bins per octave than the
+        ValueError: `excerpts` is not positive, or the transform has other channels, bins or bins per octave than the
             network takes.
     """
 
@@ -118,24 +105,14 @@ class FromAudio(nn.Module):
             raise ValueError(f"transform: it makes {made} channels, bins, bins per octave; the network takes {taken}")
         self.transform, self.network = transform, WholeSpectrogram(network, excerpts)
 
+    @override
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
-        """Logits of the frames of a recording.
-
-        Args:
-            audio: `(samples,)` float, of the transform's rate and any full scale.
-
-        Returns:
-            Of `ceil(samples / hop)` frames, as WholeSpectrogram; frame t is centred on sample t * hop.
-
-        Raises:
-            ValueError: there are no samples.
-        """
         logits: Tensor | FrameOutput = self.network(self.transform(audio[None])[0])
         return logits
 
 
 def _logits(network: nn.Module, excerpts: Tensor, at_once: int, frames: int) -> Tensor | FrameOutput:
-    """What the network gives of the first frames of excerpts `(excerpts, ...)` in order, without that dimension."""
+    """The outputs for the first `frames` frames of successive excerpts `(excerpts, ...)`, without that dimension."""
     outputs = [network(some) for some in torch.split(excerpts, at_once)]
     if not isinstance(outputs[0], FrameOutput):
         return _joined(outputs, frames)
@@ -146,5 +123,5 @@ def _logits(network: nn.Module, excerpts: Tensor, at_once: int, frames: int) -> 
 
 
 def _joined(outputs: Sequence[Tensor], frames: int) -> Tensor:
-    """The first frames `(frames, ...)` of batches of excerpts `(batch, frames, ...)` in order."""
+    """The first `frames` frames `(frames, ...)` of batches of successive excerpts `(batch, frames, ...)`."""
     return torch.cat([output.flatten(0, 1) for output in outputs])[:frames]

@@ -1,1 +1,1 @@
-"""Convolutions and LSTMs for phoneme recognition."""
+"""ConvLSTM: convolutions and LSTMs for phoneme recognition."""

@@ -1,4 +1,4 @@
-"""Parts of ConvLSTM: convolutions and LSTMs for padded batches whose results do not depend on the padding."""
+"""Convolutions and LSTMs for padded batches whose results do not depend on the padding."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from itertools import zip_longest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures.masked import MaskedBatchNorm, frame_mask
 
 
 class SequenceModule(nn.Module):
-    """A module on `(batch, channels, frames)` that finds zeros behind each sequence's end, and leaves zeros there."""
+    """A module on padded batches `(batch, channels, frames)` whose input and output are 0 in the padding."""
 
     @abstractmethod
     def lengths(self, frames: Tensor) -> Tensor:
-        """Frames that it gives, at least 0, for sequences of so many; both `(batch,)` int64."""
+        """Frames of the output, at least 0, of sequences of so many; both `(batch,)` int64."""
 
+    @override
     @abstractmethod
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
         """Outputs of a batch.
 
         Args:
-            values: `(batch, channels, frames)`, zeros behind each end; at least one frame comes out of so many.
+            values: `(batch, channels, frames)`, zeros in the padding; enough frames for one of output.
             lengths: `(batch,)` int64, frames of each sequence.
 
         Returns:
-            `(batch, other channels, other frames)`, zeros behind the ends that `self.lengths(lengths)` tells.
+            `(batch, other channels, other frames)`, zeros from `self.lengths(lengths)` on.
         """
 
 
@@ -46,26 +48,26 @@ class PlainConvolution(SequenceModule):
         super().__init__()
         self.convolution = nn.Conv1d(before, after, kernel)
 
+    @override
     def lengths(self, frames: Tensor) -> Tensor:
-        """`frames - kernel + 1`."""
         return convolved_lengths(self.convolution, frames)
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See SequenceModule."""
         result: Tensor = self.convolution(values)
         return result.masked_fill(~frame_mask(self.lengths(lengths), result.shape[-1])[:, None], 0.0)
 
 
 class NormalisedConvolution(SequenceModule):
-    """A convolution without bias, batch normalisation, and an activation that keeps zeros.
+    """A convolution without bias, batch normalisation, and an activation that maps 0 to 0.
 
     Args:
         before: channels of the input.
         after: channels of the output.
         kernel: taps.
         stride: frames between outputs.
-        padding: zeros before and behind.
-        activation: what follows; None: nothing.
+        padding: zeros at both ends.
+        activation: None: none.
     """
 
     def __init__(
@@ -78,29 +80,29 @@ class NormalisedConvolution(SequenceModule):
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.convolution = nn.Conv1d(before, after, kernel, stride, padding, bias=False)
+        self.convolution = nn.Conv1d(before, after, kernel, stride=stride, padding=padding, bias=False)
         self.norm = MaskedBatchNorm(after)
         self.activation = activation or nn.Identity()
 
+    @override
     def lengths(self, frames: Tensor) -> Tensor:
-        """`(frames + 2 padding - kernel) // stride + 1`."""
         return convolved_lengths(self.convolution, frames)
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See SequenceModule."""
         convolved = self.convolution(values)
         result: Tensor = self.activation(self.norm(convolved, frame_mask(self.lengths(lengths), convolved.shape[-1])))
         return result
 
 
 def convolved_lengths(convolution: nn.Conv1d, frames: Tensor) -> Tensor:
-    """Outputs of a convolution on so many frames, at least 0."""
+    """Outputs of a convolution on so many frames, `(frames + 2 padding - kernel) // stride + 1` or 0."""
     padding, kernel, stride = int(convolution.padding[0]), convolution.kernel_size[0], convolution.stride[0]
     return ((frames + 2 * padding - kernel) // stride + 1).clamp(min=0)
 
 
 class MaskedChain(SequenceModule):
-    """Modules one behind the other.
+    """Modules in series.
 
     Args:
         modules: in order.
@@ -110,14 +112,14 @@ class MaskedChain(SequenceModule):
         super().__init__()
         self.chain = nn.ModuleList(modules)
 
+    @override
     def lengths(self, frames: Tensor) -> Tensor:
-        """Those of the last."""
         for part in self._parts():
             frames = part.lengths(frames)
         return frames
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See SequenceModule."""
         for part in self._parts():
             values, lengths = part(values, lengths), part.lengths(lengths)
         return values
@@ -129,37 +131,40 @@ class MaskedChain(SequenceModule):
 
 
 class MaskedResidual(SequenceModule):
-    """A body, a 1×1 convolution with normalisation around it, their sum, ReLU.
+    """A residual block: the sum of a body and a 1×1 projection with normalisation, then ReLU.
+
+    It has `ceil(frames / stride)` outputs.
 
     Args:
         before: channels of the input.
         after: channels of the output.
-        stride: that of the body, frames between outputs.
+        stride: of the body, frames between outputs.
         body: from `before` to `after` channels.
     """
 
     def __init__(self, before: int, after: int, stride: int, body: SequenceModule) -> None:
         super().__init__()
         self.body = body
-        self.shortcut = NormalisedConvolution(before, after, 1, stride)
+        self.shortcut = NormalisedConvolution(before, after, kernel=1, stride=stride)
 
+    @override
     def lengths(self, frames: Tensor) -> Tensor:
-        """`ceil(frames / stride)`."""
         return self.shortcut.lengths(frames)
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See SequenceModule."""
         return functional.relu(self.body(values, lengths) + self.shortcut(values, lengths))
 
 
 def basic_block(before: int, after: int, stride: int) -> MaskedResidual:
     """The residual block of two convolutions of three frames, the first with the stride.
 
-    K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, with a convolution in
+    K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, with a projection in
     every shortcut. Parameters: `4 before after + 3 after² + 6 after`.
     """
     body = MaskedChain(
-        NormalisedConvolution(before, after, 3, stride, 1, nn.ReLU()), NormalisedConvolution(after, after, 3, 1, 1)
+        NormalisedConvolution(before, after, kernel=3, stride=stride, padding=1, activation=nn.ReLU()),
+        NormalisedConvolution(after, after, kernel=3, padding=1),
     )
     return MaskedResidual(before, after, stride, body)
 
@@ -167,18 +172,19 @@ def basic_block(before: int, after: int, stride: int) -> MaskedResidual:
 def bottleneck(before: int, after: int, stride: int) -> MaskedResidual:
     """The residual block of convolutions of one, three and one frames, the middle one with the stride.
 
-    As `basic_block`; no convolution is wider than the others. Parameters: `2 before after + 4 after² + 8 after`.
+    As `basic_block`; unlike the published block, all convolutions are equally wide. Parameters:
+    `2 before after + 4 after² + 8 after`.
     """
     body = MaskedChain(
-        NormalisedConvolution(before, after, 1, activation=nn.ReLU()),
-        NormalisedConvolution(after, after, 3, stride, 1, nn.ReLU()),
-        NormalisedConvolution(after, after, 1),
+        NormalisedConvolution(before, after, kernel=1, activation=nn.ReLU()),
+        NormalisedConvolution(after, after, kernel=3, stride=stride, padding=1, activation=nn.ReLU()),
+        NormalisedConvolution(after, after, kernel=1),
     )
     return MaskedResidual(before, after, stride, body)
 
 
 class FirstHalf(SequenceModule):
-    """Two bottlenecks that both read the input; only the second is heard, and only its first half.
+    """Two bottlenecks on the same input; the output is the first half of the second one's, `ceil(frames / 2)` frames.
 
     Args:
         before: channels of the input.
@@ -187,28 +193,31 @@ class FirstHalf(SequenceModule):
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.unheard = bottleneck(before, after, 2)
-        self.heard = bottleneck(before, after, 1)
+        self.unheard = bottleneck(before, after, stride=2)
+        self.heard = bottleneck(before, after, stride=1)
 
+    @override
     def lengths(self, frames: Tensor) -> Tensor:
-        """`ceil(frames / 2)`, those of the one that is not heard."""
         return self.unheard.lengths(frames)
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See SequenceModule."""
         half = self.lengths(lengths)
         heard: Tensor = self.heard(values, lengths)[..., : -(-values.shape[-1] // 2)]
         return heard.masked_fill(~frame_mask(half, heard.shape[-1])[:, None], 0.0)
 
 
 class MaskedLSTM(nn.Module):
-    """Layers of LSTMs that read each sequence forwards, or both ways from its own ends.
+    """Layers of LSTMs that read each sequence forwards, or in both directions from its own ends.
+
+    Takes `(batch, frames, inputs)`, of at least one frame, and lengths `(batch,)` int64; gives the outputs of the last
+    layer, `(batch, frames, width)`, anything in the padding. Sequences may be empty; lengths stay on their device.
 
     S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; A. Graves, J. Schmidhuber,
     "Framewise phoneme classification with bidirectional LSTM", Neural Networks 18, 2005. Its results are those of
-    nn.LSTM on packed sequences, which torch takes step by step on CPUs: there this takes a third of the time, since
-    every direction is an LSTM on a padded batch, the backward one on sequences that were turned round in place, and
-    zeros behind the end change nothing before it. Sequences may be empty, and lengths stay on their device.
+    nn.LSTM on packed sequences, which torch computes step by step on CPUs. There this takes a third of the time: each
+    direction is an LSTM on the padded batch, the backward one on sequences reversed in place. What follows the end of a
+    sequence changes nothing before it.
 
     Args:
         inputs: width of the first layer's input.
@@ -231,29 +240,21 @@ class MaskedLSTM(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """Outputs of the last layer.
-
-        Args:
-            values: `(batch, frames, inputs)`, at least one frame.
-            lengths: `(batch,)` int64, frames of each sequence.
-
-        Returns:
-            `(batch, frames, width)`, anything behind each end.
-        """
-        places = torch.arange(values.shape[1], device=values.device)[None]
-        turned = torch.where(places < lengths[:, None], lengths[:, None] - 1 - places, places)[..., None]
+        frames = torch.arange(values.shape[1], device=values.device)[None]
+        reversal = torch.where(frames < lengths[:, None], lengths[:, None] - 1 - frames, frames)[..., None]
         for layer, (forward, backward) in enumerate(zip_longest(self.forwards, self.backwards)):
             if layer:
                 values = self.dropout(values)
-            heard = forward(values)[0]
-            if backward is None:
-                values = heard
-            else:
-                values = torch.cat([heard, _reordered(backward(_reordered(values, turned))[0], turned)], dim=2)
+            outputs = forward(values)[0]
+            if backward is not None:
+                backwards = _reordered(backward(_reordered(values, reversal))[0], reversal)
+                outputs = torch.cat([outputs, backwards], dim=2)
+            values = outputs
         return values
 
 
-def _reordered(values: Tensor, places: Tensor) -> Tensor:
-    """`(batch, frames, width)` with frames taken from `places` `(batch, frames, 1)`."""
-    return values.gather(1, places.expand_as(values))
+def _reordered(values: Tensor, frames: Tensor) -> Tensor:
+    """`(batch, frames, width)` with the frames of indices `(batch, frames, 1)`."""
+    return values.gather(1, frames.expand_as(values))

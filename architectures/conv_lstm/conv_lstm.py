@@ -1,10 +1,10 @@
 """CTC phoneme recognition: a convolutional embedding, LSTMs and a dense head.
 
-The systems are those of a course competition on LibriSpeech's cepstral coefficients, 41 symbols; their names,
-`resnet34` and `resnet50`, are of the kind of block: there is only one. CTC: A. Graves, S. Fernández, F. Gomez,
+The systems are those of a course competition on LibriSpeech's cepstral coefficients, with 41 symbols. Their names,
+`resnet34` and `resnet50`, denote the kind of block, of which there is one. CTC: A. Graves, S. Fernández, F. Gomez,
 J. Schmidhuber, "Connectionist Temporal Classification", ICML 2006.
 
-Differences from the published code: neither normalisations nor LSTMs know of the padding.
+Difference from the published code: neither normalisations nor LSTMs read the padding.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures.base import SequenceNetwork, Sequences
 from architectures.conv_lstm.blocks import (
@@ -30,17 +31,16 @@ from architectures.conv_lstm.blocks import (
     bottleneck,
 )
 from architectures.conv_lstm.heads import FrameHead, NormalisedHead
-from architectures.feature_shapes import check_features, check_probability
-from architectures.layers import check_positive
+from architectures.layers import check_features, check_positive, check_probability
 from architectures.masked import frame_mask
 
 
 class Embedding(ABC):
-    """What stands before the LSTMs.
+    """The layers before the LSTMs.
 
     Attributes:
         stride: frames of features between outputs.
-        offset: frames of features before the one that the first output is centred on; as many are lost at the end.
+        offset: the frame of features that the first output is centred on; as many frames are lost at the end.
     """
 
     stride: int = 1
@@ -48,7 +48,7 @@ class Embedding(ABC):
 
     @abstractmethod
     def channels(self, bins: int) -> int:
-        """Width of its output, for so many bins."""
+        """Width of the output, for so many bins."""
 
     @abstractmethod
     def module(self, bins: int) -> SequenceModule:
@@ -58,42 +58,84 @@ class Embedding(ABC):
 class NoEmbedding(Embedding):
     """The features themselves."""
 
+    @override
     def channels(self, bins: int) -> int:
-        """As many as bins."""
         return bins
 
+    @override
     def module(self, bins: int) -> SequenceModule:
-        """Nothing."""
         return MaskedChain()
 
 
 class PlainConvolutions(Embedding):
-    """Convolutions of three frames with bias, without padding and without anything between them.
+    """Convolutions of three frames in series, with bias, without padding and without activation.
 
-    Each takes a frame away at both ends. Parameters: `3 before after + after` each.
+    Each loses a frame at both ends and has `3 before after + after` parameters.
 
     Args:
-        widths: channels of one after the other; the published are 64, and 64 and 256.
+        widths: channels of each convolution; published are `[64]` and `[64, 256]`.
 
     Raises:
         ValueError: there are none, or one is not positive.
     """
 
     def __init__(self, widths: Sequence[int] = (64, 256)) -> None:
-        _check_widths("widths", widths)
+        _check_sizes(widths=widths)
         self.widths, self.offset = list(widths), len(widths)
 
+    @override
     def channels(self, bins: int) -> int:
-        """Those of the last."""
         return self.widths[-1]
 
+    @override
     def module(self, bins: int) -> SequenceModule:
-        """The convolutions."""
         return MaskedChain(*(PlainConvolution(*pair, kernel=3) for pair in pairwise([bins, *self.widths])))
 
 
-class BasicBlockEmbedding(Embedding):
-    """One residual block of two convolutions of three frames; `ceil(frames / stride)` come out.
+class BottleneckEmbedding(Embedding):
+    """Residual blocks in series, each of convolutions of one, three and one frames.
+
+    Parameters: `2 before after + 4 after² + 8 after` each.
+
+    Args:
+        widths: channels of each block.
+        strides: frames between outputs of each block.
+
+    Raises:
+        ValueError: there are no blocks, a size is not positive, or widths and strides differ in number.
+    """
+
+    def __init__(self, widths: Sequence[int] = (256,), strides: Sequence[int] = (2,)) -> None:
+        _check_sizes(widths=widths, strides=strides)
+        if len(widths) != len(strides):
+            raise ValueError(f"strides: {len(strides)} of them for {len(widths)} widths; state one for each block")
+        self.widths, self.strides = list(widths), list(strides)
+        self.stride = math.prod(self.strides)
+
+    @override
+    def channels(self, bins: int) -> int:
+        return self.widths[-1]
+
+    @override
+    def module(self, bins: int) -> SequenceModule:
+        pairs = pairwise([bins, *self.widths])
+        return MaskedChain(*(bottleneck(*pair, stride) for pair, stride in zip(pairs, self.strides, strict=True)))
+
+
+class _OneWidth(Embedding):
+    """An embedding of which all layers have one width."""
+
+    def __init__(self, width: int) -> None:
+        check_positive(width=width)
+        self.width = width
+
+    @override
+    def channels(self, bins: int) -> int:
+        return self.width
+
+
+class BasicBlockEmbedding(_OneWidth):
+    """One residual block of two convolutions of three frames, with `ceil(frames / stride)` outputs.
 
     Parameters: `4 bins width + 3 width² + 6 width`.
 
@@ -106,54 +148,20 @@ class BasicBlockEmbedding(Embedding):
     """
 
     def __init__(self, width: int = 256, stride: int = 2) -> None:
-        check_positive(width=width, stride=stride)
-        self.width, self.stride = width, stride
+        super().__init__(width)
+        check_positive(stride=stride)
+        self.stride = stride
 
-    def channels(self, bins: int) -> int:
-        """`width`."""
-        return self.width
-
+    @override
     def module(self, bins: int) -> SequenceModule:
-        """The block."""
         return basic_block(bins, self.width, self.stride)
 
 
-class BottleneckEmbedding(Embedding):
-    """Residual blocks of convolutions of one, three and one frames, one behind the other.
+class BlockWithoutShortcut(_OneWidth):
+    """A published mistake, kept for comparison: a residual block whose shortcut follows it instead of bypassing it.
 
-    Parameters: `2 before after + 4 after² + 8 after` each.
-
-    Args:
-        widths: channels of each block.
-        strides: frames between its outputs.
-
-    Raises:
-        ValueError: there are none, a size is not positive, or there is not a stride for each block.
-    """
-
-    def __init__(self, widths: Sequence[int] = (256,), strides: Sequence[int] = (2,)) -> None:
-        _check_widths("widths", widths)
-        _check_widths("strides", strides)
-        if len(widths) != len(strides):
-            raise ValueError(f"strides: {len(strides)} of them for {len(widths)} widths; state one for each block")
-        self.widths, self.strides = list(widths), list(strides)
-        self.stride = math.prod(self.strides)
-
-    def channels(self, bins: int) -> int:
-        """Those of the last block."""
-        return self.widths[-1]
-
-    def module(self, bins: int) -> SequenceModule:
-        """The blocks."""
-        pairs = pairwise([bins, *self.widths])
-        return MaskedChain(*(bottleneck(*pair, stride) for pair, stride in zip(pairs, self.strides, strict=True)))
-
-
-class BlockWithoutShortcut(Embedding):
-    """A published mistake, for comparison: a residual block whose shortcut stands behind it instead of around it.
-
-    Two convolutions of three frames without padding and one of one frame, in series; four frames are lost. Parameters:
-    `3 bins width + 4 width² + 6 width`.
+    Two convolutions of three frames without padding and one of one frame, in series; two frames are lost at each end.
+    Parameters: `3 bins width + 4 width² + 6 width`.
 
     Args:
         width: channels.
@@ -165,28 +173,23 @@ class BlockWithoutShortcut(Embedding):
     offset = 2
 
     def __init__(self, width: int = 256) -> None:
-        check_positive(width=width)
-        self.width = width
+        super().__init__(width)
 
-    def channels(self, bins: int) -> int:
-        """`width`."""
-        return self.width
-
+    @override
     def module(self, bins: int) -> SequenceModule:
-        """The three convolutions."""
         return MaskedChain(
-            NormalisedConvolution(bins, self.width, 3, activation=nn.ReLU()),
-            NormalisedConvolution(self.width, self.width, 3),
-            NormalisedConvolution(self.width, self.width, 1, activation=nn.ReLU()),
+            NormalisedConvolution(bins, self.width, kernel=3, activation=nn.ReLU()),
+            NormalisedConvolution(self.width, self.width, kernel=3),
+            NormalisedConvolution(self.width, self.width, kernel=1, activation=nn.ReLU()),
         )
 
 
-class DiscardedBottleneck(Embedding):
-    """A published mistake, for comparison: two bottlenecks, of which the second reads the features as the first does.
+class DiscardedBottleneck(_OneWidth):
+    """A published mistake, kept for comparison: two bottlenecks that both read the features; the first is discarded.
 
-    It has no stride, but the lengths are those of the first, which has one of 2: the LSTMs read the first half of each
-    utterance. The first one's parameters, as many as the second one's, never learn anything; training on several
-    processes has to be told so (`ddp_find_unused_parameters_true`).
+    The second has no stride, but the lengths are those of the first, whose stride is 2: the LSTMs read the first half
+    of each utterance. The parameters of the first, as many as those of the second, have no gradients; training on
+    several processes needs `ddp_find_unused_parameters_true`.
 
     Args:
         width: channels of both.
@@ -196,50 +199,41 @@ class DiscardedBottleneck(Embedding):
     """
 
     def __init__(self, width: int = 512) -> None:
-        check_positive(width=width)
-        self.width = width
+        super().__init__(width)
 
-    def channels(self, bins: int) -> int:
-        """`width`."""
-        return self.width
-
+    @override
     def module(self, bins: int) -> SequenceModule:
-        """Both bottlenecks."""
         return FirstHalf(bins, self.width)
 
 
-def _check_widths(name: str, sizes: Sequence[int]) -> None:
-    if not sizes:
-        raise ValueError(f"{name}: there are none; state at least one")
-    for place, size in enumerate(sizes):
-        check_positive(**{f"{name}[{place}]": size})
+def _check_sizes(**lists: Sequence[int]) -> None:
+    for name, sizes in lists.items():
+        if not sizes:
+            raise ValueError(f"{name}: there are none; state at least one")
+        check_positive(**{f"{name}[{index}]": size for index, size in enumerate(sizes)})
 
 
 class ConvLSTM(SequenceNetwork):
-    """Embedding, dropout, LSTMs, head; by default the published `resnet34_04`, the one that was submitted.
+    """Embedding, dropout, LSTMs, head; by default the published `resnet34_04`, which was submitted.
 
-    An utterance too short for an embedding without padding has no frames of logits, and those of the others in its
-    batch are as ever.
+    An utterance too short for an embedding without padding has no frames of logits; the others in its batch are not
+    affected. Logits are 0 in the padding.
 
     Args:
         symbols: logits of a frame, the blank among them.
         feature_bins: of each frame of features.
-        embedding: what stands before the LSTMs; None: BasicBlockEmbedding.
+        embedding: the layers before the LSTMs; None: BasicBlockEmbedding.
         hidden: width of each direction of the LSTMs.
-        layers: LSTMs one behind the other.
-        directions: whether each layer reads the utterance forwards or both ways.
+        layers: LSTMs in series.
+        directions: whether each layer reads the utterance forwards or in both directions.
         dropout: probability that an output is dropped between LSTMs.
         embedding_dropout: probability that an output of the embedding is dropped.
-        head: what makes logits of the LSTMs' outputs; None: NormalisedHead.
-        initialisation: of the embedding's convolutions: that of torch, or He et al.'s ("Delving Deep into Rectifiers",
-            ICCV 2015), normal with a variance of 2 / (outputs * kernel).
-
-    Attributes:
-        stride: frames of features between logits.
-        offset: the frame of features that the first logits are centred on.
+        head: from the LSTMs' outputs to logits; None: NormalisedHead.
+        initialisation: of the embedding's convolutions: torch's default, or that of He et al. ("Delving Deep into
+            Rectifiers", ICCV 2015), normal with a variance of 2 / (outputs * kernel).
 
     Raises:
-        ValueError: an argument is out of range, or there is dropout between the layers of a single one.
+        ValueError: an argument is out of range, or `dropout` is not 0 with a single layer.
     """
 
     def __init__(
@@ -265,8 +259,13 @@ class ConvLSTM(SequenceNetwork):
         self.stride, self.offset = embedding.stride, embedding.offset
         self.embedding = embedding.module(feature_bins)
         self.embedding_dropout = nn.Dropout(embedding_dropout)
-        ways = {"forward": 1, "both": 2}[directions]
-        self.lstm = MaskedLSTM(embedding.channels(feature_bins), hidden, layers, ways, dropout)
+        self.lstm = MaskedLSTM(
+            inputs=embedding.channels(feature_bins),
+            hidden=hidden,
+            layers=layers,
+            directions={"forward": 1, "both": 2}[directions],
+            dropout=dropout,
+        )
         self.head = nn.Sequential(*head.layers(self.lstm.width, symbols))
         if initialisation == "kaiming":
             self._initialise_kaiming()
@@ -276,26 +275,22 @@ class ConvLSTM(SequenceNetwork):
             if isinstance(module, nn.Conv1d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @override
     def lengths(self, frames: Tensor) -> Tensor:
-        """See SequenceNetwork."""
         lengths: Tensor = self.embedding.lengths(frames)
         return lengths
 
+    @override
     def forward(self, features: Tensor, lengths: Tensor) -> Sequences:
-        """See SequenceNetwork; behind each end stand zeros.
-
-        Raises:
-            ValueError: the features have another number of bins.
-        """
         check_features(features, self.bins)
-        # Enough for a frame of output, even if nobody's.
+        # Enough for one frame of output, even if it is padding.
         missing = max(0, 2 * self.offset + 1 - features.shape[1])
         values = functional.pad(features, (0, 0, 0, missing)).transpose(1, 2)
         values = values.masked_fill(~frame_mask(lengths, values.shape[-1])[:, None], 0.0)
         embedded = self.embedding_dropout(self.embedding(values, lengths)).transpose(1, 2)
         ends = self.lengths(lengths)
         encoded = self.lstm(embedded, ends)
-        # The head is given the frames that exist, so that no normalisation in it has to know of others.
+        # The head gets the frames that exist, so that its normalisation needs no mask.
         existing = frame_mask(ends, encoded.shape[1]).flatten().nonzero().squeeze(1)
         logits = self.head(encoded.flatten(0, 1).index_select(0, existing))
         padded = logits.new_zeros(encoded.shape[0] * encoded.shape[1], self.symbols).index_copy(0, existing, logits)

@@ -1,4 +1,4 @@
-"""Heads of ConvLSTM: from what the LSTMs give for a frame to the logits of its symbols."""
+"""Heads of ConvLSTM: from the output of the LSTMs for a frame to the logits of its symbols."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
-from architectures.feature_shapes import check_probability
-from architectures.layers import check_positive
+from architectures.layers import check_positive, check_probability
 
 
 class FrameHead(ABC):
-    """What makes logits of the LSTMs' outputs."""
+    """The layers from the LSTMs' outputs to logits."""
 
     @abstractmethod
     def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """Modules in order, from `(frames, width)`, those of all utterances and no padding, to `(frames, symbols)`."""
+        """Modules in order, from `(frames, width)`, of all utterances without padding, to `(frames, symbols)`."""
 
 
 class LinearHead(FrameHead):
     """One dense layer."""
 
+    @override
     def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """The layer."""
         return [nn.Linear(width, symbols)]
 
 
 class TwoLinearHead(FrameHead):
-    """Two dense layers without a nonlinearity between them.
+    """Two dense layers with dropout and without a nonlinearity between them.
 
     Args:
         width: outputs of the first.
@@ -43,12 +43,12 @@ class TwoLinearHead(FrameHead):
         check_probability(dropout=dropout)
         self.width, self.dropout = width, dropout
 
+    @override
     def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """Dense, dropout, dense."""
         return [nn.Linear(width, self.width), nn.Dropout(self.dropout), nn.Linear(self.width, symbols)]
 
 
-class NormalisedHead(FrameHead):
+class NormalisedHead(TwoLinearHead):
     """Two dense layers with normalisation over all frames, dropout and ReLU between them.
 
     Args:
@@ -60,12 +60,10 @@ class NormalisedHead(FrameHead):
     """
 
     def __init__(self, width: int = 2048, dropout: float = 0.4) -> None:
-        check_positive(width=width)
-        check_probability(dropout=dropout)
-        self.width, self.dropout = width, dropout
+        super().__init__(width, dropout)
 
+    @override
     def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        """Dense, normalisation, dropout, ReLU, dense."""
         return [
             nn.Linear(width, self.width),
             FrameBatchNorm(self.width),
@@ -76,14 +74,14 @@ class NormalisedHead(FrameHead):
 
 
 class FrameBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of `(frames, channels)`, none of them padding.
+    """Batch normalisation of `(frames, channels)` without padding.
 
-    A batch of fewer than two frames has no variance: also in training it is normalised by the running statistics, and
-    leaves these alone.
+    A batch of fewer than two frames has no variance. In training, too, it is normalised by the running statistics, and
+    does not change them.
     """
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """The same shape."""
         if len(input) > 1 or not self.training:
             return super().forward(input)
         return functional.batch_norm(

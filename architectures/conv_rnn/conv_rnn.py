@@ -1,6 +1,6 @@
 """Convolutions on a spectrogram, then a recurrent network: spoken-language identification.
 
-After the deepLID project (2018): its three models are the same network with other parts.
+After the deepLID project (2018): its three models are the same network with different parts.
 
 | model | trunk | arrangement | recurrent | dropout |
 |---|---|---|---|---|
@@ -8,8 +8,8 @@ After the deepLID project (2018): its three models are the same network with oth
 | 2 | OverlappingPoolingTrunk | ChannelSequences | ForwardGRU(15) | of the output 0.3 |
 | 3 | MobileNetV2Trunk | TimeSteps | ForwardGRU(64) | of the input 0.5 |
 
-Differences from the originals: a GRU of torch has two biases for each gate where Keras has one, a sigmoid where Keras
-has its piecewise linear one, and resets after the recurrent product. Input dropout has one mask for all gates.
+Differences from the originals: torch's GRU has two biases for each gate (Keras: one), a true sigmoid (Keras: piecewise
+linear), and resets after the recurrent product. Input dropout has one mask for all gates.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures.base import ClipNetwork
 from architectures.conv_rnn.trunks import ConvolutionalTrunk, PoolingTrunk
-from architectures.feature_shapes import check_features, check_probability
-from architectures.layers import GlorotLinear, check_positive
+from architectures.layers import GlorotLinear, check_features, check_positive, check_probability
 
 
 class SequenceShape(NamedTuple):
-    """Size of what a recurrent network reads of one clip.
+    """Size of the input of the recurrent layer for one clip.
 
     Attributes:
-        sequences: that it reads one by one, with the same weights.
+        sequences: which are read one by one, with the same weights.
         steps: of each sequence.
         features: of each step.
     """
@@ -42,11 +42,11 @@ class SequenceShape(NamedTuple):
 
 
 class Arrangement(ABC):
-    """In which order a recurrent network reads what a trunk gives."""
+    """How the feature maps of a trunk become sequences for the recurrent layer."""
 
     @abstractmethod
     def shape(self, channels: int, frames: int, bins: int) -> SequenceShape:
-        """Of one clip for which the trunk gives `(channels, frames, bins)`."""
+        """The sequences of one clip with maps `(channels, frames, bins)`."""
 
     @abstractmethod
     def arrange(self, maps: Tensor) -> Tensor:
@@ -56,46 +56,46 @@ class Arrangement(ABC):
 class TimeSteps(Arrangement):
     """One sequence; a step is a frame, with all channels and bins."""
 
+    @override
     def shape(self, channels: int, frames: int, bins: int) -> SequenceShape:
-        """Of one clip."""
         return SequenceShape(1, frames, channels * bins)
 
+    @override
     def arrange(self, maps: Tensor) -> Tensor:
-        """`(batch, 1, frames, channels * bins)`."""
         return maps.transpose(1, 2).flatten(2).unsqueeze(1)
 
 
 class StrangeReshape(Arrangement):
-    """One sequence of as many steps as channels, each of as many values as frames times bins; a published mistake.
+    """One sequence of `channels` steps with `frames * bins` features each; a published mistake, kept as an ablation.
 
-    The values are cut anew in the order of memory, frame by frame with the channels innermost, not transposed: a step
-    holds a few neighbouring frames of all channels. Kept as an ablation.
+    The maps are reshaped, not transposed, with the channels innermost in memory: a step holds a few neighbouring frames
+    of all channels.
     """
 
+    @override
     def shape(self, channels: int, frames: int, bins: int) -> SequenceShape:
-        """Of one clip."""
         return SequenceShape(1, channels, frames * bins)
 
+    @override
     def arrange(self, maps: Tensor) -> Tensor:
-        """`(batch, 1, channels, frames * bins)`."""
         batch, channels, frames, bins = maps.shape
         return maps.permute(0, 2, 3, 1).reshape(batch, 1, channels, frames * bins)
 
 
 class ChannelSequences(Arrangement):
-    """A sequence for each channel, its steps the frames and their features the bins; YerevaNN's shared GRU."""
+    """A sequence for each channel; its steps are the frames, its features the bins. YerevaNN's shared GRU."""
 
+    @override
     def shape(self, channels: int, frames: int, bins: int) -> SequenceShape:
-        """Of one clip."""
         return SequenceShape(channels, frames, bins)
 
+    @override
     def arrange(self, maps: Tensor) -> Tensor:
-        """The same."""
         return maps
 
 
 class RecurrentLayer(ABC):
-    """A recurrent layer of which the last state is kept.
+    """A recurrent layer whose last state is read.
 
     Args:
         hidden: units of each direction.
@@ -112,11 +112,11 @@ class RecurrentLayer(ABC):
 
     @property
     def size(self) -> int:
-        """Values of the last state, of all directions."""
+        """Values of the last state, all directions included."""
         return self.directions * self.hidden
 
     def layer(self, features: int) -> nn.GRU:
-        """The layer for steps of so many features: Glorot-uniform, orthogonal recurrent weights, zero biases."""
+        """The layer for so many features: Glorot-uniform, recurrent weights orthogonal, biases 0."""
         gru = nn.GRU(features, self.hidden, batch_first=True, bidirectional=self.directions == 2)
         for name, parameter in gru.named_parameters():
             if "bias" in name:
@@ -129,7 +129,7 @@ class RecurrentLayer(ABC):
 
 
 class ForwardGRU(RecurrentLayer):
-    """Gated recurrent units, read forwards.
+    """Gated recurrent units, forwards.
 
     Args:
         hidden: units.
@@ -145,7 +145,7 @@ class ForwardGRU(RecurrentLayer):
 
 
 class BidirectionalGRU(RecurrentLayer):
-    """Gated recurrent units, read forwards and backwards; the last states of both, one behind the other.
+    """Gated recurrent units, forwards and backwards; the last states of both are concatenated.
 
     Args:
         hidden: units of each direction.
@@ -161,7 +161,7 @@ class BidirectionalGRU(RecurrentLayer):
 
 
 class SequenceDropout(nn.Module):
-    """Dropout with one mask for all steps of a sequence.
+    """Dropout with one mask for all steps of a sequence `(batch, steps, features)`.
 
     Y. Gal, Z. Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", NIPS 2016.
 
@@ -173,32 +173,32 @@ class SequenceDropout(nn.Module):
         super().__init__()
         self.p = p
 
+    @override
     def extra_repr(self) -> str:
-        """The probability."""
         return f"p={self.p}"
 
+    @override
     def forward(self, values: Tensor) -> Tensor:
-        """`(batch, steps, features)`, the same shape."""
         return values * functional.dropout(torch.ones_like(values[:, :1]), self.p, self.training)
 
 
 class ConvRNN(ClipNetwork):
-    """A trunk of convolutions, a recurrent layer over what it gives, and a dense layer on the last state.
+    """A trunk of convolutions, a recurrent layer on its maps, and a dense layer on the last state.
 
-    For 5 s of 32 bands, 313 frames and 3 classes, the defaults are the wide network with 56,755 parameters.
+    With 3 classes and clips of 5 s (313 frames of 32 bands), the defaults are the wide network of 56,755 parameters.
 
     Args:
         classes: logits of a clip.
         feature_bins: of each frame of features.
         feature_frames: of every clip.
         trunk: the convolutions; None: PoolingTrunk, wide.
-        arrangement: how the recurrent layer reads them; None: TimeSteps.
+        arrangement: of the maps as sequences; None: TimeSteps.
         recurrent: the recurrent layer; None: ForwardGRU with 64 units.
         input_dropout: probability that a feature of the recurrent layer's input is dropped, at all steps.
         output_dropout: probability that a value of the last states is dropped.
 
     Raises:
-        ValueError: a size is not positive, too small for the trunk, or a probability is none.
+        ValueError: a size is not positive or too small for the trunk, or a probability is out of range.
     """
 
     frames: int
@@ -218,33 +218,19 @@ class ConvRNN(ClipNetwork):
         check_positive(classes=classes, feature_bins=feature_bins, feature_frames=feature_frames)
         check_probability(input_dropout=input_dropout, output_dropout=output_dropout)
         self.classes, self.bins, self.frames = classes, feature_bins, feature_frames
-        self.trunk, self.arrangement, recurrent = (
-            trunk or PoolingTrunk(),
-            arrangement or TimeSteps(),
-            recurrent or ForwardGRU(),
-        )
+        self.trunk, self.arrangement = trunk or PoolingTrunk(), arrangement or TimeSteps()
+        recurrent = recurrent or ForwardGRU()
         shape = self.arrangement.shape(self.trunk.channels, *self.trunk.shape(feature_frames, feature_bins))
         self.input_dropout, self.output_dropout = SequenceDropout(input_dropout), nn.Dropout(output_dropout)
         self.recurrent = recurrent.layer(shape.features)
         self.classifier = GlorotLinear(shape.sequences * recurrent.size, classes)
 
+    @override
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of each clip.
-
-        Args:
-            features: `(batch, frames, bins)`.
-            lengths: `(batch,)`; not read, for all frames of a clip count.
-
-        Returns:
-            `(batch, classes)`.
-
-        Raises:
-            ValueError: the features have other frames or bins.
-        """
         check_features(features, self.bins, self.frames)
         sequences = self.arrangement.arrange(self.trunk(features.unsqueeze(1)))
         _, states = self.recurrent(self.input_dropout(sequences.flatten(0, 1)))
-        # From (directions, batch * sequences, hidden), the directions of each sequence side by side.
+        # From (directions, batch * sequences, hidden); the directions of each sequence are concatenated.
         states = states.transpose(0, 1).reshape(len(features), -1)
         logits: Tensor = self.classifier(self.output_dropout(states))
         return logits

@@ -1,4 +1,4 @@
-"""Convolutions that stand before the recurrent layer of `ConvRNN`."""
+"""The convolutions before the recurrent layer of `ConvRNN`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import mobilenet_v2
+from typing_extensions import override
 
 from architectures.layers import SameConv2d, same_padding, tf_batch_norm_2d
 
 
 class ConvolutionalTrunk(nn.Module):
-    """Layers from an image of one channel to maps.
+    """Convolutions from an image of one channel to feature maps.
+
+    Takes `(batch, 1, frames, bins)` and gives `(batch, channels, *shape(frames, bins))`.
 
     Attributes:
         channels: of the maps.
@@ -24,30 +26,30 @@ class ConvolutionalTrunk(nn.Module):
 
     @abstractmethod
     def shape(self, frames: int, bins: int) -> tuple[int, int]:
-        """Frames and bins of the maps of an image of so many.
+        """Frames and bins of the maps, for an image of so many.
 
         Raises:
-            ValueError: nothing would be left of it; the message names what is too small.
+            ValueError: the image is too small; the message names what.
         """
 
+    @override
     @abstractmethod
-    def forward(self, image: Tensor) -> Tensor:
-        """`(batch, 1, frames, bins)` to `(batch, channels, *shape(frames, bins))`."""
+    def forward(self, image: Tensor) -> Tensor: ...
 
 
 def _block(before: int, after: int, kernel: int, pool: nn.Module) -> nn.Sequential:
-    """Convolution, ReLU, pooling and only then the normalisation."""
+    """Convolution, ReLU, pooling, then normalisation."""
     return nn.Sequential(SameConv2d(before, after, kernel), nn.ReLU(), pool, tf_batch_norm_2d(after))
 
 
 class PoolingTrunk(ConvolutionalTrunk):
-    """Five convolutions, each with a pooling that halves the bins; the first halves the frames too. Model 1.
+    """Five convolutions with a pooling that halves the bins after each, and the frames after the first. Model 1.
 
-    The first kernel is 4 by 4, the others are 2 by 2; 32 bins become one.
+    The first kernel is 4 by 4, the others are 2 by 2. There must be 2 frames and 32 bins.
 
     Args:
-        widths: channels of the five; `[16, 32, 32, 64, 64]` is the published wide trunk, `[16, 16, 32, 32, 32]` the
-            narrow one. None: the wide.
+        widths: channels of the five; None: `[16, 32, 32, 64, 64]`, the published wide trunk. The narrow one is
+            `[16, 16, 32, 32, 32]`.
 
     Raises:
         ValueError: there are not five, or one is not positive.
@@ -62,35 +64,35 @@ class PoolingTrunk(ConvolutionalTrunk):
         later = (_block(before, after, 2, nn.MaxPool2d((1, 2))) for before, after in pairwise(widths))
         self.blocks = nn.Sequential(_block(1, widths[0], 4, nn.MaxPool2d(2)), *later)
 
+    @override
     def shape(self, frames: int, bins: int) -> tuple[int, int]:
-        """Half of the frames and a 32nd of the bins, rounded down."""
         if frames < 2 or bins < 32:
             raise ValueError(f"frames, bins: {frames} and {bins}; the trunk needs at least 2 and 32")
         return frames // 2, bins // 32
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
-        """See ConvolutionalTrunk."""
         maps: Tensor = self.blocks(image)
         return maps
 
 
 class SameMaxPool2d(nn.MaxPool2d):
-    """Largest of 3 by 3 at every second place, `ceil(n / 2)` of them; beyond the edges nothing counts."""
+    """Max-pooling of 3 by 3 with stride 2 and TensorFlow's 'same' padding, `ceil(n / 2)` outputs."""
 
     def __init__(self) -> None:
         super().__init__(3, 2)
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """Pad as TensorFlow does, after even sizes only, and pool."""
         (top, bottom), (left, right) = (same_padding(size, 3, 2) for size in input.shape[-2:])
         pooled: Tensor = super().forward(functional.pad(input, (left, right, top, bottom), value=float("-inf")))
         return pooled
 
 
 class OverlappingPoolingTrunk(ConvolutionalTrunk):
-    """Four convolutions, each with an overlapping pooling that halves both sides. Model 2.
+    """Four convolutions with an overlapping pooling that halves frames and bins after each. Model 2.
 
-    The kernels are 7, 5, 3 and 3 wide and high. After the network of YerevaNN with one recurrent layer (2016).
+    The kernels are 7×7, 5×5, 3×3 and 3×3. After the network of YerevaNN with one recurrent layer (2016).
 
     Args:
         widths: channels of the four; None: the published `[16, 32, 32, 32]`.
@@ -108,12 +110,12 @@ class OverlappingPoolingTrunk(ConvolutionalTrunk):
         sizes = zip(pairwise([1, *widths]), (7, 5, 3, 3), strict=True)
         self.blocks = nn.Sequential(*(_block(*channels, kernel, SameMaxPool2d()) for channels, kernel in sizes))
 
+    @override
     def shape(self, frames: int, bins: int) -> tuple[int, int]:
-        """A 16th of both, rounded up."""
         return -(-frames // 16), -(-bins // 16)
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
-        """See ConvolutionalTrunk."""
         maps: Tensor = self.blocks(image)
         return maps
 
@@ -121,11 +123,11 @@ class OverlappingPoolingTrunk(ConvolutionalTrunk):
 class MobileNetV2Trunk(ConvolutionalTrunk):
     """MobileNetV2 without its classifier, on one channel, with random weights. Model 3.
 
-    M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, as torchvision has it. It
-    pads even sizes on both sides where Keras pads behind them only: there it reads one place further on.
+    M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, in torchvision's
+    implementation. It pads even sizes at both ends, Keras at the end only, so that kernels are shifted by one.
 
     Args:
-        width: multiplier of the channels, but for the last layer's 1,280.
+        width: multiplier of the channels, except for the last layer's 1,280.
         momentum: share of a batch in the running statistics. Keras has 0.001, with which they need thousands of steps;
             raise it for short trainings.
 
@@ -141,6 +143,8 @@ class MobileNetV2Trunk(ConvolutionalTrunk):
             raise ValueError(f"width: {width} is not above 0 and at most 1")
         if not 0 < momentum <= 1:
             raise ValueError(f"momentum: {momentum} is not above 0 and at most 1")
+        from torchvision.models import mobilenet_v2  # here, since it takes as long to import as torch
+
         norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=momentum)
         self.layers: nn.Sequential = mobilenet_v2(weights=None, width_mult=width, norm_layer=norm).features
         first = self.layers[0][0]
@@ -149,11 +153,11 @@ class MobileNetV2Trunk(ConvolutionalTrunk):
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
 
+    @override
     def shape(self, frames: int, bins: int) -> tuple[int, int]:
-        """A 32nd of both, rounded up."""
         return -(-frames // 32), -(-bins // 32)
 
+    @override
     def forward(self, image: Tensor) -> Tensor:
-        """See ConvolutionalTrunk."""
         maps: Tensor = self.layers(image)
         return maps

@@ -1,1 +1,1 @@
-"""CREPE and what was made of it."""
+"""CREPE and its variants."""

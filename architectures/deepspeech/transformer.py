@@ -1,7 +1,7 @@
 """Transformer bodies of `DeepSpeechClassifier`: the encoder reads the frames, the decoder a few queries.
 
-A. Vaswani et al., "Attention Is All You Need", NIPS 2017. The published classifiers are `ZeroQueryTransformer`, whose
-decoder gives the same vector at all positions and whose encoder does not know the order of the frames;
+A. Vaswani et al., "Attention Is All You Need", NIPS 2017. The published classifiers are `ZeroQueryTransformer`. Its
+decoder gives the same vector at all positions, and its encoder does not know the order of the frames.
 `QueryTransformer` corrects both.
 """
 
@@ -12,20 +12,20 @@ from math import log
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.deepspeech.deepspeech import BodyNetwork, DeepSpeechBody
-from architectures.feature_shapes import check_probability
-from architectures.layers import check_positive
+from architectures.layers import check_positive, check_probability
 from architectures.masked import frame_mask
 
 
 def sinusoidal_positions(frames: int, width: int, device: torch.device | None = None) -> Tensor:
-    """`(frames, width)` sines and cosines of places, of wavelengths from 2 pi to nearly 20,000 pi frames.
+    """`(frames, width)` sines and cosines of positions, with wavelengths from 2 pi to nearly 20,000 pi frames.
 
     Args:
         frames: how many.
         width: an even number.
-        device: where to.
+        device: of the result.
     """
     slowness = torch.arange(0, width, 2, device=device) * (-log(10000.0) / width)
     phase = torch.arange(frames, device=device)[:, None] * slowness.exp()
@@ -35,7 +35,7 @@ def sinusoidal_positions(frames: int, width: int, device: torch.device | None = 
 def transformer(
     width: int, heads: int, layers: tuple[int, int], feedforward: int, dropout: float, norm_first: bool
 ) -> nn.Transformer:
-    """A Transformer, batch first, both of whose stacks end with a layer normalisation.
+    """A Transformer, batch first, whose encoder and decoder end with a layer normalisation.
 
     Args:
         width: of each frame.
@@ -43,20 +43,20 @@ def transformer(
         layers: of the encoder and of the decoder.
         feedforward: hidden units of each layer.
         dropout: probability.
-        norm_first: whether each part of a layer is normalised before it is computed, or its sum afterwards.
+        norm_first: whether each sublayer normalises its input, or the sum of its input and output.
     """
     sizes = (width, heads, feedforward, dropout)
     encoder = nn.TransformerEncoder(
         nn.TransformerEncoderLayer(*sizes, batch_first=True, norm_first=norm_first),
         layers[0],
         nn.LayerNorm(width),
-        # Nested tensors save time on paddings only, and are not made by layers that normalise first.
+        # Nested tensors save time on padding only, and layers that normalise first do not support them.
         enable_nested_tensor=False,
     )
     decoder = nn.TransformerDecoder(
         nn.TransformerDecoderLayer(*sizes, batch_first=True, norm_first=norm_first), layers[1], nn.LayerNorm(width)
     )
-    # It draws the weights anew: the layers of a stack are made as copies of each other.
+    # It draws the weights of every layer; the stacks alone would contain copies of one.
     return nn.Transformer(width, heads, custom_encoder=encoder, custom_decoder=decoder, batch_first=True)
 
 
@@ -71,14 +71,14 @@ def _check_heads(heads: int, width: int) -> None:
 
 
 class QueryTransformerNetwork(BodyNetwork):
-    """Projection, positions, encoder, decoder of learned queries, normalisation, dense layers; see QueryTransformer.
+    """Projection, positions, encoder, decoder of learned queries, normalisation, dense layers.
 
     Args:
         features: of each frame.
         classes: logits.
         queries: positions of the decoder.
         body: the Transformer.
-        hidden: units of the dense layers between.
+        hidden: units of the dense layers before the last.
         dropout: probability, of the sums of frames and positions.
     """
 
@@ -99,7 +99,7 @@ class QueryTransformerNetwork(BodyNetwork):
         )
 
     def decode(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """`(batch, queries, width)`, what the decoder gives; the arguments are those of `forward`."""
+        """The output of the decoder, `(batch, queries, width)`; the arguments are those of `forward`."""
         padding = ~frame_mask(lengths, values.shape[1])
         values = self.projection(values)
         values = self.dropout(values + sinusoidal_positions(values.shape[1], values.shape[2], values.device))
@@ -107,26 +107,26 @@ class QueryTransformerNetwork(BodyNetwork):
         decoded: Tensor = self.body(values, queries, src_key_padding_mask=padding, memory_key_padding_mask=padding)
         return decoded
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See BodyNetwork."""
         logits: Tensor = self.head(self.decode(values, lengths).flatten(1))
         return logits
 
 
 class QueryTransformer(DeepSpeechBody):
-    """A Transformer whose decoder has learned queries, whose frames have positions, and whose padding is masked.
+    """A Transformer with learned queries in the decoder, positions of the frames, and masked padding.
 
-    The frames are projected to a smaller width; layers normalise first, so that they train without a warm-up; the head
-    has layer normalisations, so that it trains on any batch.
+    The frames are projected to a smaller width. Layers normalise first, so that they train without a warm-up. The head
+    has layer normalisations, so that it trains with any batch size.
 
     Args:
-        width: of the Transformer, even; where it is that of the convolutions (1,312), they are not projected.
+        width: of the Transformer, even; if it is that of the convolutions (1,312), there is no projection.
         heads: of every attention.
         encoder_layers: how many.
         decoder_layers: how many.
         queries: positions of the decoder; the published T.
         feedforward: hidden units of each layer.
-        hidden: units of the dense layers between decoder and logits; None: 256 of one. Published: 2048 and 1024.
+        hidden: units of the dense layers between decoder and logits; None: `[256]`. Published: `[2048, 1024]`.
         dropout: probability, in all parts of the Transformer.
 
     Raises:
@@ -153,14 +153,16 @@ class QueryTransformer(DeepSpeechBody):
         self.width, self.heads, self.layers = width, heads, (encoder_layers, decoder_layers)
         self.queries, self.feedforward, self.hidden, self.dropout = queries, feedforward, hidden, dropout
 
+    @override
     def network(self, features: int, classes: int) -> QueryTransformerNetwork:
-        """See DeepSpeechBody."""
         body = transformer(self.width, self.heads, self.layers, self.feedforward, self.dropout, norm_first=True)
-        return QueryTransformerNetwork(features, classes, self.queries, body, self.hidden, self.dropout)
+        return QueryTransformerNetwork(
+            features, classes, queries=self.queries, body=body, hidden=self.hidden, dropout=self.dropout
+        )
 
 
 class ZeroQueryTransformerNetwork(BodyNetwork):
-    """The published network; see ZeroQueryTransformer.
+    """The published network. In training, its head refuses a batch of one clip, which has no statistics.
 
     Args:
         classes: logits.
@@ -180,18 +182,14 @@ class ZeroQueryTransformerNetwork(BodyNetwork):
         )
 
     def decode(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """`(batch, positions, width)`, what the decoder gives; the arguments are those of `forward`."""
+        """The output of the decoder, `(batch, positions, width)`; the arguments are those of `forward`."""
         padding = ~frame_mask(lengths, values.shape[1])
         queries = values.new_zeros(len(values), self.positions, values.shape[2])
         decoded: Tensor = self.body(values, queries, src_key_padding_mask=padding, memory_key_padding_mask=padding)
         return decoded
 
+    @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """See BodyNetwork.
-
-        Raises:
-            ValueError: a training batch of one clip, of which the head's normalisation has no statistics.
-        """
         if self.training and len(values) == 1:
             raise ValueError(
                 "values: a training batch of one clip, but the published head normalises over the batch; "
@@ -204,11 +202,12 @@ class ZeroQueryTransformerNetwork(BodyNetwork):
 class ZeroQueryTransformer(DeepSpeechBody):
     """The published Transformer: as wide as the convolutions, zeros as queries, no positions, batch normalisation.
 
-    The network has 237,379,488 parameters with 161 bins, 3 classes, 64 positions and 2 and 2 layers, 108,278,688 with
-    16 positions. Two mistakes are kept, and visible in its outputs. Where nothing is dropped, all positions of the
-    decoder give the same vector, for nothing tells them apart, so that 64 of them know no more than one. And the order
-    of the frames that the convolutions give does not matter. Its padding is masked: whether that of the published one
-    was is not known.
+    With 161 bins, 3 classes and 2 and 2 layers, the network has 237,379,488 parameters with 64 positions, 108,278,688
+    with 16. Two mistakes are kept. Without dropout, nothing distinguishes the positions of the decoder: all give the
+    same vector, so that 64 of them hold no more information than one. And the order of the frames after the
+    convolutions does not matter. The padding is masked; whether that of the published network was is not known.
+
+    A head count that does not divide the features raises a ValueError when the network is built.
 
     Args:
         positions: of the decoder; the published T.
@@ -236,12 +235,8 @@ class ZeroQueryTransformer(DeepSpeechBody):
         self.positions, self.layers, self.heads = positions, (encoder_layers, decoder_layers), heads
         self.feedforward, self.dropout = feedforward, dropout
 
+    @override
     def network(self, features: int, classes: int) -> ZeroQueryTransformerNetwork:
-        """See DeepSpeechBody.
-
-        Raises:
-            ValueError: the heads do not share the features evenly.
-        """
         _check_heads(self.heads, features)
         body = transformer(features, self.heads, self.layers, self.feedforward, self.dropout, norm_first=False)
         return ZeroQueryTransformerNetwork(classes, self.positions, body)

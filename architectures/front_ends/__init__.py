@@ -1,1 +1,1 @@
-"""From audio to what networks read: mel bands, cepstra, constant-Q transforms, SpecAugment."""
+"""Front ends: mel bands, cepstral coefficients, constant-Q transforms, SpecAugment."""

@@ -1,7 +1,7 @@
-"""The constant-Q transforms of `prepare`, on the device, for recordings that were not prepared.
+"""The constant-Q transforms of `prepare`, computed on the device for recordings that were not prepared.
 
-They are those of librosa in the decibels in which shards hold them, so that what a network learned from the one holds
-for the other; see `filter_banks` for how.
+They are librosa's, in the decibels that shards hold, so that a network trained on shards works on them;
+`filter_banks` computes their magnitudes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.front_ends.filter_banks import Channel, FilterBanks
 from architectures.layers import check_positive
 
-C1 = 32.70319566257483  # Hz
+C1 = 32.70319566257483  # Hz; `prepare` has the same default, but datamodules and architectures import nothing mutually
 
 
 class SpectrogramTransform(nn.Module):
@@ -35,6 +36,7 @@ class SpectrogramTransform(nn.Module):
     bins: int
     bins_per_octave: int
 
+    @override
     @abstractmethod
     def forward(self, audio: Tensor) -> Tensor:
         """The spectrograms.
@@ -51,15 +53,55 @@ class SpectrogramTransform(nn.Module):
         """
 
 
-class ConstantQTransform(SpectrogramTransform):
-    """`datamodules.ConstantQ` on the device: decibels of constant-Q transforms, one channel for each filter scale.
+class _DecibelTransform(SpectrogramTransform):
+    """Decibels of several constant-Q transforms with the same number of bins, one channel each.
+
+    Args:
+        rate: samples per second.
+        hop: samples between frames.
+        bins_per_octave: bins in an octave.
+        octaves: how many.
+        channels: the transforms.
+        top_dbs: dB below the maximum at which values reach 0, of each channel or of all of them.
+        of_all_channels: whether the maximum is that of all channels, or each channel's own.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        hop: int,
+        bins_per_octave: int,
+        octaves: int,
+        channels: list[Channel],
+        top_dbs: Sequence[float],
+        of_all_channels: bool,
+    ) -> None:
+        super().__init__()
+        self.rate, self.hop, self.top_dbs = rate, hop, list(top_dbs)
+        self.channels, self.bins, self.bins_per_octave = len(channels), bins_per_octave * octaves, bins_per_octave
+        self.filters = FilterBanks(rate, hop, bins_per_octave, octaves, channels)
+        self._axes = (1, 2, 3) if of_all_channels else (2, 3)
+
+    @override
+    def forward(self, audio: Tensor) -> Tensor:
+        chunks = self.filters(audio)  # frames side by side
+        loudest = torch.stack([chunk.amax(dim=self._axes, keepdim=True) for chunk in chunks]).amax(dim=0)
+        top_db = torch.tensor(self.top_dbs, device=loudest.device, dtype=loudest.dtype)[:, None, None]
+        # Where all is silent every ratio is 0. Clamped before the logarithm, so that no gradient is infinite.
+        loudest, least = torch.where(loudest > 0, loudest, 1), 10 ** (-top_db / 20)
+        scaled = [1 + 20 / top_db * torch.log10(torch.maximum(chunk / loudest, least)) for chunk in chunks]
+        return torch.cat([chunk.clamp(0, 1) for chunk in scaled], dim=2)[:, :, : -(-audio.shape[-1] // self.hop)]
+
+
+class ConstantQTransform(_DecibelTransform):
+    """`datamodules.ConstantQ` on the device: one channel for each filter scale, relative to the channel's maximum.
 
     Of the values above -80 dB of the maximum, those of librosa 0.11 differ by 0.001 dB on average and by 0.05 dB at
     most, on noise, sweeps, tones and recordings, at any hop. Where the highest bin is more than two octaves below half
-    of the rate, librosa may decimate by four at once, which differs near loud beginnings and ends: 0.5 dB at most.
+    of the rate, librosa may decimate by four at once. It then differs near loud beginnings and ends, by 0.5 dB at most.
 
-    Gradients reach the audio, except where a value is clamped to 0. There is nothing to learn, and nothing in the
-    state dict.
+    Gradients reach the audio, except where a value is clamped to 0. Nothing is learned, and nothing is in the state
+    dict.
 
     Args:
         rate: samples per second.
@@ -67,12 +109,12 @@ class ConstantQTransform(SpectrogramTransform):
         minimum: Hz, centre of the lowest bin.
         bins_per_octave: bins in an octave.
         octaves: how many.
-        filter_scales: one channel each; below 1 there is less resolution in frequency and more in time.
+        filter_scales: one channel each; below 1 the resolution is lower in frequency and higher in time.
         top_dbs: dB below its own maximum at which each channel reaches 0.
 
     Raises:
-        ValueError: a size is not positive, there is not one of `top_dbs` for each of `filter_scales`, or the highest
-            bin with its bandwidth is beyond what the rate holds.
+        ValueError: a size is not positive, `top_dbs` and `filter_scales` differ in number, or the highest bin with its
+            bandwidth lies above half of the rate.
     """
 
     def __init__(
@@ -85,41 +127,25 @@ class ConstantQTransform(SpectrogramTransform):
         filter_scales: Sequence[float] = (1.0,),
         top_dbs: Sequence[float] = (80.0,),
     ) -> None:
-        super().__init__()
         if len(filter_scales) != len(top_dbs) or not filter_scales:
             raise ValueError(f"top_dbs: {len(top_dbs)} values for {len(filter_scales)} filter_scales")
-        self.rate, self.hop, self.top_dbs = rate, hop, list(top_dbs)
-        self.channels, self.bins, self.bins_per_octave = len(filter_scales), bins_per_octave * octaves, bins_per_octave
-        self.filters = FilterBanks(
-            rate, hop, bins_per_octave, octaves, [Channel(minimum, scale) for scale in filter_scales]
-        )
-
-    def forward(self, audio: Tensor) -> Tensor:
-        """See SpectrogramTransform; decibels are relative to each channel's maximum."""
-        chunks = self.filters(audio)
-        loudest = torch.stack([chunk.amax(dim=(2, 3), keepdim=True) for chunk in chunks]).amax(dim=0)
-        top_db = torch.tensor(self.top_dbs, device=loudest.device, dtype=loudest.dtype)[:, None, None]
-        return _decibels(chunks, loudest, top_db)[:, :, : -(-audio.shape[-1] // self.hop)]
+        channels = [Channel(minimum, scale) for scale in filter_scales]
+        super().__init__(rate, hop, bins_per_octave, octaves, channels, top_dbs, of_all_channels=False)
 
 
-class HarmonicConstantQTransform(SpectrogramTransform):
-    """`datamodules.HarmonicConstantQ` on the device: one channel for each multiple of the lowest bin's frequency.
+class HarmonicConstantQTransform(_DecibelTransform):
+    """`datamodules.HarmonicConstantQ` on the device: one channel for each harmonic, relative to the maximum of all.
 
-    Decibels are relative to the maximum over all channels. Tolerance, gradients and state are those of
-    ConstantQTransform.
+    Tolerance, gradients, state and all other arguments are those of ConstantQTransform.
 
     Args:
-        rate: samples per second.
-        hop: samples between frames, any number.
         minimum: Hz, centre of the lowest bin of harmonic 1.
-        bins_per_octave: bins in an octave.
-        octaves: how many.
-        harmonics: one channel each.
+        harmonics: multiples of `minimum`, one channel each.
         top_db: dB below the maximum at which values reach 0.
 
     Raises:
-        ValueError: a size is not positive, there is no harmonic, or the highest bin with its bandwidth is beyond what
-            the rate holds.
+        ValueError: a size is not positive, there is no harmonic, or the highest bin with its bandwidth lies above half
+            of the rate.
     """
 
     def __init__(
@@ -132,27 +158,6 @@ class HarmonicConstantQTransform(SpectrogramTransform):
         harmonics: Sequence[float] = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0),
         top_db: float = 80.0,
     ) -> None:
-        super().__init__()
         check_positive(harmonics=len(harmonics))
-        self.rate, self.hop, self.top_db = rate, hop, top_db
-        self.channels, self.bins, self.bins_per_octave = len(harmonics), bins_per_octave * octaves, bins_per_octave
-        self.filters = FilterBanks(
-            rate, hop, bins_per_octave, octaves, [Channel(minimum * harmonic, 1.0) for harmonic in harmonics]
-        )
-
-    def forward(self, audio: Tensor) -> Tensor:
-        """See SpectrogramTransform; decibels are relative to the maximum over all channels."""
-        chunks = self.filters(audio)
-        loudest = torch.stack([chunk.amax(dim=(1, 2, 3), keepdim=True) for chunk in chunks]).amax(dim=0)
-        top_db = torch.full_like(loudest, self.top_db)
-        return _decibels(chunks, loudest, top_db)[:, :, : -(-audio.shape[-1] // self.hop)]
-
-
-def _decibels(chunks: list[Tensor], loudest: Tensor, top_db: Tensor) -> Tensor:
-    """20 log10 of the ratio to `loudest`, mapped from -top_db ... 0 to 0 ... 1, of chunks of frames side by side."""
-    # Where all is silent every ratio is 0. Clamped before the logarithm, so that no gradient is infinite.
-    loudest = torch.where(loudest > 0, loudest, 1)
-    least = 10 ** (-top_db / 20)
-    return torch.cat(
-        [(1 + 20 / top_db * torch.log10(torch.maximum(chunk / loudest, least))).clamp(0, 1) for chunk in chunks], dim=2
-    )
+        channels = [Channel(minimum * harmonic, 1.0) for harmonic in harmonics]
+        super().__init__(rate, hop, bins_per_octave, octaves, channels, [top_db], of_all_channels=True)

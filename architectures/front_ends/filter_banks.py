@@ -1,12 +1,12 @@
 """Magnitudes of constant-Q transforms, as librosa computes them.
 
-librosa computes them octave by octave, each from the signal decimated by two (C. Schörkhuber and A. Klapuri,
-"Constant-Q transform toolbox for music processing", SMC 2010), by products of filters and short-time spectra. So do
-these, with filters of the same length, window and norm, of whose spectra the same small values are left out, and with
-a decimation of the same response.
+librosa computes them octave by octave, each from the signal decimated by two, as products of filters and short-time
+spectra (C. Schörkhuber and A. Klapuri, "Constant-Q transform toolbox for music processing", SMC 2010). So does this
+module. Its filters have the same length, window and norm, their spectra lack the same small values, and the decimation
+has the same response.
 
-Where the hop is odd, librosa stays at the rate that it has reached, and its lowest filters have 65 536 samples and
-more. Short-time spectra of overlapping frames share their parts here, which makes such a hop as fast as any.
+Where the hop is odd, librosa decimates no further, and its lowest filters have 65 536 samples and more. Here the
+short-time spectra of overlapping frames share their parts, which makes such a hop as fast as any.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures.layers import check_positive
 
-HANN_BANDWIDTH = 1.50018310546875  # bins of a spectrum: the equivalent noise bandwidth as librosa has it
-DROPPED = 0.01  # of the sum of magnitudes of a filter's spectrum: values that add up to less are left out
-# Sinc under a Kaiser window, with the response of soxr's "HQ", through which librosa decimates: it passes 0.91 of what
-# the halved rate holds and stops the rest by 125 dB. Band limit in halves of the rate, half length, shape.
-BAND, REACH, KAISER = 0.478436, 194.5, 13.0402
+# Bins of a spectrum: librosa's equivalent noise bandwidth. datamodules, which may not be imported, has it as well.
+HANN_BANDWIDTH = 1.50018310546875
+DROPPED = 0.01  # share of a filter's spectrum: the smallest values, whose magnitudes add up to less, become 0
+# A sinc under a Kaiser window with the response of soxr's "HQ", which librosa decimates with: it passes 0.91 of the
+# halved rate's band and attenuates the rest by 125 dB. The cutoff is in halves of the rate, the length in samples.
+CUTOFF, HALF_LENGTH, KAISER_BETA = 0.478436, 194.5, 13.0402
 BLOCK = 1 << 14  # samples that are decimated at once
 CHUNK = 1 << 12  # frames that are transformed at once
 
 
 class Channel(NamedTuple):
-    """One transform.
+    """One constant-Q transform.
 
     Attributes:
         minimum: Hz, centre of the lowest bin.
-        scale: of the filters' lengths.
+        scale: factor of the filters' lengths.
     """
 
     minimum: float
@@ -44,7 +46,11 @@ class Channel(NamedTuple):
 
 
 class FilterBanks(nn.Module):
-    """Magnitudes of several constant-Q transforms with the same number of bins."""
+    """Magnitudes of several constant-Q transforms with the same number of bins.
+
+    Takes `(batch, samples)` and gives `(batch, channels, frames, bins)` for each chunk of the `1 + samples // hop`
+    frames that librosa has, all of which count for the maximum.
+    """
 
     def __init__(self, rate: int, hop: int, bins_per_octave: int, octaves: int, channels: Sequence[Channel]) -> None:
         super().__init__()
@@ -53,11 +59,8 @@ class FilterBanks(nn.Module):
         self.halving = _Halving()
         self.banks = nn.ModuleList(_Bank(rate, hop, bins_per_octave, octaves, channel) for channel in channels)
 
+    @override
     def forward(self, audio: Tensor) -> list[Tensor]:
-        """`(batch, channels, frames, bins)` for each chunk of the frames of `(batch, samples)`.
-
-        As in librosa there are `1 + samples // hop` frames, all of which count for the maximum.
-        """
         check_positive(samples=audio.shape[-1])
         banks = cast(list[_Bank], list(self.banks))
         with torch.autocast(audio.device.type, enabled=False), _exact_products():
@@ -70,24 +73,27 @@ class FilterBanks(nn.Module):
 
 
 class _Halving(nn.Module):
-    """Halves the rate of signals without aliases, in the frequency domain and block by block."""
+    """Halves the rate of signals without aliases, in the frequency domain and block by block.
+
+    Takes `(batch, samples)` and gives `(batch, ceil(samples / 2))`; its sample m stands at sample 2 m.
+    """
 
     response: Tensor
-    margin = 2 * math.ceil(REACH / 2)  # samples on each side of a block that its filtered samples depend on
+    margin = 2 * math.ceil(HALF_LENGTH / 2)  # samples on each side of a block that its filtered samples depend on
 
     def __init__(self) -> None:
         super().__init__()
         place = torch.arange(-self.margin, self.margin + 1, dtype=torch.float64)
-        window = torch.special.i0(KAISER * (1 - (place / REACH) ** 2).clamp(min=0).sqrt())
-        filter = torch.sinc(BAND * place) * window * (place.abs() <= REACH)
+        window = torch.special.i0(KAISER_BETA * (1 - (place / HALF_LENGTH) ** 2).clamp(min=0).sqrt())
+        filter = torch.sinc(CUTOFF * place) * window * (place.abs() <= HALF_LENGTH)
         size = BLOCK + 2 * self.margin
-        around = filter.new_zeros(size).index_add(0, place.long() % size, filter / filter.sum())
-        # What is above half of the band is not there any more once it is filtered: the spectrum is cut, not folded.
-        response = torch.fft.rfft(around).real[: size // 4 + 1] / 2
+        centred = filter.new_zeros(size).index_add(0, place.long() % size, filter / filter.sum())
+        # Nothing is left above half of the band once it is filtered: the spectrum is truncated, not folded.
+        response = torch.fft.rfft(centred).real[: size // 4 + 1] / 2
         self.register_buffer("response", response.float(), persistent=False)
 
+    @override
     def forward(self, signal: Tensor) -> Tensor:
-        """`(batch, samples)` to `(batch, ceil(samples / 2))`, sample m at the place of sample 2 m."""
         samples = signal.shape[-1]
         size, margin = BLOCK + 2 * self.margin, self.margin // 2
         padded = functional.pad(signal, (self.margin, -samples % BLOCK + self.margin))
@@ -99,8 +105,10 @@ class _Halving(nn.Module):
 class _Bank(nn.Module):
     """The filters of one transform at the rates that librosa decimates to.
 
-    It halves the rate below every octave while the hop is even, and above the highest as often as nothing is lost and
-    the octaves below do not need the hop's factors of two.
+    Takes signals that are halved 0, 1, ... times and a range of frames; gives magnitudes `(batch, frames, bins)`.
+
+    librosa halves the rate for every further octave while the hop is even. For the highest octave it halves the rate as
+    often as loses nothing and leaves enough factors of two of the hop to the lower octaves.
 
     Attributes:
         levels: how many times the signal is halved for the lowest octave.
@@ -127,17 +135,24 @@ class _Bank(nn.Module):
             for octave, level in zip(frequencies.view(octaves, bins_per_octave), levels, strict=True)
         )
 
+    @override
     def forward(self, signals: Sequence[Tensor], frames: slice) -> Tensor:
-        """Magnitudes `(batch, frames, bins)` of some frames of signals that are halved 0, 1, ... times."""
         octaves = cast(list[_Octave], list(self.octaves))
         return torch.cat([octave(signals[octave.level], frames.start, frames.stop) for octave in octaves], dim=2)
 
 
 class _Octave(nn.Module):
-    """The filters of one octave, applied to a frame's spectrum between the first and the last bin that one uses.
+    """The filters of one octave, applied to the bins of a frame's spectrum from the first to the last one in use.
 
-    Frames overlap, so that each block of `hop` samples is transformed once, and a frame's spectrum is the sum of those
-    of its blocks, which is the difference of two running sums, and of that of the block which it ends in.
+    Takes a decimated signal `(batch, samples)` and the range of frames; gives magnitudes `(batch, frames, filters)`.
+
+    Frames overlap, so that each block of `hop` samples is transformed once. The spectrum of a frame is the sum over its
+    whole blocks, a difference of two running sums, plus the spectrum of the partial block at its end.
+
+    Args:
+        spectra: `(filters, bins)` complex128, of frames of `2 * (bins - 1)` samples.
+        level: how many times the signal is halved.
+        hop: decimated samples between frames.
     """
 
     roots: Tensor
@@ -146,13 +161,6 @@ class _Octave(nn.Module):
     bins: Tensor
 
     def __init__(self, spectra: Tensor, level: int, hop: int) -> None:
-        """Filters at one rate.
-
-        Args:
-            spectra: `(filters, bins)` complex128, of frames of `2 * (bins - 1)` samples.
-            level: how many times the signal is halved.
-            hop: decimated samples between frames.
-        """
         super().__init__()
         self.level, self.hop, self.samples = level, hop, 2 * (spectra.shape[1] - 1)
         self.blocks, self.rest = divmod(self.samples, hop)
@@ -167,14 +175,14 @@ class _Octave(nn.Module):
         self.register_buffer("kernel", torch.view_as_real(spectra[:, bins].T.contiguous()).float(), persistent=False)
         self.register_buffer("bins", bins, persistent=False)
 
+    @override
     def forward(self, signal: Tensor, start: int, stop: int) -> Tensor:
-        """Magnitudes `(batch, frames, filters)` of some frames of the decimated signal `(batch, samples)`."""
         first = start * self.hop - self.samples // 2
         after = (stop + self.blocks) * self.hop - self.samples // 2
         blocks = functional.pad(signal, (-first, after - signal.shape[-1])).reshape(len(signal), -1, self.hop)
         places = torch.arange(blocks.shape[1], device=signal.device)[:, None] * self.hop
         turns = torch.view_as_complex(self.roots)[places * self.bins % self.samples]
-        # In double precision, for a frame may be far below what was summed up before it.
+        # In double precision, because a frame may be far quieter than the sum of those before it.
         sums = (self._transformed(blocks) * turns).cumsum(1, dtype=torch.complex128)
         sums = functional.pad(sums, (0, 0, 1, 0))
         frames = slice(self.blocks, self.blocks + stop - start)
@@ -189,7 +197,7 @@ class _Octave(nn.Module):
 
 
 def _spectra(frequencies: Tensor, rate: float, quality: float, full_rate: int) -> Tensor:
-    """Spectra of filters, whose product with that of a frame is the transform, all of one length.
+    """Spectra of filters, zero-padded to one length; their product with a frame's spectrum is the transform.
 
     Args:
         frequencies: `(filters,)` float64, Hz, ascending.
@@ -215,7 +223,7 @@ def _spectra(frequencies: Tensor, rate: float, quality: float, full_rate: int) -
 
 
 def _without_smallest(spectrum: Tensor) -> Tensor:
-    """0 where the values are smallest, as many as together have less than a part DROPPED of the sum of magnitudes."""
+    """With the smallest values set to 0, as many as together have less than DROPPED of the sum of magnitudes."""
     magnitudes = spectrum.abs()
     ascending = magnitudes.sort().values
     least = ascending[int((ascending.cumsum(0) < DROPPED * ascending.sum()).sum())]
@@ -224,7 +232,7 @@ def _without_smallest(spectrum: Tensor) -> Tensor:
 
 @contextmanager
 def _exact_products() -> Iterator[None]:
-    """Products in all bits of float32: ten of them, as TF32 has, would be heard at -60 dB."""
+    """Products in all bits of float32: the ten bits of TF32 would leave errors at -60 dB."""
     setting = torch.backends.cuda.matmul.fp32_precision
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     try:

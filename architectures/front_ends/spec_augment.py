@@ -1,35 +1,41 @@
-"""What stands before a network: from audio or features to what its first layer takes."""
+"""SpecAugment: random masks over bins and frames of features, as augmentation in training."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-# Multipliers of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) as signed numbers, for torch has no unsigned ones.
+# Multipliers of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) as signed numbers, because torch has no unsigned ones.
 _STEP = 0x9E3779B97F4A7C15 - (1 << 64)
 _FIRST = 0xBF58476D1CE4E5B9 - (1 << 64)
 _SECOND = 0x94D049BB133111EB - (1 << 64)
-# Sets these draws apart from all others that are made from the same seeds.
+# Distinguishes these draws from all others with the same seeds.
 _PURPOSE = 0x5350454341554721
 
 
 class SpecAugment(nn.Module):
-    """Masks of random width and place over bins and frames, in training only.
+    """Masks of random width and position over bins and frames, in training only.
 
     Park, Chan, Zhang, Chiu, Zoph, Cubuk, Le, "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
     Recognition", Interspeech 2019; without its time warping. All bounds are inclusive: every width from 1 to the
-    largest occurs, at every place where it fits, the last bin and frame included.
+    largest occurs, at every position where it fits, the last bin and frame included.
 
-    Each item's masks are drawn from its own seed alone, in whole numbers: the same on every device, whatever else is
-    in the batch, whatever was drawn before.
+    Each item's masks are drawn from its own seed alone, in integers: they are the same on every device, in any batch
+    and after any other draws.
+
+    Takes a spectrum `(batch, channels, frames, bins)` or `(batch, frames, bins)`, all channels of which get the same
+    masks; seeds `(batch,)` int64 of the items, which may be None in evaluation; and lengths `(batch,)`, the frames of
+    each item that time masks are confined to (None: all frames). Gives the same shape. In training it raises a
+    ValueError without seeds, or if the spectrum has fewer bins than the widest mask.
 
     Args:
-        frequency_masks: over bins, for each item; they may overlap.
+        frequency_masks: masks over bins of each item; they may overlap.
         max_frequency_width: bins.
-        time_masks: over frames, for each item; they may overlap.
-        max_time_width: frames; of a shorter item, its length.
+        time_masks: masks over frames of each item; they may overlap.
+        max_time_width: frames; at most the length of the item.
         p: probability that an item is masked at all.
-        value: what masked values become.
+        value: of what is masked.
 
     Raises:
         ValueError: an argument is out of range.
@@ -59,27 +65,15 @@ class SpecAugment(nn.Module):
         self.time_masks, self.max_time_width = time_masks, max_time_width
         self.p, self.value = p, value
 
+    @override
     def extra_repr(self) -> str:
-        """The arguments."""
         return (
             f"{self.frequency_masks} x {self.max_frequency_width} bins, {self.time_masks} x {self.max_time_width} "
             f"frames, p={self.p}, value={self.value}"
         )
 
+    @override
     def forward(self, spectrum: Tensor, seeds: Tensor | None, lengths: Tensor | None = None) -> Tensor:
-        """Mask a batch; while evaluating, give it back as it is.
-
-        Args:
-            spectrum: `(batch, channels, frames, bins)` or `(batch, frames, bins)`; all channels have the same masks.
-            seeds: `(batch,)` int64, of the batch's items; None only while evaluating.
-            lengths: `(batch,)` frames of the items themselves, which time masks do not leave; None: all frames.
-
-        Returns:
-            The same shape; the argument is not changed.
-
-        Raises:
-            ValueError: there are no seeds to train with, or the spectrum has fewer bins than the widest mask.
-        """
         if not self.training:
             return spectrum
         if seeds is None:
@@ -98,7 +92,7 @@ class SpecAugment(nn.Module):
 
 
 def _masks(seeds: Tensor, purpose: int, masks: int, max_width: int, lengths: Tensor, size: int) -> Tensor:
-    """`(batch, size)` whether a place within the length `(batch,)` is under one of some masks."""
+    """`(batch, size)` bool, whether a position is under one of `masks` masks within the length `(batch,)`."""
     lengths = lengths[:, None]
     width = 1 + _below(torch.clamp(lengths, max=max_width), _draw(seeds, purpose, masks))
     width = torch.minimum(width, lengths)
@@ -108,23 +102,23 @@ def _masks(seeds: Tensor, purpose: int, masks: int, max_width: int, lengths: Ten
 
 
 def _below(bound: Tensor, draw: Tensor) -> Tensor:
-    """Draws of 31 bits as whole numbers from 0 up to, not including, the bound."""
+    """Integers from 0 to below the bound, of draws of 31 bits."""
     return (draw * bound) >> 31
 
 
 def _draw(seeds: Tensor, purpose: int, numbers: int) -> Tensor:
-    """`(batch, numbers)` random bits, 31 of each seed, purpose and number."""
+    """`(batch, numbers)` integers of 31 random bits, a function of seed, purpose and index."""
     key = _mixed(_mixed(seeds ^ _PURPOSE) + purpose)
     return _shifted(_mixed(key[:, None] + _STEP * torch.arange(1, numbers + 1, device=seeds.device)), 33)
 
 
 def _mixed(bits: Tensor) -> Tensor:
-    """SplitMix64's finaliser; products overflow as they do in unsigned arithmetic."""
+    """SplitMix64's finaliser; products wrap as in unsigned arithmetic."""
     bits = (bits ^ _shifted(bits, 30)) * _FIRST
     bits = (bits ^ _shifted(bits, 27)) * _SECOND
     return bits ^ _shifted(bits, 31)
 
 
 def _shifted(bits: Tensor, places: int) -> Tensor:
-    """To the right, with zeros from the left."""
+    """A logical shift to the right."""
     return (bits >> places) & ((1 << (64 - places)) - 1)

@@ -1,1 +1,1 @@
-"""Networks that read spectrograms: deep salience, HCNN, voicing."""
+"""Networks that read constant-Q spectrograms: deep salience, HCNN, voicing."""

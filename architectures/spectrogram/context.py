@@ -1,4 +1,4 @@
-"""The frames of context of a spectrogram: which ones 'same' convolutions can use, and what is cropped of the output."""
+"""Receptive field of 'same' convolutions over time, and the frames of context that it needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from architectures.layers import SameConv2d, check_positive, same_padding
 
 
-def reach(layers: nn.Module) -> tuple[int, int]:
-    """Frames before and after an output frame that it depends on, if all convolutions of `layers` follow each other."""
+def receptive_field(layers: nn.Module) -> tuple[int, int]:
+    """Frames before and after an output frame that it depends on, if all convolutions of `layers` are in series."""
     pads = [
         same_padding(1, module.kernel_size[0], dilation=module.dilation[0])
         for module in layers.modules()
@@ -18,17 +18,17 @@ def reach(layers: nn.Module) -> tuple[int, int]:
 
 
 class ContextWindow:
-    """A window of a spectrogram whose context is read as far as the layers reach and cropped from what they give.
+    """A window of a spectrogram whose context the layers read, and which is cropped from their output.
 
-    Frames that no output depends on are left out before the layers, which changes nothing but the time they take. If
-    there is less context than the layers reach, they read zeros beyond the window: its outermost outputs fade.
+    Frames that no output depends on are cropped before the layers, which saves time and changes nothing else. If the
+    context is smaller than the receptive field, the layers read zeros beyond the window: its outermost outputs fade.
 
     Args:
         channels: of the spectrogram.
         bins: of each channel.
-        frames: label frames that there is an output for.
+        frames: label frames that have an output.
         context: label frames on each side of them.
-        layers: what the window is for, with all their convolutions.
+        layers: all convolutions that read the window.
 
     Raises:
         ValueError: a size is not positive, or the context is negative.
@@ -38,7 +38,7 @@ class ContextWindow:
         check_positive(channels=channels, bins=bins, frames=frames)
         if context < 0:
             raise ValueError(f"context: {context} is negative")
-        before, after = reach(layers)
+        before, after = receptive_field(layers)
         self.channels, self.bins, self.context = channels, bins, context
         self.before, self.after = min(before, context), min(after, context)
         self.length = frames + 2 * context
@@ -60,5 +60,5 @@ class ContextWindow:
         return spectrogram[:, :, self.context - self.before : length - self.context + self.after]
 
     def crop(self, output: Tensor) -> Tensor:
-        """The frames `(batch, frames, ...)` of what the layers make of a trimmed window."""
+        """The frames `(batch, frames, ...)` of the layers' output for a trimmed window."""
         return output[:, self.before : output.shape[1] - self.after]

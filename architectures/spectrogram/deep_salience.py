@@ -1,9 +1,9 @@
-"""Deep salience: convolutions in the frequency-time plane of a constant-Q transform with its harmonics.
+"""Deep salience: convolutions over time and frequency of a constant-Q transform with its harmonics.
 
 R. M. Bittner, B. McFee, J. Salamon, P. Li and J. P. Bello, "Deep Salience Representations for F0 Estimation in
-Polyphonic Music", ISMIR 2017; and what the melody-extraction replication that the catalogue follows made of it.
+Polyphonic Music", ISMIR 2017; and the variants of the melody-extraction replication that the catalogue follows.
 
-All of them give logits: the sigmoid that is the paper's last layer stays outside.
+The outputs are logits; the paper's last layer is their sigmoid.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.layers import SameConv2d, check_positive, tf_batch_norm_2d
 from architectures.spectrogram.harmonics import FUNDAMENTAL, Harmonics, HarmonicStacking
@@ -22,30 +23,25 @@ from architectures.spectrogram.voicing_heads import VoicingHead
 
 
 class DeepSalience(ConvolutionalSalience):
-    """Bittner et al.'s: 5×5, 5×5, 3×3, 3×3, one of 3 frames and more than an octave, and 1×1.
+    """The network of Bittner et al.: convolutions of 5×5, 5×5, 3×3, 3×3, 3 frames by 70 bins (over an octave), and 1×1.
 
-    Each convolution but the last is followed by ReLU, batch normalisation and, if wanted, harmonic stacking; the input
-    is normalised as well. The paper computes a constant-Q transform for each of six harmonics (for that: 6 channels of
-    `width` bins and no `harmonics`); by default they are stacked from one of nine octaves.
+    Each convolution but the last is followed by ReLU, batch normalisation and, optionally, harmonic stacking. The input
+    is normalised as well. The paper computes a constant-Q transform for each of six harmonics; to do the same, state 6
+    channels of `width` bins and `Harmonics()`. By default the harmonics are stacked from one transform of nine octaves.
 
-    With context 0, as published, each window fades at its borders, and the salience of a track shows gaps there.
+    The receptive field is 7 frames on each side. With context 0, as published, each window fades at its borders, and
+    the salience of a track has gaps there.
 
     The number of parameters is `68 S c² + (50 C + 210 S o + 15) c + (S + 3) o + 2 C + 1`, where c is the capacity, o
     `octave_filters`, C the channels of the stacked spectrogram and S the copies of `layer_harmonics`: 406 253 by
-    default.
+    default. All other arguments are those of ConvolutionalSalience.
 
     Args:
-        width: logits per frame, the bins of the pitch grid.
-        channels: of the spectrogram.
-        bins: of each channel.
-        frames: label frames of one excerpt.
-        context: label frames on each side of those; the convolutions reach 7.
-        bins_per_semitone: of spectrogram and grid.
         capacity: filters of the second to fourth convolution, half of those of the first; 64 in the paper.
         octave_filters: filters of the convolution over more than an octave; None: an eighth of the capacity, at least
             two, in the paper 8.
-        harmonics: what the spectrogram is stacked with; Harmonics(): nothing.
-        layer_harmonics: what the output of each convolution but the last is stacked with; the replication's "harmonic
+        harmonics: stacked copies of the spectrogram; Harmonics(): itself alone.
+        layer_harmonics: stacked copies of the output of each convolution but the last; the replication's "harmonic
             convolution layers" have Harmonics(2, 3).
 
     Raises:
@@ -81,28 +77,44 @@ class DeepSalience(ConvolutionalSalience):
             before = filters * layer_harmonics.copies
         layers.append(self.convolution(before, 1, (1, 1)))
         sequence = nn.Sequential(*layers)
-        super().__init__(width, channels, bins, frames, context, bins_per_semitone, harmonics, sequence, voicing=None)
+        super().__init__(
+            width,
+            channels=channels,
+            bins=bins,
+            frames=frames,
+            context=context,
+            bins_per_semitone=bins_per_semitone,
+            harmonics=harmonics,
+            layers=sequence,
+        )
 
     @staticmethod
     def convolution(before: int, after: int, kernel: tuple[int, int]) -> SameConv2d:
-        """One of the convolutions, with a bias."""
+        """A convolution with a bias."""
         return SameConv2d(before, after, kernel)
 
 
 class DeepSalienceWithoutBiases(DeepSalience):
-    """`bittner_batchnorm`, the replication's first: the same layers, none of them with a bias.
+    """`bittner_batchnorm`, the replication's first: the same layers, all without a bias.
 
     The number of parameters is that of DeepSalience less `5 c + o + 1`: 405 924.
     """
 
+    @override
     @staticmethod
     def convolution(before: int, after: int, kernel: tuple[int, int]) -> SameConv2d:
-        """One of the convolutions, without a bias."""
         return SameConv2d(before, after, kernel, bias=False)
 
 
 class SalienceBlock(ABC):
-    """What ResidualSalience is put together from: one convolution with all that belongs to it."""
+    """A block of ResidualSalience: a convolution with its normalisation, activation and dropout.
+
+    Args:
+        dropout: probability that an output is dropped.
+    """
+
+    def __init__(self, dropout: float = 0.25) -> None:
+        self.dropout = dropout
 
     @abstractmethod
     def layers(self, before: int, after: int, kernel: tuple[int, int]) -> list[nn.Module]:
@@ -110,64 +122,43 @@ class SalienceBlock(ABC):
 
 
 class NormBeforeConvolution(SalienceBlock):
-    """Batch normalisation, convolution, ReLU, dropout: `cqt_resid`, `cqt_voicing_residual_batchnorm`.
+    """Batch normalisation, convolution, ReLU, dropout: `cqt_resid`, `cqt_voicing_residual_batchnorm`."""
 
-    Args:
-        dropout: probability that an output is dropped.
-    """
-
-    def __init__(self, dropout: float = 0.25) -> None:
-        self.dropout = dropout
-
+    @override
     def layers(self, before: int, after: int, kernel: tuple[int, int]) -> list[nn.Module]:
-        """See SalienceBlock."""
         convolution = SameConv2d(before, after, kernel, bias=False)
         return [tf_batch_norm_2d(before), convolution, nn.ReLU(), nn.Dropout(self.dropout)]
 
 
 class NormAfterConvolution(SalienceBlock):
-    """Convolution, batch normalisation, ReLU, dropout: `spectrogram_replicate`.
+    """Convolution, batch normalisation, ReLU, dropout: `spectrogram_replicate`."""
 
-    Args:
-        dropout: probability that an output is dropped.
-    """
-
-    def __init__(self, dropout: float = 0.25) -> None:
-        self.dropout = dropout
-
+    @override
     def layers(self, before: int, after: int, kernel: tuple[int, int]) -> list[nn.Module]:
-        """See SalienceBlock."""
         convolution = SameConv2d(before, after, kernel, bias=False)
         return [convolution, tf_batch_norm_2d(after), nn.ReLU(), nn.Dropout(self.dropout)]
 
 
 class ResidualSalience(ConvolutionalSalience):
-    """Deep salience whose last layer reads the sum of what all blocks give, behind a batch normalisation.
+    """Deep salience whose last convolution reads the normalised sum of the outputs of all blocks.
 
-    The defaults are those of `cqt_resid_dropout`, except for the context, of which it has 10 frames: the convolutions
-    reach 7. Its relatives are
+    The defaults are those of `cqt_resid_dropout`, except that its context is 10 frames; the receptive field is 7.
+    Its relatives are
 
     - `cqt_resid`: without dropout, 10 frames;
     - `cqt_voicing_residual_batchnorm`: kernels (5, 5), (5, 5), (9, 3), (9, 3), (5, 70), a last one of (10, 1), 14
-      frames of context (the convolutions reach 18 before and 19 after) and TemporalVoicingHead;
+      frames of context (the receptive field is 18 before and 19 after) and TemporalVoicingHead;
     - `spectrogram_replicate`: the same with NormAfterConvolution, with or without the head.
 
-    The number of parameters is the number of taps of each kernel times its channels before and behind it, with the
-    last; two for each channel that is normalised, with those of the sum; and those of the head.
+    The number of parameters is the sum of taps × input channels × output channels over all convolutions, two for each
+    normalised channel, the sum included, and those of the head. All other arguments are those of ConvolutionalSalience.
 
     Args:
-        width: logits per frame, the bins of the pitch grid.
-        channels: of the spectrogram.
-        bins: of each channel.
-        frames: label frames of one excerpt.
-        context: label frames on each side of those.
-        bins_per_semitone: of spectrogram and grid.
         filters: of each block.
         kernels: frames and bins of the convolution of each block.
-        last_kernel: of the convolution behind the sum.
-        block: puts the others around a convolution; None: NormBeforeConvolution.
-        harmonics: what the spectrogram is stacked with; by default nothing, for a harmonic constant-Q transform.
-        voicing: a second output; None: there is none.
+        last_kernel: of the convolution after the sum.
+        block: the layers of a block; None: NormBeforeConvolution.
+        harmonics: stacked copies of the spectrogram; by default itself alone, for a harmonic constant-Q transform.
 
     Raises:
         ValueError: a size is not positive, or the context is negative.
@@ -197,14 +188,24 @@ class ResidualSalience(ConvolutionalSalience):
             tf_batch_norm_2d(filters),
             SameConv2d(filters, 1, last_kernel, bias=False),
         )
-        super().__init__(width, channels, bins, frames, context, bins_per_semitone, harmonics, layers, voicing)
+        super().__init__(
+            width,
+            channels=channels,
+            bins=bins,
+            frames=frames,
+            context=context,
+            bins_per_semitone=bins_per_semitone,
+            harmonics=harmonics,
+            layers=layers,
+            voicing=voicing,
+        )
 
 
 class SumOfOutputs(nn.ModuleList):
-    """Modules that read one from the other; what all of them give is added up."""
+    """Modules in series; the sum of the outputs `(batch, channels, frames, bins)` of all of them."""
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """`(batch, channels, frames, bins)` to the sum, of the same frames and bins."""
         outputs = []
         for module in self:
             input = module(input)

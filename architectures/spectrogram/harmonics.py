@@ -1,8 +1,8 @@
-"""Harmonic stacking: each bin of a spectrum beside the bins of its harmonics, so that a small kernel sees them all.
+"""Harmonic stacking: the harmonics of each bin of a spectrum as further channels, so that a small kernel reads them.
 
 R. M. Bittner, B. McFee, J. Salamon, P. Li and J. P. Bello, "Deep Salience Representations for F0 Estimation in
-Polyphonic Music", ISMIR 2017, computes a constant-Q transform for each harmonic; here one transform with a logarithmic
-frequency axis is shifted. The shifts are rounded to whole bins, and what they reach beyond its ends is 0.
+Polyphonic Music", ISMIR 2017, computes a constant-Q transform for each harmonic. Here one transform with a logarithmic
+frequency axis is shifted by whole bins; beyond its ends it is 0.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd import Function
+from typing_extensions import override
 
 from architectures.layers import check_positive
 
 
 @dataclass(frozen=True)
 class Harmonics:
-    """Which multiples of a bin's own frequency stand beside it.
+    """The multiples of a bin's own frequency that are stacked.
 
     Args:
         undertones: how many of 1/2, 1/3, 1/4, ...
@@ -49,17 +50,19 @@ class Harmonics:
         return self.undertones + self.overtones
 
     def shifts(self, bins_per_semitone: int) -> list[int]:
-        """By how many bins each multiple is higher, in the order of `multipliers`, rounded."""
+        """Distance of each multiple in bins, rounded, in the order of `multipliers`."""
         return [round(12 * math.log2(multiplier) * bins_per_semitone) for multiplier in self.multipliers]
 
 
-FUNDAMENTAL = Harmonics()  # the bin itself and nothing else
+FUNDAMENTAL = Harmonics()  # the bin itself alone
 
 
 class HarmonicStacking(nn.Module):
-    """Shifted copies of a spectrum one behind the other on the channels, cut or filled with zeros to one width.
+    """Concatenates shifted copies of a spectrum by channel, each cropped or zero-padded to one width.
 
-    Copy h at bin b is the input at bin b + shift h. Without harmonics it is the input cut to its lowest bins.
+    Takes `(batch, channels, frames, bins)` and gives `(batch, copies * channels, frames, width)`, copy by copy. Copy h
+    at bin b is the input at bin b + shift h; the fundamental alone is the input cropped to its lowest bins. Another
+    number of bins raises a ValueError.
 
     Args:
         harmonics: the copies and their order.
@@ -77,12 +80,8 @@ class HarmonicStacking(nn.Module):
         self.shifts = harmonics.shifts(bins_per_semitone)
         self.bins, self.width = bins, width
 
+    @override
     def forward(self, spectrum: Tensor) -> Tensor:
-        """`(batch, channels, frames, bins)` to `(batch, copies * channels, frames, width)`, copy by copy.
-
-        Raises:
-            ValueError: the input has another number of bins.
-        """
         if spectrum.shape[-1] != self.bins:
             raise ValueError(f"spectrum: {spectrum.shape[-1]} bins, where {self.bins} are stacked")
         if self.shifts == [0] and self.bins >= self.width:
@@ -90,19 +89,20 @@ class HarmonicStacking(nn.Module):
         stacked: Tensor = _Stack.apply(spectrum, self.shifts, self.width)  # type: ignore[no-untyped-call]
         return stacked
 
+    @override
     def extra_repr(self) -> str:
-        """For printing the network."""
         return f"shifts={self.shifts}, bins={self.bins}, width={self.width}"
 
 
 class _Stack(Function):
-    """Copies straight into one new tensor and, backwards, adds straight into one.
+    """Writes all copies into one new tensor; backwards, adds all gradients into one.
 
-    Autograd on slices would make a tensor for each copy in both directions.
+    Autograd on slices would allocate a tensor for each copy in both directions.
     """
 
+    @override
     @staticmethod
-    def forward(ctx: Any, spectrum: Tensor, shifts: Sequence[int], width: int) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, spectrum: Tensor, shifts: Sequence[int], width: int) -> Tensor:
         batch, channels, frames, bins = spectrum.shape
         ctx.shape, ctx.shifts = spectrum.shape, shifts
         stacked = spectrum.new_empty(batch, len(shifts), channels, frames, width)
@@ -114,8 +114,9 @@ class _Stack(Function):
             target[..., last:] = 0
         return stacked.flatten(1, 2)
 
+    @override
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         batch, channels, frames, _ = ctx.shape
         copies = gradients[0].reshape(batch, len(ctx.shifts), channels, frames, -1)
         result = copies.new_zeros(ctx.shape)
@@ -126,6 +127,6 @@ class _Stack(Function):
 
 
 def _overlap(shift: int, bins: int, width: int) -> tuple[int, int]:
-    """First bin of the output that the shifted input reaches, and the one behind the last."""
+    """The range of output bins that the shifted input covers: the first, and the one after the last."""
     first = min(max(-shift, 0), width)
     return first, max(min(bins - shift, width), first)

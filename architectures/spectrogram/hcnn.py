@@ -1,4 +1,4 @@
-"""HCNN: small convolutions that hear far, because what each of them gives is stacked with its harmonics.
+"""HCNN: small convolutions that span octaves, because the output of each is stacked with its harmonics.
 
 The thesis' network of the melody-extraction replication that the catalogue follows.
 """
@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from torch import nn
+from typing_extensions import override
 
 from architectures.layers import Concatenation, Residual, SameConv2d, check_positive
 from architectures.spectrogram.harmonics import Harmonics, HarmonicStacking
@@ -17,11 +18,11 @@ from architectures.spectrogram.voicing_heads import VoicingHead
 
 
 class Connection(ABC):
-    """What a block's input does beside the block."""
+    """A connection from the input of a block to its output."""
 
     @abstractmethod
     def channels(self, before: int, after: int) -> int:
-        """Channels of the whole, where the block reads `before` and gives `after`."""
+        """Channels of the output with the connection, for a block from `before` to `after` channels."""
 
     @abstractmethod
     def around(self, block: nn.Module) -> nn.Module:
@@ -29,59 +30,51 @@ class Connection(ABC):
 
 
 class AddedInput(Connection):
-    """It is added to the output (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016)."""
+    """The input is added to the output (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016)."""
 
+    @override
     def channels(self, before: int, after: int) -> int:
-        """As the block gives; they are as many as it reads."""
         return after
 
+    @override
     def around(self, block: nn.Module) -> nn.Module:
-        """See Connection."""
         return Residual(block)
 
 
 class ConcatenatedInput(Connection):
-    """It follows the output (Huang et al., "Densely Connected Convolutional Networks", CVPR 2017)."""
+    """Output and input are concatenated (Huang et al., "Densely Connected Convolutional Networks", CVPR 2017)."""
 
+    @override
     def channels(self, before: int, after: int) -> int:
-        """Both."""
         return before + after
 
+    @override
     def around(self, block: nn.Module) -> nn.Module:
-        """See Connection."""
         return Concatenation([block, nn.Identity()])
 
 
 class HCNN(ConvolutionalSalience):
-    """Blocks of convolution, ReLU, harmonic stacking and dropout, each but the first with a connection around it.
+    """Blocks of convolution, ReLU, harmonic stacking and dropout; all but the first have a residual connection.
 
     The defaults are the thesis' network without context ("noctx"): every frame by itself. The one with context has 16
     filters, 4 blocks with `kernels: [1, 3, 3, 3]` and `dilations: [1, 2, 4, 8]`, `layer_harmonics` of 1 and 2, the 16
-    harmonics of 3 channels, 10 frames and 14 of context, as far as the convolutions reach (published: 12).
+    harmonics of 3 channels, and 10 frames with 14 of context, its receptive field (published: 12).
 
     The number of parameters is `f (3 k1 C + 1) + Σ f (3 k S f + 1) + S f + 1`, where f is the number of filters, C the
     channels of the stacked spectrogram, S the copies of `layer_harmonics`, and the sum is over the blocks from the
-    second; 27 857 by default.
+    second; 27 857 by default. All other arguments are those of ConvolutionalSalience.
 
     Args:
-        width: logits per frame, the bins of the pitch grid.
-        channels: of the spectrogram.
-        bins: of each channel.
-        frames: label frames of one excerpt.
-        context: label frames on each side of those.
-        bins_per_semitone: of spectrogram and grid.
         filters: of each block.
         kernels: taps along the frames, one number for each block.
         dilations: frames between these taps, one number for each block; None: 1 each.
         kernel_bins: taps along the bins, of all blocks.
         last_kernel: frames and bins of the last convolution.
-        harmonics: what the spectrogram is stacked with.
-        layer_harmonics: what the output of each block is stacked with.
-        normalisation: makes the normalisation of so many channels behind the stacking, such as
-            `architectures.layers.tf_batch_norm_2d`; in the thesis there is none.
-        dropout: probability that a value is dropped behind the stacking.
-        connection: around each block but the first; None: AddedInput.
-        voicing: a second output; None: there is none.
+        layer_harmonics: stacked copies of the output of each block.
+        normalisation: after the stacking, for a number of channels, such as `architectures.layers.tf_batch_norm_2d`; in
+            the thesis there is none.
+        dropout: probability that a value is dropped after the stacking.
+        connection: of each block but the first; None: AddedInput.
 
     Raises:
         ValueError: a size is not positive, the context is negative, or there are not as many dilations as kernels.
@@ -126,4 +119,14 @@ class HCNN(ConvolutionalSalience):
             layers.append(connection.around(block) if layers else block)
             before = connection.channels(before, stacked) if len(layers) > 1 else stacked
         sequence = nn.Sequential(*layers, SameConv2d(before, 1, last_kernel))
-        super().__init__(width, channels, bins, frames, context, bins_per_semitone, harmonics, sequence, voicing)
+        super().__init__(
+            width,
+            channels=channels,
+            bins=bins,
+            frames=frames,
+            context=context,
+            bins_per_semitone=bins_per_semitone,
+            harmonics=harmonics,
+            layers=sequence,
+            voicing=voicing,
+        )

@@ -1,8 +1,8 @@
-"""Is there a melody in the frame at all? Convolutions that gather the bins of a spectrogram into one logit.
+"""Voicing: convolutions that reduce the bins of a spectrogram to one logit, whether the frame has a melody.
 
-The voicing modules of the melody-extraction replication that the catalogue follows: networks of their own, and the
-layers of the heads that stand beside a network for pitch (`voicing_heads`). They differ in their kernels, and all end
-with a convolution over the bins that are left.
+The voicing modules of the melody-extraction replication that the catalogue follows, as networks of their own and as
+layers of the heads of networks for pitch (`voicing_heads`). They differ in their kernels; all end with a convolution
+over the remaining bins.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
+from architectures.base import VoicingNetwork
 from architectures.layers import SameConv2d, check_positive, tf_batch_norm_2d
 from architectures.spectrogram.context import ContextWindow
 from architectures.spectrogram.harmonics import FUNDAMENTAL, Harmonics, HarmonicStacking
@@ -49,7 +50,7 @@ class Kernel:
 
 
 class VoicingBlock(ABC):
-    """What stands around each convolution."""
+    """A convolution with its normalisation, activation and dropout."""
 
     @abstractmethod
     def layers(self, kernel: Kernel, before: int, after: int) -> list[nn.Module]:
@@ -60,16 +61,16 @@ class NormBeforeDropout(VoicingBlock):
     """Convolution with bias, ReLU, normalisation, dropout.
 
     Args:
-        normalisation: makes the normalisation of so many channels, such as `architectures.layers.tf_batch_norm_2d`;
-            the published ones with and without.
+        normalisation: for a number of channels, such as `architectures.layers.tf_batch_norm_2d`; published with and
+            without.
         dropout: probability that an output is dropped.
     """
 
     def __init__(self, normalisation: Callable[[int], nn.Module] = nn.Identity, dropout: float = 0.3) -> None:
         self.normalisation, self.dropout = normalisation, dropout
 
+    @override
     def layers(self, kernel: Kernel, before: int, after: int) -> list[nn.Module]:
-        """See VoicingBlock."""
         return [
             kernel.convolution(before, after, bias=True),
             nn.ReLU(),
@@ -88,8 +89,8 @@ class DropoutBeforeNorm(VoicingBlock):
     def __init__(self, dropout: float = 0.25) -> None:
         self.dropout = dropout
 
+    @override
     def layers(self, kernel: Kernel, before: int, after: int) -> list[nn.Module]:
-        """See VoicingBlock."""
         return [
             kernel.convolution(before, after, bias=False),
             nn.ReLU(),
@@ -99,14 +100,14 @@ class DropoutBeforeNorm(VoicingBlock):
 
 
 class VoicingLayers(nn.Module):
-    """Convolutions in a row, and a last one over all bins that they leave.
+    """Convolutions in series, the last over all remaining bins: `(batch, channels, frames, bins)` to `(batch, frames)`.
 
     Args:
         channels: of the input.
         bins: of the input.
         kernels: of the convolutions but the last.
         filters: of each of these.
-        block: what stands around each.
+        block: the layers of each of these.
         last_frames: taps of the last one along the frames.
 
     Raises:
@@ -128,65 +129,36 @@ class VoicingLayers(nn.Module):
         for kernel in kernels:
             layers += block.layers(kernel, channels, filters)
             channels, bins = filters, -(-bins // kernel.stride)
-        # With a stride of all bins there is one output of all bins, and nothing is padded.
+        # A stride of all bins gives one output of all bins, without padding.
         last = Kernel(bins, bins, frames=last_frames).convolution(channels, 1, bias=True)
         self.layers = nn.Sequential(*layers, last)
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """Logits `(batch, frames)` of `(batch, channels, frames, bins)`."""
         logits: Tensor = self.layers(input)
         return logits[:, 0, :, 0]
-
-
-class VoicingNetwork(nn.Module):
-    """A network that gives one logit for each label frame of an excerpt of a spectrogram, and no pitch.
-
-    Attributes:
-        signal: what an excerpt consists of.
-        channels: of the spectrogram.
-        bins: of each channel.
-        frames: label frames that one excerpt is given logits for.
-        context: label frames on each side of those.
-        window: `frames + 2 * context`.
-        bins_per_semitone: of the spectrogram.
-    """
-
-    signal: ClassVar[Literal["audio", "spectrogram"]] = "spectrogram"
-    channels: int
-    bins: int
-    frames: int
-    context: int
-    window: int
-    bins_per_semitone: int
-
-    @abstractmethod
-    def forward(self, spectrogram: Tensor) -> Tensor:
-        """Logits `(batch, frames)` that a frame is voiced.
-
-        Args:
-            spectrogram: `(batch, channels, window, bins)` float, 0 to 1.
-        """
 
 
 class ConvolutionalVoicing(VoicingNetwork):
     """Convolutions with strides along the bins, from the stacked spectrogram to one logit per frame.
 
-    The window may be longer than `window`: there are logits for all frames but the context.
+    An excerpt may be longer than `window`: all frames but the context have logits. A spectrogram with other channels or
+    bins, or with nothing but context, raises a ValueError.
 
     Args:
-        kernels: of the convolutions but the last; for a semitone and an octave of 360 bins 5 and 60, or, behind a
-            stride of 5 bins, 1 and 12.
+        kernels: of the convolutions but the last; for a semitone and an octave of 360 bins 5 and 60, or, after a stride
+            of 5 bins, 1 and 12.
         channels: of the spectrogram.
         bins: of each channel.
         width: bins of the stacked spectrogram.
         frames: label frames of one excerpt.
         context: label frames on each side of those.
         filters: of each convolution.
-        block: what stands around each; None: NormBeforeDropout.
+        block: the layers with each convolution; None: NormBeforeDropout.
         last_frames: taps of the last convolution along the frames.
-        harmonics: what the spectrogram is stacked with.
+        harmonics: stacked copies of the spectrogram.
         bins_per_semitone: of the spectrogram.
-        pooling: behind the stacking, such as `torch.nn.MaxPool2d([1, 5])`; None: there is none.
+        pooling: after the stacking, such as `torch.nn.MaxPool2d([1, 5])`; None: there is none.
 
     Raises:
         ValueError: a size is not positive, or the context is negative.
@@ -213,18 +185,18 @@ class ConvolutionalVoicing(VoicingNetwork):
         self.bins_per_semitone = bins_per_semitone
         self.stacking = HarmonicStacking(harmonics, bins_per_semitone, bins, width)
         self.pooling = nn.Identity() if pooling is None else pooling
-        left = self.pooling(torch.empty(1, 1, 1, width, device="meta")).shape[-1]
         self.layers = VoicingLayers(
-            channels * harmonics.copies, left, kernels, filters, block or NormBeforeDropout(), last_frames
+            channels * harmonics.copies,
+            bins=self.pooling(torch.empty(1, 1, 1, width, device="meta")).shape[-1],
+            kernels=kernels,
+            filters=filters,
+            block=block or NormBeforeDropout(),
+            last_frames=last_frames,
         )
         self.excerpt = ContextWindow(channels, bins, frames, context, self.layers)
         self.window = self.excerpt.length
 
+    @override
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """Logits `(batch, frames)` of excerpts `(batch, channels, frames + 2 * context, bins)`.
-
-        Raises:
-            ValueError: the spectrogram has other channels or bins, or nothing but context.
-        """
         stacked = self.stacking(self.excerpt.trim(spectrogram))
         return self.excerpt.crop(self.layers(self.pooling(stacked)))

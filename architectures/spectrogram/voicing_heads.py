@@ -1,94 +1,80 @@
-"""Heads beside a network for pitch: is there a melody in the frame, seen from its salience and its spectrogram?
+"""Voicing heads of networks for pitch: whether a frame has a melody, from its salience and its spectrogram.
 
 Those of the melody-extraction replication that the catalogue follows.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures.spectrogram.voicing import DropoutBeforeNorm, Kernel, NormBeforeDropout, VoicingBlock, VoicingLayers
 
 
-class VoicingInput(ABC):
-    """What a head reads of a network for pitch."""
+class VoicingInput:
+    """The input of a head: salience, spectrogram, or both in this order.
 
-    @abstractmethod
+    Attributes:
+        salience: whether the logits of pitch, `(batch, 1, frames, width)`, are read.
+        spectrogram: whether the stacked spectrogram, `(batch, channels, frames, width)`, is read.
+        trains_salience: whether the gradients of the voicing reach the salience.
+    """
+
+    salience: ClassVar[bool] = True
+    spectrogram: ClassVar[bool] = True
+    trains_salience: ClassVar[bool] = False
+
     def channels(self, spectrogram: int) -> int:
-        """Channels that are read, with so many of the stacked spectrogram."""
+        """Channels of the input, for so many of the stacked spectrogram."""
+        return self.salience + self.spectrogram * spectrogram
 
-    @abstractmethod
     def read(self, salience: Tensor, spectrogram: Tensor) -> Tensor:
-        """The input of the head.
-
-        Args:
-            salience: `(batch, 1, frames, width)`, the logits of pitch.
-            spectrogram: `(batch, channels, frames, width)`, stacked.
-        """
+        """The input of the head, `(batch, channels, frames, width)`."""
+        given = (salience if self.trains_salience else salience.detach(), spectrogram)
+        read = [tensor for tensor, wanted in zip(given, (self.salience, self.spectrogram), strict=True) if wanted]
+        return torch.cat(read, dim=1)
 
 
 class SalienceAndSpectrogram(VoicingInput):
     """Both; the voicing does not train the salience."""
 
-    def channels(self, spectrogram: int) -> int:
-        """One more than the spectrogram has."""
-        return 1 + spectrogram
-
-    def read(self, salience: Tensor, spectrogram: Tensor) -> Tensor:
-        """The salience before the spectrogram."""
-        return torch.cat([salience.detach(), spectrogram], dim=1)
-
 
 class SharedSalienceAndSpectrogram(SalienceAndSpectrogram):
     """Both; the voicing trains the salience as well."""
 
-    def read(self, salience: Tensor, spectrogram: Tensor) -> Tensor:
-        """The salience before the spectrogram."""
-        return torch.cat([salience, spectrogram], dim=1)
+    trains_salience = True
 
 
 class SalienceAlone(VoicingInput):
     """The salience; the voicing does not train it."""
 
-    def channels(self, spectrogram: int) -> int:
-        """1."""
-        return 1
-
-    def read(self, salience: Tensor, spectrogram: Tensor) -> Tensor:
-        """The salience."""
-        return salience.detach()
+    spectrogram = False
 
 
 class SpectrogramAlone(VoicingInput):
     """The spectrogram."""
 
-    def channels(self, spectrogram: int) -> int:
-        """As many as it has."""
-        return spectrogram
-
-    def read(self, salience: Tensor, spectrogram: Tensor) -> Tensor:
-        """The spectrogram."""
-        return spectrogram
+    salience = False
 
 
 class VoicingBranch(nn.Module):
-    """A head within a network.
+    """A head within a network: `(batch, frames)` logits of salience and spectrogram as VoicingInput takes them.
 
     Args:
-        input: what it reads.
-        layers: what it makes of that.
+        input: of the layers.
+        layers: from the input to the logits.
     """
 
     def __init__(self, input: VoicingInput, layers: VoicingLayers) -> None:
         super().__init__()
         self.input, self.layers = input, layers
 
+    @override
     def forward(self, salience: Tensor, spectrogram: Tensor) -> Tensor:
-        """Logits `(batch, frames)`; see VoicingInput for what is given."""
         logits: Tensor = self.layers(self.input.read(salience, spectrogram))
         return logits
 
@@ -98,8 +84,8 @@ class VoicingHead:
 
     Args:
         kernels: of the convolutions but the last.
-        block: what stands around each.
-        input: what the first one reads.
+        block: the layers with each of these.
+        input: of the first one.
         filters: of each.
     """
 
@@ -113,9 +99,9 @@ class VoicingHead:
 
 
 class TemporalVoicingHead(VoicingHead):
-    """The head of `cqt_voicing_residual_batchnorm`, which reads 13 frames before and after each.
+    """The head of `cqt_voicing_residual_batchnorm`, whose receptive field is 13 frames on each side.
 
-    It has 1 875 777 parameters beside a spectrogram of 6 channels and 360 bins.
+    It has 1 875 777 parameters on a spectrogram of 6 channels and 360 bins.
 
     Args:
         dropout: probability that an output is dropped.
@@ -134,15 +120,15 @@ class TemporalVoicingHead(VoicingHead):
 
 
 class NoteOctaveVoicingHead(VoicingHead):
-    """The head of the HCNN: one frame alone, over a semitone twice and over an octave of semitones twice.
+    """The head of the HCNN, of one frame: two convolutions over a semitone, two over an octave of semitones.
 
-    Its kernels are those of 5 bins per semitone. It has 124 865 parameters beside a stacked spectrogram of 16 channels
-    and 360 bins, 5 120 fewer with SalienceAlone, 320 fewer with SpectrogramAlone.
+    Its kernels are those of 5 bins per semitone. It has 124 865 parameters on a stacked spectrogram of 16 channels and
+    360 bins, 5 120 fewer with SalienceAlone, 320 fewer with SpectrogramAlone.
 
     Args:
-        input: what it reads; None: SalienceAndSpectrogram.
-        normalisation: see NormBeforeDropout.
-        dropout: see NormBeforeDropout.
+        input: of the first convolution; None: SalienceAndSpectrogram.
+        normalisation: for a number of channels, such as `architectures.layers.tf_batch_norm_2d`.
+        dropout: probability that an output is dropped.
         filters: of each convolution but the last.
     """
 

@@ -1,4 +1,4 @@
-"""WaveNet as a pitch tracker: `wavenet.py` is the network; recipes compose it of `parts.py` and `output.py`."""
+"""WaveNet as a pitch tracker, and the parts that recipes name by class, such as `architectures.wavenet.Concat`."""
 
 from architectures.wavenet.output import (
     Activation,

@@ -1,4 +1,4 @@
-"""What stands between WaveNet's skip connections and its logits: convolutions and pooling, listed layer by layer."""
+"""The layers between WaveNet's skip connections and its logits: convolutions, pooling, activations, dropout."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from architectures.layers import SameConv1d, check_positive, same_padding
 
 
 class Padding(ABC):
-    """How many zeros a layer sees beyond the ends of its input."""
+    """The padding of a layer at both ends of its input."""
 
     @abstractmethod
     def amounts(self, length: int, kernel: int, stride: int = 1) -> tuple[int, int]:
-        """Zeros to the left and right of an input of some length; where negative, samples that are left out."""
+        """Zeros to the left and right of an input of this length; negative: samples that are cropped."""
 
 
 class Same(Padding):
@@ -27,36 +28,36 @@ class Same(Padding):
     A kernel shorter than its stride reads the beginning of each stride; `Centred` reads its middle.
     """
 
+    @override
     def amounts(self, length: int, kernel: int, stride: int = 1) -> tuple[int, int]:
-        """See `architectures.layers.same_padding`."""
         return same_padding(length, kernel, stride)
 
 
 class Centred(Padding):
-    """As `Same`, but a kernel shorter than its stride stands in the middle of each stride."""
+    """As `Same`, but a kernel shorter than its stride reads the middle of each stride."""
 
+    @override
     def amounts(self, length: int, kernel: int, stride: int = 1) -> tuple[int, int]:
-        """Those of `Same` unless they would be negative."""
         total = (-(-length // stride) - 1) * stride + kernel - length
         return total // 2, total - total // 2
 
 
 class Valid(Padding):
-    """None: only outputs that read nothing beyond the ends."""
+    """No padding."""
 
+    @override
     def amounts(self, length: int, kernel: int, stride: int = 1) -> tuple[int, int]:
-        """Nothing."""
         return 0, 0
 
 
 class Places(NamedTuple):
-    """Where a layer's outputs stand in the window: on samples `first + spacing * n`, for n below `steps`.
+    """Positions of a layer's outputs in the window: centred on samples `first + spacing * n`, for n below `steps`.
 
     Attributes:
-        steps: how many there are.
+        steps: how many outputs there are.
         first: sample that the first is centred on.
         spacing: samples from one to the next.
-        unevenness: samples that they may be off their places because a kernel and its stride are not both even or odd.
+        unevenness: samples that they may be off because a kernel and its stride are not both even or odd.
     """
 
     steps: int
@@ -66,18 +67,22 @@ class Places(NamedTuple):
 
 
 class OutputLayer(ABC):
-    """One layer of the list; by default one that leaves channels and places as they are."""
+    """One layer of the list. By default it changes neither channels nor positions."""
 
     @abstractmethod
     def module(self, channels: int) -> nn.Module:
-        """Maps `(batch, channels, steps)` to the channels and steps that the other methods tell."""
+        """Maps `(batch, channels, steps)` to `channels(channels)` channels and the steps of `places`."""
 
     def channels(self, before: int) -> int:
-        """Channels that it gives of so many."""
+        """Channels of the output, for so many of the input."""
         return before
 
     def places(self, before: Places) -> Places:
-        """Where its outputs stand if its inputs stand there."""
+        """Positions of the outputs, for these of the inputs.
+
+        Raises:
+            ValueError: there are too few steps.
+        """
         return before
 
 
@@ -88,12 +93,8 @@ class _Strided(OutputLayer):
         check_positive(kernel=kernel, stride=stride)
         self.kernel, self.stride, self.padding = kernel, stride, padding or Same()
 
+    @override
     def places(self, before: Places) -> Places:
-        """See OutputLayer.
-
-        Raises:
-            ValueError: there are fewer steps than the layer reads at once.
-        """
         left, right = self.padding.amounts(before.steps, self.kernel, self.stride)
         free = before.steps + left + right - self.kernel
         if free < 0:
@@ -110,9 +111,9 @@ class Convolution(_Strided):
     """A convolution with bias. Parameters: `(kernel before + 1) filters`.
 
     Args:
-        filters: channels that it gives.
-        kernel: steps that it reads at once.
-        stride: steps between its outputs.
+        filters: channels of the output.
+        kernel: taps.
+        stride: steps between outputs.
         padding: None: Same.
 
     Raises:
@@ -124,13 +125,13 @@ class Convolution(_Strided):
         check_positive(filters=filters)
         self.filters = filters
 
+    @override
     def channels(self, before: int) -> int:
-        """The filters."""
         return self.filters
 
+    @override
     def module(self, channels: int) -> nn.Module:
-        """See OutputLayer."""
-        return _PaddedConv1d(channels, self.filters, self.kernel, self.stride, self.padding)
+        return PaddedConv1d(channels, self.filters, kernel=self.kernel, stride=self.stride, padding=self.padding)
 
 
 class _Pooling(_Strided):
@@ -139,51 +140,46 @@ class _Pooling(_Strided):
 
 
 class AveragePool(_Pooling):
-    """The mean of the steps under the window, padding not counted.
+    """The mean over successive steps, padding excluded.
 
     Args:
-        size: steps that it reads at once.
-        stride: steps between its outputs; None: the size.
+        size: steps of one mean.
+        stride: steps between outputs; None: the size.
         padding: None: Same.
 
     Raises:
         ValueError: a size is not positive.
     """
 
+    @override
     def module(self, channels: int) -> nn.Module:
-        """See OutputLayer."""
-        return _AveragePool(self.kernel, self.stride, self.padding)
+        return PaddedAveragePool1d(self.kernel, self.stride, self.padding)
 
 
 class MaxPool(_Pooling):
-    """The greatest of the steps under the window.
-
-    Args:
-        size: see AveragePool.
-        stride: see AveragePool.
-        padding: see AveragePool.
+    """The maximum over successive steps; the arguments are those of AveragePool.
 
     Raises:
         ValueError: a size is not positive.
     """
 
+    @override
     def module(self, channels: int) -> nn.Module:
-        """See OutputLayer."""
-        return _MaxPool(self.kernel, self.stride, self.padding)
+        return PaddedMaxPool1d(self.kernel, self.stride, self.padding)
 
 
 class Activation(OutputLayer):
     """A function of each value.
 
     Args:
-        function: makes it; a class of torch.nn.
+        function: a class of torch.nn.
     """
 
     def __init__(self, function: Callable[[], nn.Module] = nn.ReLU) -> None:
         self.function = function
 
+    @override
     def module(self, channels: int) -> nn.Module:
-        """See OutputLayer."""
         return self.function()
 
 
@@ -197,47 +193,51 @@ class Dropout(OutputLayer):
     def __init__(self, probability: float) -> None:
         self.probability = probability
 
+    @override
     def module(self, channels: int) -> nn.Module:
-        """See OutputLayer."""
         return nn.Dropout(self.probability)
 
 
-class _PaddedConv1d(SameConv1d):
-    """A SameConv1d with a padding of choice."""
+class PaddedConv1d(SameConv1d):
+    """A SameConv1d with another padding: `(batch, before, steps)` to `(batch, after, ...)`."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, padding: Padding) -> None:
         super().__init__(before, after, kernel, stride)
         self.amounts = padding.amounts
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """`(batch, before, steps)` to `(batch, after, ...)`."""
         amounts = self.amounts(input.shape[-1], self.kernel_size[0], self.stride[0])
         return functional.conv1d(functional.pad(input, amounts), self.weight, self.bias, self.stride)
 
 
-class _Pool(nn.Module):
+class _PaddedPool1d(nn.Module):
     def __init__(self, size: int, stride: int, padding: Padding) -> None:
         super().__init__()
         self.size, self.stride, self.padding = size, stride, padding
 
+    @override
     def extra_repr(self) -> str:
-        """The arguments."""
         return f"{self.size}, stride={self.stride}, padding={type(self.padding).__name__}"
 
     def padded(self, input: Tensor, value: float) -> Tensor:
-        """With this value beyond the ends."""
+        """The input with this value beyond its ends."""
         return functional.pad(input, self.padding.amounts(input.shape[-1], self.size, self.stride), value=value)
 
 
-class _AveragePool(_Pool):
+class PaddedAveragePool1d(_PaddedPool1d):
+    """The module of AveragePool: `(batch, channels, steps)` to `(batch, channels, ...)`."""
+
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """`(batch, channels, steps)` to `(batch, channels, ...)`."""
         real = torch.ones_like(input[:1, :1])
         means, shares = (functional.avg_pool1d(self.padded(x, 0.0), self.size, self.stride) for x in (input, real))
         return means / shares
 
 
-class _MaxPool(_Pool):
+class PaddedMaxPool1d(_PaddedPool1d):
+    """The module of MaxPool: `(batch, channels, steps)` to `(batch, channels, ...)`."""
+
+    @override
     def forward(self, input: Tensor) -> Tensor:
-        """`(batch, channels, steps)` to `(batch, channels, ...)`."""
         return functional.max_pool1d(self.padded(input, -torch.inf), self.size, self.stride)

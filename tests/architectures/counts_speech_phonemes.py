@@ -13,6 +13,7 @@ from architectures import (
     PlainConvolutions,
     TwoLinearHead,
 )
+from tests.architectures.counts import Count
 
 SYMBOLS, BINS = 41, 13
 REASON = "no number was published: this one follows from the layers that the code names"
@@ -43,6 +44,6 @@ NETWORKS = {
 }
 
 COUNTS = [
-    (name, None, ours, REASON, partial(ConvLSTM, SYMBOLS, BINS, **options))
+    Count(name, partial(ConvLSTM, SYMBOLS, BINS, **options), None, ours, REASON)
     for name, (options, ours) in NETWORKS.items()
 ]

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from jsonargparse import ArgumentParser
 from torch import nn
 from torch.nn import functional
 
@@ -34,6 +33,8 @@ from architectures import (
     StrangeReshape,
     ZeroQueryTransformer,
 )
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SAMPLES, CLASSES = 8000, 3
 
@@ -95,15 +96,6 @@ CASES = {
     "DeepSpeech, zero queries": deepspeech(ZeroQueryTransformer(4, 1, 1, 2, 32, 0.0)),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Steps are so small that threads wait for each other longer than they work where the machine is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def clips(*lengths):
@@ -221,60 +213,28 @@ def test_it_halves_its_loss_on_a_few_clips(case):
     assert last < goal
 
 
-def of_yaml(kind, text):
-    """As the command line reads it, and again from what it writes."""
-    parser = ArgumentParser()
-    parser.add_subclass_arguments(kind, "part")
-    options = parser.parse_string(text)
-    return parser.instantiate(parser.parse_string(parser.dump(options))).part
-
-
-def test_parts_are_named_by_class():
-    network = of_yaml(
+def test_parts_are_named_by_class(configured):
+    network = configured(
         ClipNetwork,
-        """
-        part:
-          class_path: architectures.ConvRNN
-          init_args:
-            classes: 3
-            feature_bins: 32
-            feature_frames: 20
-            trunk: {class_path: architectures.PoolingTrunk, init_args: {widths: [1, 2, 3, 4, 5]}}
-            arrangement: {class_path: architectures.StrangeReshape}
-            recurrent: {class_path: architectures.BidirectionalGRU, init_args: {hidden: 6}}
-        """,
+        "architectures.ConvRNN",
+        classes=3,
+        feature_bins=32,
+        feature_frames=20,
+        trunk={"class_path": "architectures.PoolingTrunk", "init_args": {"widths": [1, 2, 3, 4, 5]}},
+        arrangement={"class_path": "architectures.StrangeReshape"},
+        recurrent={"class_path": "architectures.BidirectionalGRU", "init_args": {"hidden": 6}},
     )
     assert network.recurrent.bidirectional and network.recurrent.hidden_size == 6 and network.recurrent.input_size == 10
     assert isinstance(network.arrangement, StrangeReshape)
 
 
-def test_bodies_are_named_by_class():
-    network = of_yaml(
+def test_bodies_are_named_by_class(configured):
+    network = configured(
         ClipNetwork,
-        """
-        part:
-          class_path: architectures.DeepSpeechClassifier
-          init_args:
-            classes: 3
-            feature_bins: 161
-            body: {class_path: architectures.ZeroQueryTransformer, init_args: {positions: 2, heads: 1}}
-            convolutions: {class_path: architectures.MaskedConvolutions, init_args: {channels: 1}}
-        """,
+        "architectures.DeepSpeechClassifier",
+        classes=3,
+        feature_bins=161,
+        body={"class_path": "architectures.ZeroQueryTransformer", "init_args": {"positions": 2, "heads": 1}},
+        convolutions={"class_path": "architectures.MaskedConvolutions", "init_args": {"channels": 1}},
     )
     assert network.body.positions == 2 and network.convolutions.channels == 1
-
-
-def test_compressions_are_named_by_class():
-    front_end = of_yaml(
-        FrontEnd,
-        """
-        part:
-          class_path: architectures.SlaneyMelSpectrogram
-          init_args:
-            high: 5000.0
-            compression:
-              class_path: architectures.Standardised
-              init_args: {compression: {class_path: architectures.Decibels, init_args: {floor: -60.0}}}
-        """,
-    )
-    assert isinstance(front_end.compression, Standardised) and front_end.compression.compression.floor == -60.0

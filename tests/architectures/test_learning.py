@@ -48,6 +48,8 @@ from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext,
 from lightning_modules import PitchGrid, SalienceBCE
 from tests.architectures.counts_salience import VOICING
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RATE, HOP = 16000, 160
 GRID = PitchGrid(lowest_note=48, semitones=24)
 HARMONICS = torch.arange(1, 7)
@@ -193,15 +195,6 @@ CASES = {
         width=360,
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Steps are so small that threads wait for each other longer than they work where the machine is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.slow

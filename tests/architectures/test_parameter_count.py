@@ -4,12 +4,16 @@ import pytest
 import torch
 
 from architectures.layers import parameter_count
+from tests.architectures import counts_speech_clips, counts_speech_phonemes
 from tests.architectures.counts_crepe import CREPE_COUNTS
 from tests.architectures.counts_perceptron import PERCEPTRON_COUNTS
 from tests.architectures.counts_salience import SALIENCE_COUNTS
 from tests.architectures.counts_wavenet import WAVENET_COUNTS
 
-COUNTS = [*CREPE_COUNTS, *PERCEPTRON_COUNTS, *SALIENCE_COUNTS, *WAVENET_COUNTS]
+COUNTS = [
+    *(*CREPE_COUNTS, *PERCEPTRON_COUNTS, *SALIENCE_COUNTS, *WAVENET_COUNTS),
+    *(*counts_speech_clips.COUNTS, *counts_speech_phonemes.COUNTS),
+]
 
 
 @pytest.mark.parametrize("row", COUNTS, ids=lambda row: row.name)

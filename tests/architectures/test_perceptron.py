@@ -6,6 +6,7 @@ from torch import nn
 
 from architectures import (
     AutocorrelationSequence,
+    FrameNetwork,
     MagnitudeSpectrum,
     Perceptron,
     Samples,
@@ -61,3 +62,14 @@ def test_features_have_the_size_that_they_state(features, window):
 def test_sizes_below_one_are_refused_by_name(network, size):
     with pytest.raises(ValueError, match=f"{size}: 0 is not positive"):
         network(**{"width": 12, size: 0})
+
+
+@pytest.mark.parametrize(("name", "default"), [("Perceptron", "ReLU"), ("VoicingPerceptron", "Tanh")])
+def test_features_and_activation_are_named_by_class(configured, name, default):
+    assert default in str(configured(FrameNetwork, f"architectures.{name}", width=30, window=100))
+    features = {"class_path": "architectures.AutocorrelationSequence"}
+    network = configured(
+        FrameNetwork, f"architectures.{name}", width=30, window=100, activation="torch.nn.GELU", features=features
+    )
+    assert "GELU" in str(network) and isinstance(network.features, AutocorrelationSequence)
+    assert network(torch.randn(2, 100))[0] is not None

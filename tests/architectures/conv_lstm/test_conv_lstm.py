@@ -4,12 +4,8 @@ from math import ceil
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from jsonargparse import ArgumentParser
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from architectures import (
     BasicBlockEmbedding,
@@ -22,9 +18,9 @@ from architectures import (
     SequenceNetwork,
     TwoLinearHead,
 )
-from architectures.conv_lstm.blocks import MaskedLSTM, basic_block, bottleneck
 from architectures.layers import parameter_count
-from tests.architectures.counts_speech_phonemes import BINS, COUNTS, NETWORKS, SYMBOLS
+from tests.architectures.conv_lstm.norms import trained_norms
+from tests.architectures.counts_speech_phonemes import BINS, NETWORKS, SYMBOLS
 
 NAMES = list(NETWORKS)
 LENGTHS = {
@@ -49,17 +45,6 @@ def network_of(name, **options):
     return network
 
 
-def trained_norms(network):
-    """Running statistics and weights of normalisations as training leaves them: nothing that maps 0 to 0."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            nn.init.normal_(module.running_mean)
-            nn.init.uniform_(module.running_var, 0.5, 2.0)
-            nn.init.normal_(module.weight, 1.0, 0.2)
-            nn.init.normal_(module.bias)
-    return network
-
-
 def utterances(lengths, seed=1, bins=BINS):
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(length, bins, generator=generator) for length in lengths]
@@ -75,25 +60,18 @@ def ctc(output, targets, target_lengths):
     return functional.ctc_loss(log_probs, targets, output.lengths, target_lengths, zero_infinity=True)
 
 
-@pytest.mark.parametrize(("name", "ours", "build"), [(row[0], row[2], row[4]) for row in COUNTS])
-def test_numbers_of_parameters_are_those_that_the_layers_of_the_published_code_give(name, ours, build):
-    with torch.device("meta"):
-        assert parameter_count(build()) == ours
-
-
 def test_the_discarded_bottleneck_is_a_ninth_of_the_parameters():
     with torch.device("meta"):
         assert parameter_count(DiscardedBottleneck().module(BINS).unheard) == DEAD
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20, deadline=None)
-@given(frames=st.integers(0, 5000))
-def test_lengths_are_those_of_the_table(name, frames):
+def test_lengths_are_those_of_the_table(name):
     with torch.device("meta"):
         network = network_of(name)
-    expected = LENGTHS.get(name, lambda frames: ceil(frames / 2))(frames)
-    assert network.lengths(torch.tensor([frames])).tolist() == [expected]
+    frames = torch.arange(5001)
+    expected = LENGTHS.get(name, lambda frames: ceil(frames / 2))
+    assert network.lengths(frames).tolist() == [expected(number) for number in frames.tolist()]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,18 +82,6 @@ def test_there_are_as_many_frames_of_logits_as_lengths_say(name):
         assert output.lengths.tolist() == network.lengths(torch.tensor([frames])).tolist()
         assert output.values.shape == (1, max(output.lengths.item(), 1), SYMBOLS)
         assert output.values.abs().sum(2).bool().sum() == output.lengths
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    frames=st.integers(0, 300),
-    blocks=st.lists(st.tuples(st.sampled_from([basic_block, bottleneck]), st.integers(1, 4)), min_size=1, max_size=3),
-)
-def test_lengths_of_blocks_are_those_that_their_strides_step_through(frames, blocks):
-    lengths, expected = torch.tensor([frames]), frames
-    for block, stride in blocks:
-        lengths, expected = block(2, 2, stride).lengths(lengths), len(range(0, expected, stride))
-    assert lengths.tolist() == [expected]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,61 +111,6 @@ def test_loss_gradients_and_running_statistics_do_not_know_of_more_padding(name)
         results.append((loss.detach(), gradients, dict(network.named_buffers())))
     assert results[0][1]
     torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize("directions", [1, 2])
-def test_masked_lstm_is_an_lstm_on_packed_sequences(directions):
-    torch.manual_seed(0)
-    lengths = torch.tensor([9, 12, 1, 5])
-    values = torch.randn(4, 12, 6, dtype=torch.float64, requires_grad=True)
-    ours = MaskedLSTM(6, 5, 3, directions, dropout=0.0).double()
-    reference = nn.LSTM(6, 5, 3, batch_first=True, bidirectional=directions == 2).double()
-    stacks = [ours.forwards, ours.backwards][:directions]
-    for layer in range(3):
-        for stack, suffix in zip(stacks, ("", "_reverse"), strict=False):
-            for name, weight in stack[layer].named_parameters():
-                getattr(reference, f"{name[:-1]}{layer}{suffix}").data.copy_(weight.data)
-    packed = pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False)
-    expected, _ = pad_packed_sequence(reference(packed)[0], batch_first=True)
-    mask = (torch.arange(12) < lengths[:, None])[..., None]
-    result = ours(values, lengths) * mask
-    torch.testing.assert_close(result, expected)
-    weight = torch.randn_like(result)
-    gradients = [torch.autograd.grad((output * weight).sum(), values)[0] for output in (result, expected)]
-    torch.testing.assert_close(*gradients)
-
-
-def test_dropout_falls_between_lstms_and_nowhere_else():
-    values, lengths = torch.ones(2, 6, 4), torch.tensor([6, 4])
-    for layers, chance in ((1, False), (2, True)):
-        lstm = MaskedLSTM(4, 3, layers, 2, dropout=0.5)
-        assert torch.equal(lstm(values, lengths), lstm(values, lengths)) != chance
-        assert lstm(values, lengths).ne(0).all(), "the last layer's outputs are all there"
-
-
-@pytest.mark.parametrize(("block", "kernels"), [(basic_block, (3, 3)), (bottleneck, (1, 3, 1))])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_blocks_are_the_published_ones(block, kernels, stride):
-    torch.manual_seed(0)
-    ours = trained_norms(block(4, 6, stride)).eval()
-    values = torch.randn(2, 4, 11)
-    strides = [
-        stride if kernel == 3 and place == min(1, len(kernels) - 2) else 1 for place, kernel in enumerate(kernels)
-    ]
-
-    def normalised(part, values, stride):
-        weight, norm = part.convolution.weight, part.norm
-        assert part.convolution.bias is None
-        convolved = functional.conv1d(values, weight, stride=stride, padding=weight.shape[2] // 2)
-        return functional.batch_norm(convolved, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-
-    hidden = values
-    for place, part in enumerate(ours.body.chain):
-        assert part.convolution.kernel_size == (kernels[place],)
-        hidden = normalised(part, hidden, strides[place])
-        hidden = hidden if place == len(kernels) - 1 else hidden.relu()
-    expected = (hidden + normalised(ours.shortcut, values, stride)).relu()
-    torch.testing.assert_close(ours(values, torch.tensor([11, 11])), expected)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +200,7 @@ def test_networks_learn_a_handful_of_utterances(name):
     features, lengths = padded([torch.cat([speech, prototypes[:1].expand(24, -1)]) for speech in spoken])
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     losses = []
-    for _ in range(25):
+    while len(losses) < 25 and (not losses or losses[-1] >= losses[0] / 2):
         loss = ctc(network(features, lengths), targets, torch.full((4,), 3))
         optimizer.zero_grad()
         loss.backward()
@@ -325,19 +236,14 @@ def test_features_with_other_bins_are_refused():
         network_of("base01")(torch.zeros(2, 30, 40), torch.tensor([30, 30]))
 
 
-def test_parts_are_named_by_class_in_a_configuration():
-    parser = ArgumentParser()
-    parser.add_subclass_arguments(SequenceNetwork, "network")
+def test_parts_are_named_by_class_in_a_configuration(configured):
     blocks = {"widths": [8, 6], "strides": [2, 1]}
     parts = {
         "embedding": {"class_path": "architectures.BottleneckEmbedding", "init_args": blocks},
         "head": {"class_path": "architectures.TwoLinearHead", "init_args": {"width": 10}},
         "initialisation": "kaiming",
     }
-    options = parser.parse_object(
-        {"network": {"class_path": "architectures.ConvLSTM", "init_args": {"symbols": 7, "feature_bins": 5, **parts}}}
-    )
-    network = parser.instantiate(parser.parse_string(parser.dump(options))).network
+    network = configured(SequenceNetwork, "architectures.ConvLSTM", symbols=7, feature_bins=5, **parts)
     in_python = ConvLSTM(7, 5, BottleneckEmbedding([8, 6], [2, 1]), head=TwoLinearHead(10), initialisation="kaiming")
     assert str(network) == str(in_python)
     assert (network.stride, network.offset) == (2, 0)

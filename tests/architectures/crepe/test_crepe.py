@@ -9,13 +9,15 @@ from torch.nn import functional
 from architectures import (
     CREPE,
     EarlyMultiResolution,
+    FrameNetwork,
     MultiResolution,
+    PlainBlock,
     ReconstructingCREPE,
     ResidualBlock,
     SingleResolution,
     VariableStride,
 )
-from architectures.layers import Residual, SameConv1d, standardise_windows
+from architectures.layers import Concatenation, Residual, SameConv1d, standardise_windows
 
 
 def test_checkpoints_of_plain_crepe_keep_their_keys_and_arguments_their_places():
@@ -250,3 +252,30 @@ def test_a_reconstruction_is_learned():
 def test_a_reconstruction_needs_outputs_at_equal_distances():
     with pytest.raises(ValueError, match=r"first: .* VariableStride"):
         ReconstructingCREPE(30, 8192, 1, first=VariableStride())
+
+
+def test_parts_are_named_by_class(configured):
+    network = configured(
+        FrameNetwork,
+        "architectures.CREPE",
+        width=30,
+        capacity=1,
+        first={"class_path": "architectures.MultiResolution", "init_args": {"branches": 5}},
+        block={"class_path": "architectures.ResidualBlock"},
+    )
+    assert isinstance(network, CREPE)
+    assert isinstance(network.blocks[0][0], Concatenation) and len(network.blocks[0][0]) == 5
+    assert all(isinstance(block[0], Residual) for block in network.blocks[1:])
+
+
+def test_the_papers_parts_are_named_or_left_out(configured):
+    parts = {
+        "first": {"class_path": "architectures.SingleResolution"},
+        "block": {"class_path": "architectures.PlainBlock"},
+    }
+    named, left_out = (
+        configured(FrameNetwork, "architectures.ReconstructingCREPE", width=30, capacity=1, **given)
+        for given in (parts, {})
+    )
+    in_python = ReconstructingCREPE(30, capacity=1, first=SingleResolution(), block=PlainBlock())
+    assert str(named) == str(left_out) == str(in_python)

@@ -23,6 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filterbank has 
 M1_16K = {"bins": 40, "n_fft": 512, "window": 320, "hop": 160}
 
 
+COMPRESSIONS = [Power(), Amplitude(), LogPower(), Decibels(), Standardised(Decibels()), Standardised(Amplitude())]
+
+
 def noise(seconds, rate=16000, batch=2):
     torch.manual_seed(0)
     return 0.1 * torch.randn(batch, round(seconds * rate))
@@ -132,23 +135,6 @@ def test_a_longer_transform_leaves_the_window_in_the_middle_of_its_frame():
     assert heard[0].sum() == 2 and torch.equal(*heard)
 
 
-def test_decibels_are_ten_logarithms_of_amplitude_below_the_maximum_of_the_clip():
-    power = torch.tensor([[[1.0, 1e-4], [1e-8, 0.0]], [[1e-4, 1e-8], [1e-12, 1e-4]]])
-    expected = torch.tensor([[[0.0, -20.0], [-40.0, -80.0]], [[0.0, -20.0], [-40.0, 0.0]]])
-    torch.testing.assert_close(Decibels()(power), expected)
-    assert Decibels(-30.0)(power).min() == -30.0
-
-
-def test_standardised_clips_have_mean_0_and_variance_1_each():
-    values = Standardised(Decibels())(torch.rand(3, 20, 8) * torch.tensor([1.0, 1e-3, 5.0])[:, None, None])
-    torch.testing.assert_close(values.mean((1, 2)), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(values.std((1, 2), correction=0), torch.ones(3))
-    assert Standardised(Amplitude())(torch.zeros(1, 4, 4)).abs().max() == 0
-
-
-COMPRESSIONS = [Power(), Amplitude(), LogPower(), Decibels(), Standardised(Decibels()), Standardised(Amplitude())]
-
-
 @pytest.mark.parametrize("compression", COMPRESSIONS, ids=str)
 @pytest.mark.parametrize("kind", [SlaneyMelSpectrogram, HTKMelSpectrogram])
 def test_the_features_of_a_clip_do_not_depend_on_the_batch(compression, kind):
@@ -190,14 +176,6 @@ def test_features_are_computed_in_single_precision_under_autocast():
 )
 def test_impossible_bands_are_refused(kind, options, message):
     with pytest.raises(ValueError, match=message):
-        kind(**options)
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "name"), [(LogPower, {"offset": 0.0}, "offset"), (Decibels, {"floor": 0.0}, "floor")]
-)
-def test_impossible_compressions_are_refused(kind, options, name):
-    with pytest.raises(ValueError, match=f"{name}: 0"):
         kind(**options)
 
 

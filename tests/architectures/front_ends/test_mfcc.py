@@ -6,7 +6,6 @@ import torch
 import torchaudio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonargparse import ArgumentParser
 
 from architectures import (
     MFCC,
@@ -183,10 +182,7 @@ def test_front_ends_have_nothing_to_store_and_stay_precise_under_autocast(name):
     torch.testing.assert_close(rounded, front_end(*signals))
 
 
-def test_normalisation_is_named_by_class_in_a_configuration():
-    parser = ArgumentParser()
-    parser.add_subclass_arguments(FrontEnd, "front_end")
-    options = {"deltas": 1, "normalisation": {"class_path": "architectures.CepstralMeanVarianceNormalisation"}}
-    parsed = parser.parse_object({"front_end": {"class_path": "architectures.MFCC", "init_args": options}})
-    front_end = parser.instantiate(parser.parse_string(parser.dump(parsed))).front_end
+def test_normalisation_is_named_by_class_in_a_configuration(configured):
+    normalisation = {"class_path": "architectures.CepstralMeanVarianceNormalisation"}
+    front_end = configured(FrontEnd, "architectures.MFCC", deltas=1, normalisation=normalisation)
     assert front_end.bins == 26 and isinstance(front_end.normalisation, CepstralMeanVarianceNormalisation)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from architectures.layers import SameConv2d, same_padding, tf_batch_norm_2d
-from architectures.spectrogram.context import ContextWindow, reach
+from architectures.spectrogram.context import ContextWindow, receptive_field
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_reach_of_convolutions_is_what_their_output_depends_on(kernels, dila
             for kernel, dilation in zip(kernels, dilations, strict=True)
         )
     )
-    assert reach(layers) == expected
+    assert receptive_field(layers) == expected
     for layer in layers:
         nn.init.ones_(layer.weight)
     spectrogram = torch.zeros(1, 1, 81, 1, requires_grad=True)

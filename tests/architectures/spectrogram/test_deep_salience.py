@@ -15,7 +15,7 @@ from architectures import (
     TemporalVoicingHead,
 )
 from architectures.layers import SameConv2d
-from architectures.spectrogram.context import reach
+from architectures.spectrogram.context import receptive_field
 
 # The reference pads with torch's own 'same'.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
@@ -68,7 +68,7 @@ def test_the_layers_are_those_of_the_paper(network_class):
     ]  # fmt: skip
     assert [layer.num_features for layer in norms(network)] == [6, 128, 64, 64, 64, 8]
     assert all((layer.bias is None) == (network_class is DeepSalienceWithoutBiases) for layer in convolutions(network))
-    assert reach(network) == (7, 7)
+    assert receptive_field(network) == (7, 7)
 
 
 @pytest.mark.parametrize("network_class", [DeepSalience, DeepSalienceWithoutBiases])
@@ -140,10 +140,10 @@ def test_dropout_follows_the_relu_of_every_block_and_nothing_else(block):
 def test_the_residual_relatives_reach_as_far_as_the_catalogue_says():
     kernels, last_kernel = [(5, 5), (5, 5), (9, 3), (9, 3), (5, 70)], (10, 1)
     with torch.device("meta"):
-        assert reach(ResidualSalience(360)) == (7, 7)
-        assert reach(ResidualSalience(360, kernels=kernels, last_kernel=last_kernel)) == (18, 19)
+        assert receptive_field(ResidualSalience(360)) == (7, 7)
+        assert receptive_field(ResidualSalience(360, kernels=kernels, last_kernel=last_kernel)) == (18, 19)
         head = ResidualSalience(360, kernels=kernels, last_kernel=last_kernel, voicing=TemporalVoicingHead())
-        assert reach(head) == (18 + 13, 19 + 13)
+        assert receptive_field(head) == (18 + 13, 19 + 13)
 
 
 def test_the_voicing_head_does_not_train_the_salience():

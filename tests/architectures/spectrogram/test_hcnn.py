@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from architectures import HCNN, ConcatenatedInput, Harmonics
 from architectures.layers import SameConv2d, tf_batch_norm_2d
-from architectures.spectrogram.context import reach
+from architectures.spectrogram.context import receptive_field
 
 WIDTH, BINS = 36, 48
 SIZES = {"width": WIDTH, "bins": BINS, "bins_per_semitone": 1, "dropout": 0.0}
@@ -78,9 +78,9 @@ def test_as_many_dilations_as_kernels_are_asked_for():
 
 def test_context_is_counted_with_the_dilations():
     with torch.device("meta"):
-        assert reach(HCNN(360)) == (0, 0)
-        assert reach(HCNN(360, kernels=[1, 3, 3, 3], dilations=[1, 2, 4, 8])) == (14, 14)
-        assert reach(HCNN(360, kernels=[9, 7, 5, 1])) == (9, 9)
+        assert receptive_field(HCNN(360)) == (0, 0)
+        assert receptive_field(HCNN(360, kernels=[1, 3, 3, 3], dilations=[1, 2, 4, 8])) == (14, 14)
+        assert receptive_field(HCNN(360, kernels=[9, 7, 5, 1])) == (9, 9)
 
 
 def test_without_context_every_frame_stands_for_itself():

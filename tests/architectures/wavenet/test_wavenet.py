@@ -1,122 +1,22 @@
-"""WaveNet against its structure written down plainly, and its outputs at their label frames."""
+"""WaveNet's options, and its outputs at their label frames."""
 
 import itertools
 from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from jsonargparse import ArgumentParser
 from torch import nn
-from torch.nn import functional
 
 from architectures import FrameNetwork, WaveNet
-from architectures.layers import SameConv1d, standardise_windows
-from architectures.wavenet.output import (
-    Activation,
-    AveragePool,
-    Centred,
-    Convolution,
-    Dropout,
-    MaxPool,
-    Places,
-    Same,
-    Valid,
-)
-from architectures.wavenet.parts import (
-    Concat,
-    CropContext,
-    FusedConv1d,
-    InitialConvolution,
-    KeepContext,
-    Last,
-    Sum,
-)
-from architectures.wavenet.wavenet import DenseReadout, DilatedStack, StepReadout
+from architectures.layers import standardise_windows
+from architectures.wavenet.output import Activation, AveragePool, Centred, Convolution, Valid
+from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext
+from architectures.wavenet.wavenet import DenseReadout, StepReadout
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import WindowReader
-
-WIDTH = 6
-SMALL = {"width": WIDTH, "hop": 8, "frames": 3, "channels": 3, "skip_channels": 4, "max_dilation": 4}
-STRIDED = [AveragePool(2), Convolution(5, 4, 2), Activation(), Convolution(WIDTH, 8, 2)]
-INITIAL = {
-    "no initial convolution": None,
-    "initial": InitialConvolution(4),
-    "initial without padding": InitialConvolution(4, Valid()),
-}
-SKIPS = {"sum": Sum(), "concat": Concat(), "last": Last()}
-CROPS = {"cropped": CropContext(), "kept": KeepContext()}
-POSTPROCESSING = {
-    "default": None,
-    "strided": STRIDED,
-    "dense": [MaxPool(4, 2), Dropout(0.0), Convolution(5, 3, 3, Valid()), Activation(nn.Tanh)],
-    "nothing": [],
-}
-
-
-def plain_stack(stack, kernel, dilations, initial, audio):
-    """Every convolution by itself over the whole window, and the skip connections cropped at the end."""
-    signal, skips, lost = audio, [], (0, 0)
-    if initial is not None:
-        sides = (initial.kernel - 1) // 2, initial.kernel // 2
-        if isinstance(initial.padding, Valid):
-            lost = sides
-        else:
-            signal = functional.pad(signal, sides)
-        signal = functional.conv1d(signal, stack.initial.weight, stack.initial.bias)
-    for layer, dilation in zip(stack.layers, dilations, strict=True):
-        span = (kernel - 1) * dilation
-        padded = functional.pad(signal, (span // 2, span - span // 2))
-        f, g = (
-            functional.conv1d(padded, *pair, dilation=dilation)
-            for pair in zip(layer.gates.weight.chunk(2), layer.gates.bias.chunk(2), strict=True)
-        )
-        unit = f.tanh() * g.sigmoid()
-        weights, biases = layer.mix.weight.split(layer.mix.parts), layer.mix.bias.split(layer.mix.parts)
-        if layer.mix.parts[0]:
-            skips.append(functional.conv1d(unit, weights[0], biases[0]))
-        if layer.mix.parts[1]:
-            signal = signal + functional.conv1d(unit, weights[1], biases[1])
-    result = sum(skips) if isinstance(stack.skips, Sum) else torch.cat(skips, dim=1)
-    left, right = (stack.context - gone - kept for gone, kept in zip(lost, stack.margins, strict=True))
-    return result[..., left : result.shape[-1] - right]
-
-
-@pytest.mark.parametrize("context", [5, None, 60])
-@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
-@pytest.mark.parametrize("skips", SKIPS.values(), ids=SKIPS)
-@pytest.mark.parametrize("initial", INITIAL.values(), ids=INITIAL)
-@pytest.mark.parametrize("kernel", [2, 3, 4])
-def test_the_stack_equals_separate_convolutions_of_the_whole_window(kernel, initial, skips, crop, context):
-    torch.manual_seed(0)
-    dilations = [1, 2, 4, 1, 2, 4]
-    stack = DilatedStack(3, 4, kernel, dilations, context, initial, skips, crop).double()
-    for parameter in stack.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    audio = torch.randn(2, 1, 7 + 2 * stack.context).double()
-    result = stack(audio)
-    assert result.shape == (2, stack.channels, 7 + sum(stack.margins))
-    torch.testing.assert_close(result, plain_stack(stack, kernel, dilations, initial, audio))
-
-
-@pytest.mark.parametrize("context", [None, 60])
-def test_cropped_outputs_see_no_zeros_beyond_the_window(context):
-    stack = DilatedStack(2, 2, 3, [1, 2, 4], context, InitialConvolution(2))
-    assert not any(side for layer in stack.layers for side in layer.gates.zeros)
-    assert stack.initial.zeros == (0, 0)
-    assert any(side for layer in DilatedStack(2, 2, 3, [1, 2, 4], 5).layers for side in layer.gates.zeros)
-
-
-@pytest.mark.parametrize(("kernel", "stacks", "greatest"), [(2, 1, 16), (3, 1, 16), (3, 2, 8), (2, 3, 4), (5, 1, 1)])
-def test_the_receptive_field_is_that_of_all_taps_of_all_stacks(kernel, stacks, greatest):
-    torch.manual_seed(0)
-    network = WaveNet(WIDTH, 1, 1, None, 3, 3, kernel, greatest, stacks).double()
-    field = (kernel - 1) * (2 * greatest - 1) * stacks + 1
-    assert sum(network.stack.reach) + 1 == field and network.window == 2 * max(network.stack.reach) + 1
-    audio = torch.randn(1, 1, network.window, requires_grad=True, dtype=torch.float64)
-    network.stack(audio).sum().backward()
-    assert (audio.grad != 0).sum() == field
+from tests.architectures.wavenet.centres import centres
+from tests.architectures.wavenet.variants import CROPS, INITIAL, POSTPROCESSING, SKIPS, SMALL, STRIDED, WIDTH
 
 
 def frame_samples(network):
@@ -128,16 +28,6 @@ def frame_samples(network):
 
 
 FAR_FROM_THE_ENDS = slice(5, -5)  # reads no zeros beyond the frames
-
-
-def centres(module, channels, samples):
-    """Mean of the samples that each step depends on, weighted by how much, with all weights alike."""
-    for parameter in module.parameters():
-        nn.init.constant_(parameter, 1.0)
-    signal = torch.zeros(1, channels, samples, dtype=torch.float64, requires_grad=True)
-    result = module.double()(signal).sum(1)[0]
-    gradients = [torch.autograd.grad(step, signal, retain_graph=True)[0].sum((0, 1)) for step in result]
-    return [((gradient * torch.arange(samples)).sum() / gradient.sum()).item() for gradient in gradients]
 
 
 AT_FRAMES = {
@@ -213,21 +103,29 @@ def test_the_dense_layer_reads_rectified_steps():
     assert (network(torch.randn(1, network.window)) == network.readout.classifier.bias.view(3, WIDTH)).all()
 
 
+KERNELS = dict(zip(INITIAL, (2, 3, 2), strict=True))
 COMBINATIONS = {
-    ", ".join(names): dict(zip(("initial", "skips", "crop", "postprocessing"), values, strict=True))
-    for names, values in (
-        ([name for name, _ in items], [value for _, value in items])
-        for items in itertools.product(INITIAL.items(), SKIPS.items(), CROPS.items(), POSTPROCESSING.items())
-    )
+    ", ".join((initial, skips, crop, layers)): {
+        "kernel": KERNELS[initial],
+        "initial": INITIAL[initial],
+        "skips": SKIPS[skips],
+        "crop": CROPS[crop],
+        "postprocessing": POSTPROCESSING[layers],
+    }
+    for initial, skips, crop, layers in itertools.product(INITIAL, SKIPS, CROPS, POSTPROCESSING)
 }
+all_options = pytest.mark.parametrize("options", COMBINATIONS.values(), ids=COMBINATIONS)
 
 
-@pytest.mark.parametrize("options", COMBINATIONS.values(), ids=COMBINATIONS)
-@pytest.mark.parametrize("kernel", [2, 3])
-def test_all_options_together(options, kernel):
+def small_network(options):
     torch.manual_seed(0)
-    network = WaveNet(**SMALL, kernel=kernel, stacks=2, **options)
-    audio = torch.randn(3, network.window, requires_grad=True)
+    network = WaveNet(**SMALL, stacks=2, **options)
+    return network, torch.randn(3, network.window, requires_grad=True)
+
+
+@all_options
+def test_all_options_together(options):
+    network, audio = small_network(options)
     logits = network(audio)
     assert logits.shape == (3, 3, WIDTH)
     logits.square().sum().backward()
@@ -238,16 +136,13 @@ def test_all_options_together(options, kernel):
 
 
 @pytest.mark.bfloat16
-@pytest.mark.parametrize("options", COMBINATIONS.values(), ids=COMBINATIONS)
+@all_options
 def test_bf16_autocast_comes_near(options):
-    for kernel in (2, 3):
-        torch.manual_seed(0)
-        network = WaveNet(**SMALL, kernel=kernel, stacks=2, **options)
-        audio = torch.randn(3, network.window)
-        exact = network(audio)
-        with torch.autocast("cpu", torch.bfloat16):
-            coarse = network(audio).float()
-        assert (coarse - exact).abs().max() < 0.1 * exact.abs().max()
+    network, audio = small_network(options)
+    exact = network(audio)
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = network(audio).float()
+    assert (coarse - exact).abs().max() < 0.1 * exact.abs().max()
 
 
 @pytest.mark.parametrize(("batch", "frames"), [(1, 1), (1, 7), (5, 1)])
@@ -275,16 +170,6 @@ def test_the_network_hears_the_standardised_window():
     torch.testing.assert_close(network(audio), expected)
 
 
-def test_context_beyond_the_reach_matters_to_the_standardisation_alone():
-    torch.manual_seed(0)
-    long, short = WaveNet(**SMALL, context=50), WaveNet(**SMALL)
-    short.load_state_dict(long.state_dict())
-    audio = torch.randn(1, 1, long.window)
-    inner = audio[..., 50 - short.stack.context : long.window - 50 + short.stack.context]
-    torch.testing.assert_close(long.stack(audio), short.stack(inner))
-    assert short.window < long.window == 3 * 8 + 100
-
-
 def test_dropped_residuals_and_skips():
     torch.manual_seed(0)
     network = WaveNet(**SMALL, residual_dropout=1.0)
@@ -306,72 +191,6 @@ def test_biases_of_the_dilated_layers_can_be_left_out():
         "postprocessing.1.bias",
         "postprocessing.3.bias",
     ]
-
-
-def test_convolutions_computed_as_one_begin_each_as_if_by_itself():
-    torch.manual_seed(0)
-    layer = FusedConv1d(30, (100, 0, 20), 3)
-    for part in layer.weight.split(layer.parts)[::2]:
-        limit = (6 / (3 * (30 + len(part)))) ** 0.5
-        assert part.abs().max() <= limit and part.std().item() == pytest.approx(limit / 3**0.5, rel=0.05)
-    assert (layer.bias == 0).all()
-
-
-PADDINGS = {"same": Same(), "centred": Centred(), "valid": Valid()}
-SIZES = st.integers(1, 60), st.integers(1, 20), st.integers(1, 8)
-
-
-@pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
-@settings(deadline=None)
-@given(*SIZES)
-def test_layers_give_as_many_steps_as_they_say_at_the_places_that_they_say(padding, steps, kernel, stride):
-    for layer in (Convolution(2, kernel, stride, padding), AveragePool(kernel, stride, padding)):
-        before = Places(steps, 10.0, 3)
-        if isinstance(padding, Valid) and kernel > steps:
-            with pytest.raises(ValueError, match="steps at once"):
-                layer.places(before)
-            continue
-        after = layer.places(before)
-        found = centres(layer.module(1), 1, steps)
-        assert len(found) == after.steps
-        left, _ = padding.amounts(steps, kernel, stride)
-        for number, place in enumerate(found):
-            start = number * stride - left
-            if start >= 0 and start + kernel <= steps:
-                assert 10 + 3 * place == pytest.approx(after.first + after.spacing * number)
-
-
-@settings(deadline=None)
-@given(*SIZES)
-def test_centred_is_same_unless_the_kernel_is_shorter_than_its_stride(steps, kernel, stride):
-    outputs = -(-steps // stride)
-    if (outputs - 1) * stride + kernel >= steps:
-        assert Centred().amounts(steps, kernel, stride) == Same().amounts(steps, kernel, stride)
-    else:
-        left, right = Centred().amounts(steps, kernel, stride)
-        assert left <= right <= left + 1 and left + right == (outputs - 1) * stride + kernel - steps
-
-
-@settings(deadline=None)
-@given(*SIZES)
-def test_convolutions_are_those_of_tensorflow(steps, kernel, stride):
-    ours, reference = Convolution(2, kernel, stride).module(3), SameConv1d(3, 2, kernel, stride)
-    reference.load_state_dict(ours.state_dict())
-    signal = torch.randn(1, 3, steps)
-    torch.testing.assert_close(ours(signal), reference(signal))
-
-
-@settings(deadline=None)
-@given(*SIZES)
-def test_pooling_equals_a_loop_over_what_is_there(steps, size, stride):
-    signal = torch.randn(1, 2, steps)
-    left, _ = Same().amounts(steps, size, stride)
-    parts = [
-        signal[..., max(n * stride - left, 0) : max(n * stride - left + size, 0)] for n in range(-(-steps // stride))
-    ]
-    for layer, reduce in ((AveragePool(size, stride), torch.mean), (MaxPool(size, stride), torch.amax)):
-        expected = torch.stack([reduce(part, -1) for part in parts], -1)
-        torch.testing.assert_close(layer.module(2)(signal), expected)
 
 
 def test_impossible_arguments_are_refused_by_name():
@@ -424,6 +243,6 @@ def test_a_network_is_written_down_in_yaml(tmp_path):
     parser.add_argument("--config", action="config")
     parser.add_subclass_arguments(FrameNetwork, "network")
     network = parser.instantiate(parser.parse_args(["--config", str(path)])).network
-    kinds = [type(module).__name__.strip("_") for module in network.postprocessing]
-    assert kinds == ["AveragePool", "PaddedConv1d", "ReLU", "Tanh", "PaddedConv1d"]
+    kinds = [type(module).__name__ for module in network.postprocessing]
+    assert kinds == ["PaddedAveragePool1d", "PaddedConv1d", "ReLU", "Tanh", "PaddedConv1d"]
     assert isinstance(network.stack.skips, Concat) and network(torch.randn(1, network.window)).shape == (1, 3, 6)
