@@ -19,7 +19,7 @@ from lightning_modules.losses.coverage import UncoveredNotes
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.losses.salience import PitchLoss
 from lightning_modules.losses.terms import LossTerm, check_outputs, check_terms
-from lightning_modules.metrics import MELODY_METRICS
+from lightning_modules.metrics import MELODY_METRICS, TrackMetric
 from lightning_modules.outputs import PitchOutput
 from lightning_modules.pitch_grid import PitchGrid
 from lightning_modules.tracks import ScoredTrack, TrackModule
@@ -42,7 +42,7 @@ class MelodyTracker(TrackModule):
         loss: compares logits with f0, and turns logits into a salience.
         decoder: from the salience of a whole track to f0 and confidence.
         optimizer: as in AudioModule, as are `scheduler` and `penalty`.
-        voicing_threshold: as in TrackModule, as is `augment`.
+        voicing_threshold: as in TrackModule, as are `augment` and `metrics`.
         terms: added to the loss in training, one for each further output of the network.
 
     Raises:
@@ -64,6 +64,7 @@ class MelodyTracker(TrackModule):
         terms: Sequence[LossTerm] = (),
         penalty: L2Penalty | None = None,
         augment: nn.Module | None = None,
+        metrics: Sequence[TrackMetric] = (),
     ) -> None:
         super().__init__(
             network,
@@ -72,6 +73,7 @@ class MelodyTracker(TrackModule):
             voicing_threshold=voicing_threshold,
             penalty=penalty,
             augment=augment,
+            metrics=metrics,
         )
         if network.width != grid.bins:
             raise ValueError(f"network.width: {network.width}, but the pitch grid has {grid.bins} bins")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from architectures import FrameNetwork, VoicingNetwork
 from datamodules.batches import EvaluationSet, PitchBatch
 from lightning_modules.inputs import network_input
 from lightning_modules.losses.penalties import L2Penalty
-from lightning_modules.metrics import MelodyMetrics
+from lightning_modules.metrics import MelodyMetrics, TrackMetric, metric_names
 from lightning_modules.outputs import PitchOutput, PitchTrackOutput, TrackOutput, TrackStepOutput
 from lightning_modules.scoring import ScoredModule
 from lightning_modules.voicing_thresholds import VoicingThresholds
@@ -45,10 +45,11 @@ class ScoredTrack(NamedTuple):
 class TrackScores:
     """Metrics and loss of a set, and what is known so far of the track that is being read."""
 
-    def __init__(self, evaluation: EvaluationSet, device: torch.device) -> None:
+    def __init__(self, evaluation: EvaluationSet, device: torch.device, added: Sequence[TrackMetric] = ()) -> None:
         self.evaluation = evaluation
         self.metrics = MelodyMetrics(len(evaluation.tracks)).to(device)
         self.loss = MeanMetric().set_dtype(torch.float64).to(device)
+        self.added = {metric: MeanMetric(nan_strategy="ignore").set_dtype(torch.float64).to(device) for metric in added}
         self.track = -1
         self.parts: list[dict[str, Tensor]] = []  # runs of the track's frames, `(frames, ...)` each
 
@@ -63,6 +64,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
             fitting (the best voicing accuracy) and keeps it with the weights.
         augment: changes the spectrograms of training, as SpecAugment does, given `(batch, channels, window, bins)` and
             the seeds `(batch,)` of a batch; None leaves them as they are.
+        metrics: figures of a track that are logged besides the usual ones.
 
     Attributes:
         voicing_thresholds: those that the pass decided, by set: see `outputs.DecidesVoicing`.
@@ -82,6 +84,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         voicing_threshold: float | None,
         penalty: L2Penalty | None,
         augment: nn.Module | None,
+        metrics: Sequence[TrackMetric] = (),
     ) -> None:
         super().__init__(network, optimizer=optimizer, scheduler=scheduler, penalty=penalty)
         if augment is not None and network.signal != "spectrogram":
@@ -89,7 +92,11 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
                 f"augment: {type(augment).__name__} masks spectrograms, but the network, {type(network).__name__}, "
                 "takes audio; leave it out (augmentations of audio are those of the data)"
             )
-        self.augment = augment
+        names = [metric.name for metric in metrics]
+        for name in names:
+            if name in metric_names() or names.count(name) > 1:
+                raise ValueError(f"metrics: the name {name!r} is taken; give the metric another one")
+        self.augment, self.metrics = augment, tuple(metrics)
         self.thresholds = VoicingThresholds(voicing_threshold)
         self.voicing_thresholds: dict[str, float] = {}
         self._scores: dict[str, TrackScores] = {}
@@ -125,7 +132,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
             )
         logits = self.frame_logits(batch)
         if evaluation.name not in self._scores:
-            self._scores[evaluation.name] = TrackScores(evaluation, batch.f0.device)
+            self._scores[evaluation.name] = TrackScores(evaluation, batch.f0.device, self.metrics)
         scores, track = self._scores[evaluation.name], int(batch.track[0])
         if track < 0:  # padding, where another process has more batches
             return {"tracks": []}
@@ -148,6 +155,8 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         scored = self.score(whole, f0)
         scores.loss.update(scored.loss)
         scores.metrics.update(scores.track, f0, scored.f0, scored.confidence)
+        for metric, mean in scores.added.items():
+            mean.update(metric(f0.cpu().double().numpy(), scored.f0.cpu().double().numpy()))
         output: TrackOutput = {
             "dataset": evaluation.name,
             "track": evaluation.tracks[scores.track],
@@ -181,4 +190,5 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         means, undefined = result.means(threshold.value), result.undefined(threshold.value)
         values: dict[str, float | Tensor] = {metric: means[metric] for metric in self.metric_names}
         values |= {f"undefined/{metric}": undefined[metric] for metric in self.metric_names if undefined[metric]}
+        values |= {metric.name: mean.compute() for metric, mean in scores.added.items()}
         return values | {"loss": scores.loss.compute(), "voicing_threshold": threshold.value}

@@ -1,6 +1,6 @@
 from .classification import CLIP_METRICS, ClipMetrics
 from .melody.counts import Criteria, PitchFrames
-from .melody.melody_metrics import MELODY_METRICS, MelodyMetrics, MelodyScores
+from .melody.melody_metrics import MELODY_METRICS, MelodyMetrics, MelodyScores, TrackMetric
 from .melody.scores import LOWER_IS_BETTER, VOICING_METRICS, mean_where_defined, metric_names
 from .melody.series import align_series, evaluate_series, mir_eval_scores
 from .phonemes.edit_distance import align_sequences, edit_distance
@@ -26,6 +26,7 @@ __all__ = [
     "PhonemeMetrics",
     "PhonemeScores",
     "PitchFrames",
+    "TrackMetric",
     "Unfolded",
     "WithoutStress",
     "align_sequences",

@@ -4,6 +4,7 @@ Each of these stands in a temporary folder in fewer than 40 lines and goes the w
 """
 
 import json
+import re
 from textwrap import dedent
 
 import pytest
@@ -127,3 +128,44 @@ def test_a_decoder_is_one_file_and_one_option(own_file, small_recipe, melisma, t
     assert fitted.code == 0, fitted.err
     (config,) = (tmp_path / "runs").rglob("config.yaml")
     assert "class_path: centroid.Centroid" in config.read_text() and "power: 2.0" in config.read_text()
+
+
+METRIC = '''
+    """How steady an estimate is."""
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import override
+
+    from lightning_modules.metrics import TrackMetric
+
+
+    class Jumps(TrackMetric):
+        """Share of steps between voiced frames at which the estimate moves by more than some cents; NaN without any.
+
+        Args:
+            cents: a step of up to this is none.
+        """
+
+        def __init__(self, cents: float = 100.0) -> None:
+            self.cents, self.name = cents, "jumps"
+
+        @override
+        def __call__(self, reference: NDArray[np.float64], estimate: NDArray[np.float64]) -> float:
+            voiced = (reference[1:] > 0) & (reference[:-1] > 0)
+            steps = 1200 * np.abs(np.diff(np.log2(estimate)))[voiced]
+            return float((steps > self.cents).mean()) if steps.size else float("nan")
+'''
+
+
+def test_a_metric_is_one_file_and_one_option(own_file, small_recipe, melisma, tmp_path):
+    own_file("jumps.py", METRIC)
+    named = "--model.metrics=[{class_path: jumps.Jumps, init_args: {cents: %s}}]"
+    assert melisma("fit", "--config", small_recipe, named % 50).code == 0
+    record = record_of(tmp_path / "runs")
+    (best,) = (tmp_path / "runs").rglob("best.ckpt")
+    words = ("validate", "--config", small_recipe, "--ckpt_path", best)
+    never, often = (melisma(*words, named % cents) for cents in (1e9, -1))
+    assert [float(re.search(r"jumps\W+([\d.]+)", printed.out)[1]) for printed in (never, often)] == [0.0, 1.0]
+    assert 0 <= record["validations"][-1]["metrics"]["val/mine/jumps"] <= 1
+    assert melisma(*words, named.replace("jumps.Jumps", "jumps.Nothing") % 1).code == 2

@@ -11,7 +11,9 @@ from torch import nn
 from architectures import CREPE, FrameNetwork
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.melody import MelodyData
+from datamodules.shards.index import SplitIndex
 from lightning_modules import CheckpointMismatch, LocalAverage, MelodyTracker, PitchGrid, SalienceBCE
+from lightning_modules.metrics import TrackMetric
 from lightning_modules.outputs import DecidesVoicing, PitchTrackOutput
 
 GRID = PitchGrid(lowest_note=58, semitones=16, bins_per_semitone=4)
@@ -180,3 +182,40 @@ def test_a_checkpoint_of_another_model_is_refused_in_one_line():
     lacking = {name: value for name, value in one.state_dict().items() if name != "network.classifier.bias"}
     with pytest.raises(CheckpointMismatch, match=r"network\.classifier\.bias is missing in it"):
         one.on_load_checkpoint({"state_dict": lacking})
+
+
+class Named(TrackMetric):
+    def __init__(self, name, value=0.0):
+        self.name, self.value = name, value
+
+    def __call__(self, reference, estimate):
+        return self.value
+
+
+@pytest.mark.parametrize("names", [["raw_pitch_accuracy"], ["mine", "mine"]])
+def test_a_metric_whose_name_is_taken_is_refused(names):
+    with pytest.raises(ValueError, match=f"metrics: the name '{names[0]}' is taken"):
+        tracker(metrics=[Named(name) for name in names])
+
+
+def test_an_added_metric_is_averaged_over_the_tracks_where_it_is_defined(melody_shards, tmp_path):
+    class VoicedShare(TrackMetric):
+        name = "voiced_share"
+
+        def __init__(self, limit):
+            self.limit = limit
+
+        def __call__(self, reference, estimate):
+            assert reference.shape == estimate.shape and (estimate > 0).all()
+            share = float((reference > 0).mean())
+            return share if share > self.limit else float("nan")
+
+    shares = []
+    for limit in (0.0, 1.0):
+        run = trainer(tmp_path)
+        (scores,) = run.validate(tracker(metrics=[VoicedShare(limit)]), data(melody_shards), verbose=False)
+        shares.append(scores["val/mine/voiced_share"])
+    index = SplitIndex([melody_shards], "validation")
+    voiced = np.bincount(index.track, [index.voiced_frames(record).sum() for record in range(len(index))])
+    assert shares[0] == pytest.approx((voiced / index.track_frames).mean())
+    assert np.isnan(shares[1])

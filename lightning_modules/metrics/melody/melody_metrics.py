@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import Metric
 from typing_extensions import override
@@ -33,6 +35,27 @@ from lightning_modules.metrics.melody.scores import (
 _THRESHOLDS = np.arange(100) / 100
 # The metrics that training logs; `MelodyScores` has all of `metric_names`.
 MELODY_METRICS = (*accuracy_names(Criteria()), *VOICING_METRICS)
+
+
+class TrackMetric(ABC):
+    """A figure of one track that a recipe adds to the usual ones, as `model.init_args.metrics`.
+
+    Its unweighted mean over the tracks where it is defined is logged as `<stage>/<set>/<name>`.
+
+    Attributes:
+        name: as it is logged; none of `metric_names`.
+    """
+
+    name: str
+
+    @abstractmethod
+    def __call__(self, reference: NDArray[np.float64], estimate: NDArray[np.float64]) -> float:
+        """The figure of a whole track, whatever the voicing threshold; NaN where it is undefined.
+
+        Args:
+            reference: `(frames,)`, Hz, 0 where unvoiced.
+            estimate: `(frames,)`, Hz, the best guess in every frame.
+        """
 
 
 class MelodyScores:
