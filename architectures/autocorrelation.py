@@ -20,7 +20,7 @@ from typing_extensions import override
 from architectures.base import FrameNetwork
 from architectures.layers import WindowFeatures, check_positive, standardise_windows
 
-OVERSAMPLING = 8  # of what is interpolated: the autocorrelation in time, the spectrum in frequency
+OVERSAMPLING = 8  # of the autocorrelation in time and the spectrum in frequency, before interpolation
 
 
 def power_spectrum(signal: Tensor, size: int) -> Tensor:

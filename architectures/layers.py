@@ -22,7 +22,7 @@ def check_positive(**sizes: int) -> None:
 
 
 def check_probability(**probabilities: float) -> None:
-    """Refuse what is no probability below 1.
+    """Refuse probabilities that are not from 0 to below 1.
 
     Raises:
         ValueError: names the first such argument.

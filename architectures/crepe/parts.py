@@ -132,7 +132,7 @@ class VariableStride(FirstLayer):
 class SegmentedConv1d(SameConv1d):
     """A convolution without bias whose stride changes along the input, padded as 'same' at both ends.
 
-    Each output stands at the middle of its stride, as that of a 'same' convolution with this stride throughout does.
+    Each output is centred on its stride, as in a 'same' convolution.
     Takes `(batch, channels, samples)` and gives `(batch, channels, sum of length / stride)`.
 
     Args:

@@ -75,7 +75,7 @@ class FilterBanks(nn.Module):
 class _Halving(nn.Module):
     """Halves the rate of signals without aliases, in the frequency domain and block by block.
 
-    Takes `(batch, samples)` and gives `(batch, ceil(samples / 2))`; its sample m stands at sample 2 m.
+    Takes `(batch, samples)` and gives `(batch, ceil(samples / 2))`; sample m of the output is at sample 2 m.
     """
 
     response: Tensor

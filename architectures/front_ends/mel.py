@@ -37,7 +37,7 @@ class MelSpectrogram(FrontEnd):
         scale: formula of the mel scale.
         norm: `slaney` divides each band by its width in Hz, None leaves its peak at 1.
         filterbank_rate: samples per second that the bands are computed for; None: `rate`. Another one shifts the bands:
-            a band meant for f Hz stands at `f * rate / filterbank_rate`.
+            a band meant for f Hz lies at `f * rate / filterbank_rate`.
         compression: of the power.
 
     Raises:

@@ -35,7 +35,7 @@ class SpecAugment(nn.Module):
         time_masks: masks over frames of each item; they may overlap.
         max_time_width: frames; at most the length of the item.
         p: probability that an item is masked at all.
-        value: of what is masked.
+        value: replaces masked values.
 
     Raises:
         ValueError: an argument is out of range.

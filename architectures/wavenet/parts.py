@@ -1,4 +1,4 @@
-"""Choices of WaveNet's dilated stack: what becomes of skip connections and context, and an initial convolution."""
+"""Options of WaveNet's dilated stack: joining skip connections, cropping context, an initial convolution."""
 
 from __future__ import annotations
 
