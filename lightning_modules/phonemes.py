@@ -17,7 +17,7 @@ from typing_extensions import override
 from architectures import FrontEnd, SequenceNetwork, Sequences
 from datamodules.batches import PhonemeBatch, UtteranceSet
 from lightning_modules.base import LossPart
-from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, Segment, align
+from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, SymbolSpan, align
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import Folding, PhonemeMetrics
 from lightning_modules.outputs import PhonemeOutput
@@ -35,11 +35,9 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics, PhonemeOut
 
     Args:
         network: from features to logits, the first for the blank, one for each phone.
-        front_end: as in UtteranceModule, as is `augment`.
         decoder: of validation.
         test_decoder: of test and predict, which may take longer; None takes that of validation.
         folding: which phones are scored as one.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
 
     Raises:
         ValueError: an argument does not fit; the message names it.
@@ -168,5 +166,5 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics, PhonemeOut
         return logits._replace(values=logits.values.float().log_softmax(-1))
 
 
-def _align(log_probs: Tensor, symbols: Sequence[int]) -> list[Segment]:
+def _align(log_probs: Tensor, symbols: Sequence[int]) -> list[SymbolSpan]:
     return align(log_probs, torch.tensor(symbols, dtype=torch.int64))

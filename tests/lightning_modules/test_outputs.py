@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lightning_modules.decoding import Hypothesis, Segment
+from lightning_modules.decoding import Hypothesis, SymbolSpan
 from lightning_modules.outputs import AlignedSymbol, DecodedSymbols, signed_f0
 
 
@@ -15,6 +15,6 @@ def test_a_frame_is_voiced_where_its_confidence_exceeds_the_threshold_in_double_
 
 
 def test_what_decoders_give_has_the_fields_of_the_contract():
-    for protocol, kind in ((DecodedSymbols, Hypothesis), (AlignedSymbol, Segment)):
+    for protocol, kind in ((DecodedSymbols, Hypothesis), (AlignedSymbol, SymbolSpan)):
         promised = {name for name, value in vars(protocol).items() if isinstance(value, property)}
         assert promised and promised <= set(kind._fields)
