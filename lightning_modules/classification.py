@@ -31,11 +31,9 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics, ClipOutput]):
 
     Args:
         network: from features to logits, one for each class.
-        front_end: as in UtteranceModule, as is `augment`.
         class_weights: of the classes in the loss, in the order of `data.classes`; None weighs all clips alike. The loss
             of a batch is the mean over its clips, whatever their weights.
         label_smoothing: part of each target that is spread evenly over all classes, in training.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
 
     Raises:
         ValueError: an argument does not fit; the message names it.

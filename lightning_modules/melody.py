@@ -41,8 +41,6 @@ class MelodyTracker(TrackModule):
         grid: the pitch of each bin.
         loss: compares logits with f0, and turns logits into a salience.
         decoder: from the salience of a whole track to f0 and confidence.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
-        voicing_threshold: as in TrackModule, as are `augment` and `metrics`.
         terms: added to the loss in training, one for each further output of the network.
 
     Raises:

@@ -35,11 +35,9 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics, PhonemeOut
 
     Args:
         network: from features to logits, the first for the blank, one for each phone.
-        front_end: as in UtteranceModule, as is `augment`.
         decoder: of validation.
         test_decoder: of test and predict, which may take longer; None takes that of validation.
         folding: which phones are scored as one.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
 
     Raises:
         ValueError: an argument does not fit; the message names it.

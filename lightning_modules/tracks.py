@@ -59,7 +59,6 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
 
     Args:
         network: from audio or spectrograms to logits.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
         voicing_threshold: a frame is voiced if its confidence is greater; None tunes it for each validation set while
             fitting (the best voicing accuracy) and keeps it with the weights.
         augment: changes the spectrograms of training, as SpecAugment does, given `(batch, channels, window, bins)` and

@@ -49,7 +49,6 @@ class UtteranceModule(
     Args:
         network: from features to logits.
         front_end: from audio, or stored features, to what the network reads; computed in float32.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
         augment: changes the features of training, as SpecAugment does, given `(batch, frames, bins)`, the seeds
             `(batch,)` and the lengths `(batch,)` of a batch; None leaves them as they are.
 

@@ -29,8 +29,6 @@ class VoicingDetector(TrackModule):
 
     Args:
         network: from spectrograms to logits.
-        optimizer: as in AudioModule, as are `scheduler` and `penalty`.
-        voicing_threshold: as in TrackModule, as is `augment`.
 
     Raises:
         ValueError: an argument does not fit the network; the message names it.

@@ -18,7 +18,7 @@ _NOTES_WHEN_EMPTY = (48.0, 72.0)
 _RANGE = 60.0  # dB shown below the loudest
 
 
-class Spectrogram(NamedTuple):
+class PlottedSpectrogram(NamedTuple):
     """A constant-Q transform.
 
     Attributes:
@@ -37,7 +37,7 @@ def compare_methods(
     reference: ArrayLike,
     estimates: Mapping[str, ArrayLike],
     title: str,
-    spectrogram: Spectrogram | None = None,
+    spectrogram: PlottedSpectrogram | None = None,
 ) -> Figure:
     """Draw a pianoroll and the scores of every method on the same axes, and a spectrogram below them.
 
@@ -87,7 +87,7 @@ def _around(reference: NDArray[np.float64]) -> tuple[float, float]:
     return float(notes.min()) - _MARGIN, float(notes.max()) + _MARGIN
 
 
-def _draw_spectrogram(axes: Axes, spectrogram: Spectrogram) -> None:
+def _draw_spectrogram(axes: Axes, spectrogram: PlottedSpectrogram) -> None:
     values = np.asarray(spectrogram.decibels, dtype=np.float32).T
     axes.set_title("constant-Q spectrogram", loc="left", fontsize="medium")
     axes.set_ylabel("pitch")

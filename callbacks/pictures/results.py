@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from callbacks.pictures.style import PALETTE, say_empty
 
 Row = Mapping[str, Any]
+_COLUMNS = 4  # of axes in a figure
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def box_plots(rows: Sequence[Row], metric: str, option: str, title: str = "") -> Figure:
-    """Draw the spread of a metric for every value of an option, with a diamond at the mean.
+def box_plots(rows: Sequence[Row], metrics: Sequence[str], option: str, title: str = "") -> Figure:
+    """Draw the spread of each metric for every value of an option, with a diamond at the mean.
 
     Boxes span the quartiles, with a line at the median; whiskers reach to the last value within 1.5 times the box.
 
     Args:
         rows: tidy results.
-        metric: a key of the rows, whose values are numbers.
+        metrics: keys of the rows, whose values are numbers; one or more.
         option: a key of the rows; numbers stand in their order, anything else as it first occurs.
         title: shown above, as it is.
 
@@ -35,13 +36,26 @@ def box_plots(rows: Sequence[Row], metric: str, option: str, title: str = "") ->
         A figure that belongs to no window; save it with `savefig`.
 
     Raises:
-        ValueError: a row lacks `metric` or `option`, or its metric is not a number.
+        ValueError: a row lacks a metric or `option`, or its metric is not a number.
     """
+    columns = min(_COLUMNS, len(metrics))
+    lines = -(-len(metrics) // columns)
+    options = len({row.get(option) for row in rows})
+    size = np.array([max(5.0, 2.0 + 1.1 * options), 5.0]) * (1.0 if len(metrics) == 1 else 0.7)
+    figure = Figure(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
+    every = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, metric in zip(every, metrics, strict=False):
+        _draw_boxes(_labelled(axes, option, metric), rows, metric, option)
+    for axes in every[len(metrics) :]:
+        axes.set_visible(False)
+    every[0].set_title(title, loc="left", parse_math=False)
+    return figure
+
+
+def _draw_boxes(axes: Axes, rows: Sequence[Row], metric: str, option: str) -> None:
     groups = _grouped(rows, metric, (option,))
     names = _ordered([key[0] for key in groups])
     values = [groups[name,] for name in names]
-    figure = Figure(figsize=(max(5.0, 2.0 + 1.1 * len(names)), 5.0), layout="constrained")
-    axes = _labelled(figure, option, metric, title)
     places = np.arange(len(names))
     if names:
         axes.boxplot(
@@ -59,7 +73,6 @@ def box_plots(rows: Sequence[Row], metric: str, option: str, title: str = "") ->
     _name_places(axes, places, labels)
     if not names:
         say_empty(axes, "no results")
-    return figure
 
 
 def heat_map(rows: Sequence[Row], metric: str, down: str, across: str, title: str = "") -> Figure:
@@ -88,7 +101,7 @@ def heat_map(rows: Sequence[Row], metric: str, down: str, across: str, title: st
     figure = Figure(
         figsize=(max(4.5, 2.8 + 0.9 * len(columns)), max(3.0, 1.6 + 0.6 * len(lines))), layout="constrained"
     )
-    axes = _labelled(figure, across, down, title)
+    axes = _labelled(figure.subplots(), across, down, title)
     axes.grid(False)
     if means.size:
         image = axes.imshow(means, aspect="auto", cmap="viridis", interpolation="none")
@@ -122,7 +135,7 @@ def line_plot(rows: Sequence[Row], metric: str, number: str, series: str | None 
     keys = (number,) if series is None else (number, series)
     groups = _grouped(rows, metric, keys)
     figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    axes = _labelled(figure, number, metric, title)
+    axes = _labelled(figure.subplots(), number, metric, title)
     for place, name in enumerate(_ordered([key[-1] for key in groups]) if series is not None else [None]):
         of_name = {_as_number(key[0], number): values for key, values in groups.items() if key[1:] in ((), (name,))}
         style: dict[str, Any] = {"color": PALETTE[place % len(PALETTE)], "marker": _MARKERS[place % len(_MARKERS)]}
@@ -166,8 +179,7 @@ def _ordered(values: Sequence[Any]) -> list[Any]:
     return sorted(once) if numbers else once
 
 
-def _labelled(figure: Figure, along_x: str, along_y: str, title: str) -> Axes:
-    axes = figure.subplots()
+def _labelled(axes: Axes, along_x: str, along_y: str, title: str = "") -> Axes:
     axes.set_xlabel(_words(along_x))
     axes.set_ylabel(_words(along_y))
     axes.set_title(title, loc="left", parse_math=False)

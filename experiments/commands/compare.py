@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from datamodules import DataError
 from experiments.commands.evaluate import add_scoring, described, scoring
+from experiments.evaluation.pictures import BOXES, PIANOROLLS, write_pictures
 from experiments.evaluation.report import table_lines, write_report
 from experiments.evaluation.scores import score
 from experiments.evaluation.statistics import summarise
@@ -64,13 +65,15 @@ def main(arguments: list[str]) -> None:
     pairs = pair(references, estimates)
     if pairs.unpaired:
         raise DataError("\n  ".join([f"{options.out}: tables of other data; remove them:", *pairs.unpaired]))
-    summary = summarise(score(references, estimates, pairs, rules), bootstrap)
+    scores = score(references, estimates, pairs, rules)
+    summary = summarise(scores, bootstrap)
     speeds = {name: tables.speed() for name, tables in kept.items()}
     print("\n".join(table_lines(summary, speeds)))
     print("real-time factor: seconds of audio for each second on this machine, without loading the tracker")
     details = {"data": str(options.data), **tracks.identity, "real_time_factors": speeds, **described(rules)}
     write_report(options.out, summary, details)
-    print(f"\nf0 tables, tracks.csv, summary.csv and summary.json in {options.out}")
+    write_pictures(options.out, scores, references, estimates, pairs)
+    print(f"\nf0 tables, tracks.csv, summary.csv, summary.json, {BOXES} and {PIANOROLLS} in {options.out}")
 
 
 def make_trackers(methods: str, interpreters: Mapping[str, str], device: torch.device) -> list[Tracker]:

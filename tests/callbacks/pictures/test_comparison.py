@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
-from callbacks.pictures import Spectrogram, compare_methods, stacked_saliences
+from callbacks.pictures import PlottedSpectrogram, compare_methods, stacked_saliences
 
 TIMES = np.arange(4) * 0.1
 REFERENCE = np.array([440.0, 440.0, 440.0, 0.0])
@@ -48,7 +48,7 @@ def test_the_scores_stand_beside_the_name():
 
 
 def test_a_spectrogram_lies_on_the_same_axes():
-    spectrogram = Spectrogram(TIMES, NOTES, np.linspace(-100.0, -10.0, 4 * 50).reshape(4, 50))
+    spectrogram = PlottedSpectrogram(TIMES, NOTES, np.linspace(-100.0, -10.0, 4 * 50).reshape(4, 50))
     figure = compare_methods(TIMES, REFERENCE, {"right": RIGHT}, "", spectrogram)
     figure.draw_without_rendering()
     upper, lower = figure.axes[:2]
@@ -64,7 +64,7 @@ def test_an_estimate_of_other_frames_is_refused():
         compare_methods(TIMES, REFERENCE, {"short": RIGHT[:3]}, "")
 
 
-@pytest.mark.parametrize("spectrogram", [None, Spectrogram([], NOTES, np.zeros((0, 50)))])
+@pytest.mark.parametrize("spectrogram", [None, PlottedSpectrogram([], NOTES, np.zeros((0, 50)))])
 def test_nothing_to_compare_gives_an_empty_picture(spectrogram):
     figure = compare_methods([], [], {}, "empty", spectrogram)
     figure.draw_without_rendering()

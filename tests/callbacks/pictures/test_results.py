@@ -20,7 +20,7 @@ def texts(labels):
 
 
 def test_boxes_stand_in_the_order_of_numbers_with_the_mean_marked():
-    figure = box_plots(RESULTS, "raw_pitch_accuracy", "window", "title_$")
+    figure = box_plots(RESULTS, ["raw_pitch_accuracy"], "window", "title_$")
     figure.draw_without_rendering()
     (axes,) = figure.axes
     assert texts(axes.get_xticklabels()) == ["512 (n = 3)", "2048 (n = 1)"]
@@ -32,8 +32,18 @@ def test_boxes_stand_in_the_order_of_numbers_with_the_mean_marked():
 
 
 def test_boxes_of_names_stand_as_they_first_occur():
-    (axes,) = box_plots(RESULTS, "raw_pitch_accuracy", "network").axes
+    (axes,) = box_plots(RESULTS, ["raw_pitch_accuracy"], "network").axes
     assert texts(axes.get_xticklabels()) == ["wide (n = 3)", "deep_$ (n = 1)"]
+
+
+def test_every_metric_has_its_boxes():
+    names = [f"metric_{number}" for number in range(5)]
+    figure = box_plots([{"network": "wide", **{name: number for number, name in enumerate(names)}}], names, "network")
+    figure.draw_without_rendering()
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_ylabel() for axes in shown] == [f"metric {number}" for number in range(5)]
+    means = [line for axes in shown for line in axes.lines if line.get_marker() == "D"]
+    assert [float(line.get_ydata()[0]) for line in means] == [0, 1, 2, 3, 4]
 
 
 def test_a_heat_map_holds_the_mean_of_each_pair_and_leaves_others_white():
@@ -80,7 +90,7 @@ def test_one_line_has_no_legend_and_more_than_a_decade_is_logarithmic():
 
 def test_rows_that_do_not_fit_are_refused_by_name():
     with pytest.raises(ValueError, match="row 0 has no 'oa'; it has network, raw_pitch_accuracy, window"):
-        box_plots(RESULTS, "oa", "window")
+        box_plots(RESULTS, ["oa"], "window")
     with pytest.raises(ValueError, match=r"raw_pitch_accuracy: '0.5' where a number is expected"):
         heat_map(rows((1, "a", "0.5")), "raw_pitch_accuracy", "network", "window")
     with pytest.raises(ValueError, match="network: 'a' where a number is expected"):
@@ -90,7 +100,7 @@ def test_rows_that_do_not_fit_are_refused_by_name():
 @pytest.mark.parametrize("no_rows", [[], rows((512, "a", math.nan))])
 def test_no_results_give_empty_pictures(no_rows):
     figures = [
-        box_plots(no_rows, "rpa" if not no_rows else "raw_pitch_accuracy", "window"),
+        box_plots(no_rows, ["raw_pitch_accuracy"], "window"),
         heat_map(no_rows, "raw_pitch_accuracy", "network", "window"),
         line_plot(no_rows, "raw_pitch_accuracy", "window", "network"),
     ]

@@ -85,6 +85,14 @@ def fakes(tmp_path, monkeypatch):
     return fakes
 
 
+@pytest.fixture(autouse=True)
+def pictures(monkeypatch):
+    """Folders for which pictures would be drawn; drawing them is tested on its own."""
+    folders = []
+    monkeypatch.setattr("experiments.commands.compare.write_pictures", lambda folder, *_: folders.append(folder))
+    return folders
+
+
 @pytest.fixture
 def compare(fakes, melisma, melody_shards, tmp_path):
     def go(methods, *words):
@@ -102,7 +110,7 @@ def figures(out):
     return {name: (out / name).read_bytes() for name in ("tracks.csv", "summary.csv")}
 
 
-def test_methods_are_tracked_scored_and_timed_and_evaluate_gives_the_same(compare, melisma, tmp_path):
+def test_methods_are_tracked_scored_drawn_and_timed_and_evaluate_gives_the_same(compare, melisma, pictures, tmp_path):
     out = tmp_path / "out"
     outcome = compare("periods,constant")
     assert outcome.code == 0, outcome.err
@@ -112,6 +120,7 @@ def test_methods_are_tracked_scored_and_timed_and_evaluate_gives_the_same(compar
     assert constant["difference"] == pytest.approx(constant["mean"] - periods["mean"])
     assert summary["real_time_factors"]["periods"] > 0
     assert "real-time factor" in outcome.out and "difference from periods" in outcome.out
+    assert pictures == [out] and f"box_plots.png and pianorolls.png in {out}" in outcome.out
     for name in ("periods", "constant", "reference"):
         assert len(stamps(out / name)) == 3
     before = figures(out)
