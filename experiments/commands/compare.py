@@ -18,7 +18,7 @@ from experiments.evaluation.scores import score
 from experiments.evaluation.statistics import summarise
 from experiments.evaluation.tables import TableFolder, pair
 from experiments.trackers.base import Tracked, Tracker
-from experiments.trackers.catalogue import METHODS
+from experiments.trackers.catalogue import METHODS, own
 from experiments.trackers.kept import KeptTables
 from experiments.trackers.public import PublicTracker
 from experiments.trackers.trained import TrainedTracker
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
         type=str,
         required=True,
         help=f"separated by commas, the first is what the others are compared with: {', '.join(METHODS)}, "
-        "or NAME=RUN/checkpoints/best.ckpt",
+        "NAME=RUN/checkpoints/best.ckpt, or NAME=FILE.py:CLASS, a tracker of your own",
     )
     parser.add_argument("--split", type=str | None, default=None, help="null: the only one")
     parser.add_argument(
@@ -80,7 +80,7 @@ def make_trackers(methods: str, interpreters: Mapping[str, str], device: torch.d
     """What `--methods` names, in its order.
 
     Args:
-        methods: names of the catalogue and NAME=CHECKPOINT, separated by commas.
+        methods: names of the catalogue, NAME=CHECKPOINT and NAME=FILE.py:CLASS, separated by commas.
         interpreters: of the methods that do not run in this environment.
         device: where checkpoints run.
 
@@ -89,16 +89,20 @@ def make_trackers(methods: str, interpreters: Mapping[str, str], device: torch.d
     """
     trackers: dict[str, Tracker] = {}
     for word in filter(None, methods.split(",")):
-        name, equals, checkpoint = word.partition("=")
+        name, equals, where = word.partition("=")
+        method = own(name, where) if equals else METHODS.get(name)
         if name in trackers or name == REFERENCE:
             raise DataError(f"--methods: the name {name!r} is taken")
-        if equals:
-            trackers[name] = TrainedTracker(name, Path(checkpoint), device)
-        elif name in METHODS:
-            trackers[name] = PublicTracker(name, METHODS[name], interpreters.get(name, sys.executable))
+        if method is not None:
+            trackers[name] = PublicTracker(name, method, interpreters.get(name, sys.executable))
+        elif equals:
+            trackers[name] = TrainedTracker(name, Path(where), device)
         else:
             known = ", ".join(METHODS)
-            raise DataError(f"--methods: {name!r} is not known; there are {known}, and NAME=RUN/checkpoints/best.ckpt")
+            raise DataError(
+                f"--methods: {name!r} is not known; there are {known}, NAME=RUN/checkpoints/best.ckpt and "
+                "NAME=FILE.py:CLASS"
+            )
     for name in interpreters:
         if not isinstance(trackers.get(name), PublicTracker):
             raise DataError(f"--environment {name}: --methods names no public tracker {name!r}")

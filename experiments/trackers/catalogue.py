@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datamodules import DataError
+
 HERE = Path(__file__).parent
 
 
@@ -27,6 +29,24 @@ class Method:
     settings: Mapping[str, Any]
     requirement: str
     packages: tuple[str, ...]
+
+
+def own(name: str, where: str) -> Method | None:
+    """The tracker of a user's file, `FILE.py:CLASS`; None if `where` is of another form.
+
+    Args:
+        name: of the method, for the message.
+        where: file and class.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    file, colon, tracker = where.rpartition(":")
+    if not (colon and file.endswith(".py")):
+        return None
+    if not Path(file).is_file():
+        raise DataError(f"--methods {name}={where}: there is no file {file}")
+    return Method(Path(file).resolve(), tracker, {}, "", ())
 
 
 def _torchcrepe(tracker: str, model: str, **settings: float) -> Method:

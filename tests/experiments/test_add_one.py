@@ -3,6 +3,7 @@
 Each of these stands in a temporary folder in fewer than 40 lines and goes the whole way through `melisma`.
 """
 
+import csv
 import json
 import re
 from textwrap import dedent
@@ -169,3 +170,39 @@ def test_a_metric_is_one_file_and_one_option(own_file, small_recipe, melisma, tm
     assert [float(re.search(r"jumps\W+([\d.]+)", printed.out)[1]) for printed in (never, often)] == [0.0, 1.0]
     assert 0 <= record["validations"][-1]["metrics"]["val/mine/jumps"] <= 1
     assert melisma(*words, named.replace("jumps.Jumps", "jumps.Nothing") % 1).code == 2
+
+
+TRACKER = '''
+    """The lag of the greatest autocorrelation."""
+
+    import numpy as np
+
+
+    class Lag:
+        """f0 in Hz every 10 ms, negative where the frame is not periodic; imports nothing of melisma."""
+
+        def __call__(self, samples, rate):
+            """Times in s and f0 in Hz of `(samples,)`."""
+            hop, width = rate // 100, rate // 20
+            shortest, longest = rate // 1000, rate // 80
+            padded = np.pad(samples, width // 2)
+            f0 = []
+            for start in range(0, len(samples), hop):
+                frame = padded[start : start + width]
+                spectrum = np.fft.rfft(frame, 2 * width)
+                correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: longest + 1]
+                lag = shortest + int(np.argmax(correlation[shortest:]))
+                f0.append(rate / lag * (1 if correlation[lag] > 0.3 * correlation[0] else -1))
+            return np.arange(len(f0)) * hop / rate, np.array(f0)
+'''
+
+
+def test_a_tracker_is_one_file_and_its_name_in_compare(own_file, melody_shards, melisma, tmp_path):
+    path = own_file("lag.py", TRACKER)
+    words = ("compare", melody_shards, "--split", "validation", "--bootstrap", 10, "--out", tmp_path / "out")
+    compared = melisma(*words, "--methods", f"lag={path}:Lag")
+    assert compared.code == 0, compared.err
+    with (tmp_path / "out" / "summary.csv").open() as file:
+        scores = {row["metric"]: float(row["mean"]) for row in csv.DictReader(file) if row["method"] == "lag"}
+    assert scores["raw_chroma_accuracy"] > 0.5
+    assert f"there is no file {tmp_path}/no.py" in melisma(*words, "--methods", f"lag={tmp_path}/no.py:Lag").err
