@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and the names of files that are made of ids."""
+"""Plain files: written whole or not at all, read with one clear error, and named after ids."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from datamodules.errors import DataError
+
 DAY = 86400.0  # s
-LONGEST = (
-    240  # bytes of `file_name`: a file system takes 255, and an extension and marks of a temporary file come on top
-)
+LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
 _PLAIN = re.compile(r"[^./\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*")
 _MADE = re.compile(r".*~[0-9a-f]{16}", re.DOTALL)
 _TEMPORARY = re.compile(r"\..+\.melisma-(?P<host>.+)\.(?P<pid>\d+)-\d+\.tmp")
@@ -34,6 +34,39 @@ def file_name(identifier: str) -> str:
         return identifier
     readable = re.sub(r"[^\w.\-]+", "_", identifier).strip("._")[:40] or "unnamed"
     return f"{readable}~{hashlib.sha256(identifier.encode(errors='surrogatepass')).hexdigest()[:16]}"
+
+
+def read_text(path: Path, hint: str = "") -> str:
+    r"""The text of a UTF-8 file, without a byte order mark, its lines ended by `\n`.
+
+    Args:
+        path: of the file.
+        hint: what to do if it cannot be read, for the message.
+
+    Raises:
+        DataError: the file cannot be read, or is not UTF-8; the message names the file and, in that case, the line.
+    """
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}{hint and f'; {hint}'}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 @contextmanager

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
-from datamodules.annotations.jams import Contour, pitch_contours
+from datamodules.annotations.jams import PitchContour, pitch_contours
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import read_text, write_atomically
 
 __all__ = ["SAME_TIME", "F0Series", "MultiF0Series", "check_options", "read_f0", "read_multi_f0", "write_f0"]
 
@@ -153,7 +153,7 @@ def _read_contours(path: Path, step: float | None) -> F0Series:
     return F0Series(np.concatenate([part.times for part in parts]), np.concatenate([part.f0 for part in parts]))
 
 
-def _ended(contour: Contour, next_time: float = math.inf) -> F0Series:
+def _ended(contour: PitchContour, next_time: float = math.inf) -> F0Series:
     """A contour and an unvoiced frame a step behind it, unless the next begins before that."""
     end = contour.times[-1] + contour.step
     if end > next_time - SAME_TIME:
@@ -209,24 +209,12 @@ def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line that is neither blank nor a comment."""
-    for line, text in enumerate(_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+    for line, text in enumerate(read_text(path).split("\n"), start=1):
         content = text.partition("#")[0].strip()
         if not content:
             continue
         separator = "," if "," in content else "\t" if "\t" in content else None
         yield line, content.split(separator)
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
 
 
 def _number(field: str) -> float | None:

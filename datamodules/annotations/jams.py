@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.files import read_text
 
 NAMESPACE = "pitch_contour"
 COLUMNS = ("time", "duration", "value")
 
 
-class Contour(NamedTuple):
+class PitchContour(NamedTuple):
     """The pitch of one voice without a break.
 
     Attributes:
@@ -43,7 +44,7 @@ class _Observation(NamedTuple):
     f0: float
 
 
-def pitch_contours(path: Path) -> list[Contour]:
+def pitch_contours(path: Path) -> list[PitchContour]:
     """All pitch contours of a JAMS file, in the file's order.
 
     Observations of one annotation that have the same index are one contour.
@@ -62,7 +63,7 @@ def pitch_contours(path: Path) -> list[Contour]:
     return [_contour(observations, usual_step, path) for observations in found.values()]
 
 
-def _contour(observations: list[_Observation], usual_step: float, path: Path) -> Contour:
+def _contour(observations: list[_Observation], usual_step: float, path: Path) -> PitchContour:
     times = np.array([each.time for each in observations])
     if (np.diff(times) <= 0).any():
         place = int(np.argmax(np.diff(times) <= 0)) + 1
@@ -72,7 +73,7 @@ def _contour(observations: list[_Observation], usual_step: float, path: Path) ->
     step = observations[-1].duration or usual_step
     if not step:
         raise DataError(f"{path}: {NAMESPACE} at {times[0]:g} s: a single frame without duration")
-    return Contour(times, np.array([each.f0 for each in observations]), step)
+    return PitchContour(times, np.array([each.f0 for each in observations]), step)
 
 
 def _observations(path: Path) -> Iterator[_Observation]:
@@ -119,8 +120,6 @@ def _number(value: Any, name: str, origin: str) -> float:  # noqa: ANN401
 
 def _parsed(path: Path) -> Any:  # noqa: ANN401
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not UTF-8, or not JSON
+        return json.loads(read_text(path))
+    except ValueError as error:
         raise DataError(f"{path}: not a JSON file: {error}") from error

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
-from datamodules.shards.format import FORMAT, read_sidecar, sha256_of, sidecar
+from datamodules.shards.format import FORMAT, read_sidecar, sidecar
 from datamodules.shards.index import shards_of
 
 
@@ -75,9 +75,9 @@ def _defaults(kind: type) -> dict[str, Any]:
 def conversions(staged: Iterable[Staged], rate: int) -> dict[str, int]:
     """Recordings whose audio files were changed, by how: from another rate, or to one channel."""
     counts: Counter[str] = Counter()
-    for layout in (each.layout for each in staged):
-        if layout is not None:
-            stored, channels = layout  # a plain list, if another process wrote the note
+    for each in staged:
+        if each.format is not None:
+            stored, channels = each.format  # a plain list, if another process wrote the note
             counts.update([f"resampled from {stored} Hz"] * (stored != rate) + ["mixed to mono"] * (channels != 1))
     return dict(sorted(counts.items()))
 

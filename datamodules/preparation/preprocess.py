@@ -14,7 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from datamodules.corpora.base import Audio, FeatureSource, PitchSource, Recording
-from datamodules.corpora.sources.audio_files import Layout, layout_of
+from datamodules.corpora.sources.audio_files import AudioFormat, format_of
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
 from datamodules.preparation.cache import ArrayCache
@@ -32,13 +32,13 @@ class Staged(NamedTuple):
         frames: label frames.
         dimensions: of the features; 0 without.
         arrays: key in the cache by name of a field of `TrackArrays`.
-        layout: rate and channels of the audio file; None where there is none.
+        format: of the audio file; None if the audio is not a file's.
     """
 
     frames: int
     dimensions: int
     arrays: dict[str, str]
-    layout: Layout | None = None
+    format: AudioFormat | None = None
 
 
 class Rejected(NamedTuple):
@@ -140,10 +140,10 @@ class Preprocessor:
         return TrackArrays(staged.frames, **{name: self.cache.get(key) for name, key in staged.arrays.items()})
 
     def _make(self, recording: Recording) -> Staged:
-        arrays, dimensions, layout = {}, 0, None
+        arrays, dimensions, stored = {}, 0, None
         if recording.audio is not None:
             arrays["samples"] = self._put_audio(recording)
-            layout = layout_of(recording.audio)
+            stored = format_of(recording.audio)
             frames = frame_count(self.cache.get(arrays["samples"]).size, self.hop)
             if self.spectrogram is not None and frames:
                 arrays["spectrum"] = self._put_spectrum(recording.id, arrays["samples"], frames, self.spectrogram)
@@ -154,7 +154,7 @@ class Preprocessor:
             raise DataError(f"recording {recording.id!r}: it is empty")
         if recording.truth is not None:
             arrays["f0"] = self._put_f0(recording.truth, recording.id, frames)
-        return Staged(frames, dimensions, arrays, layout)
+        return Staged(frames, dimensions, arrays, stored)
 
     def _put_audio(self, recording: Recording) -> str:
         audio = recording.audio

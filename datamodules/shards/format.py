@@ -94,12 +94,6 @@ def sidecar(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def is_done(path: Path, plan: str) -> bool:
     """Whether a shard stands complete on disk and holds what `plan` asks for."""
     try:

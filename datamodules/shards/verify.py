@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.shards.format import read_sidecar, sha256_of
+from datamodules.files import sha256_of
+from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import describe, shards_of
 
 

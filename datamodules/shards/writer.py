@@ -16,8 +16,8 @@ import soundfile
 import webdataset
 from numpy.typing import NDArray
 
-from datamodules.files import write_atomically
-from datamodules.shards.format import CHECK, FORMAT, AudioMember, Grid, sha256_of, sidecar
+from datamodules.files import sha256_of, write_atomically
+from datamodules.shards.format import CHECK, FORMAT, AudioMember, Grid, sidecar
 
 
 class TrackArrays(NamedTuple):
