@@ -23,11 +23,11 @@ _TEMPORARY = re.compile(r"\..+\.melisma-(?P<host>.+)\.(?P<pid>\d+)-\d+\.tmp")
 
 
 def file_name(identifier: str) -> str:
-    """The name, without extension, of the file or folder of an id: one component of a path, whatever the id is.
+    """A file name without extension for any id: one component of a path.
 
-    An id that is a plain name stays as it is. One that is not (empty, with a slash, a leading dot or a control
-    character, or of more than `LONGEST` bytes) becomes a readable part of it, `~` and 16 digits of its SHA-256. So does
-    an id that looks like such a name, and no two ids share a file.
+    A plain id is its own name. An id that is empty, has a slash, a leading dot or a control character, or is longer
+    than `LONGEST` bytes becomes a readable part of it, `~` and 16 digits of its SHA-256. So does an id that looks like
+    such a name; therefore no two ids have the same name.
     """
     plain = _PLAIN.fullmatch(identifier) and not _MADE.fullmatch(identifier)
     if plain and len(identifier.encode()) <= LONGEST:
@@ -71,10 +71,9 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
-    """Open a temporary file; on success sync it and rename it to `path`, on failure remove it.
+    """Open a temporary file for writing; on success flush it to disk and rename it to `path`, on failure remove it.
 
-    The temporary name starts with a dot and holds host, process and thread, so that two builders on one file system
-    never write the same file; whoever renames last wins, with the same bytes.
+    The temporary name has a leading dot and host, process and thread in it, so that no two writers share a file.
 
     Args:
         path: the file to create or replace.
@@ -94,9 +93,9 @@ def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryI
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of `write_atomically` whose process is gone: on this host, or for a day elsewhere.
+    """Delete temporary files of `write_atomically` in this folder whose process no longer runs.
 
-    Only regular files of this very folder count.
+    A process on another host counts as gone if its file is older than a day.
     """
     for path in folder.glob(".*.tmp"):
         made = _TEMPORARY.fullmatch(path.name)

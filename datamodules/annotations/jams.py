@@ -1,8 +1,8 @@
-"""Pitch contours in JAMS files.
+"""Pitch contours from JAMS files.
 
 JAMS: E. J. Humphrey, J. Salamon, O. Nieto, J. Forsyth, R. M. Bittner, J. P. Bello, "JAMS: A JSON annotated music
-specification for reproducible MIR research", ISMIR 2014. Only the namespace `pitch_contour` is read, which needs no
-more than a JSON parser.
+specification for reproducible MIR research", ISMIR 2014. Only the namespace `pitch_contour` is read, for which a
+JSON parser is enough.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ COLUMNS = ("time", "duration", "value")
 
 
 class PitchContour(NamedTuple):
-    """The pitch of one voice without a break.
+    """An uninterrupted run of one voice.
 
     Attributes:
         times: float64 `(frames,)`, s, increasing.
         f0: float64 `(frames,)`, Hz; negative is unvoiced with a guess of the pitch.
-        step: s that its last frame lasts.
+        step: duration of the last frame, s.
     """
 
     times: NDArray[np.float64]
@@ -50,7 +50,7 @@ def pitch_contours(path: Path) -> list[PitchContour]:
     Observations of one annotation that have the same index are one contour.
 
     Raises:
-        DataError: the file is not JAMS, has no such annotation or nothing in it, or an observation cannot be used; the
+        DataError: the file is not JAMS, has no such annotation or an empty one, or an observation is invalid; the
             message names the file and the observation.
     """
     found: dict[tuple[int, int], list[_Observation]] = {}
