@@ -89,7 +89,7 @@ class ClipReader(UtteranceReader[ClipBatch]):
 class ClipData(UtteranceData[ClipBatch]):
     """Streams `ClipBatch`es: clips of similar durations, or all of one length.
 
-    The other parameters are those of `UtteranceData`.
+    The other parameters are those of `UtteranceData`. Clips of one length are one bucket.
 
     Args:
         classes: in the order of the network's outputs; the same list that the shards were prepared with.

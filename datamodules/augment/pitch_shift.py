@@ -48,7 +48,6 @@ class PitchShift(Augmentation):
     Args:
         semitones: range of the shift, drawn uniformly and rounded to a ratio of even numbers of samples (steps of 3
             cents at 1024 samples); the labels follow the rounded ratio exactly.
-        p: probability that an item is changed.
     """
 
     def __init__(self, semitones: tuple[float, float], p: float = 1.0) -> None:

@@ -16,7 +16,6 @@ class Gain(WaveformAugmentation):
 
     Args:
         db: range of the gain, dB, drawn uniformly.
-        p: probability that an item is changed.
     """
 
     def __init__(self, db: tuple[float, float], p: float = 1.0) -> None:
@@ -32,11 +31,7 @@ class Gain(WaveformAugmentation):
 
 
 class Polarity(WaveformAugmentation):
-    """Changes the sign of all samples.
-
-    Args:
-        p: probability that an item is changed.
-    """
+    """Changes the sign of all samples."""
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
@@ -51,7 +46,6 @@ class Noise(WaveformAugmentation):
 
     Args:
         snr_db: range of the ratio of recording to noise, dB, drawn uniformly.
-        p: probability that an item is changed.
         colour: `white`, or `pink`, whose power falls by 3 dB an octave.
     """
 
@@ -80,7 +74,6 @@ class Mix(WaveformAugmentation):
 
     Args:
         snr_db: range of the ratio of the item's recording to the other one, dB, drawn uniformly.
-        p: probability that an item is changed.
     """
 
     def __init__(self, snr_db: tuple[float, float], p: float = 1.0) -> None:
@@ -103,7 +96,6 @@ class TimeShift(WaveformAugmentation):
 
     Args:
         part: largest shift in either direction, as a fraction of the clip; shifts are drawn uniformly.
-        p: probability that an item is changed.
     """
 
     def __init__(self, part: float = 0.1, p: float = 1.0) -> None:
