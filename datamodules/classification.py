@@ -1,4 +1,4 @@
-"""Clips of one class each: languages, keywords, emotions."""
+"""`ClipData`: clips of one class each (languages, keywords, emotions)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.augment import Augmentations, Draws, WaveformAugmentation
 from datamodules.batches import ClipBatch
@@ -18,7 +19,7 @@ from datamodules.speech import UtteranceData, utterance_id
 from datamodules.utterances.plan import Ints
 from datamodules.utterances.reader import UtteranceAudio, UtteranceReader, augmented, pad
 
-# Stream of an item's draws that no augmentation has: they count from 0 in their list.
+# Stream of an item's random numbers that no augmentation uses: those count from 0.
 _CROP = 1 << 32
 
 
@@ -28,8 +29,8 @@ class ClipReader(UtteranceReader[ClipBatch]):
     Args:
         index: of the split.
         classes: in the order that labels count.
-        samples: of every clip as it is delivered: shorter ones get zeros behind, of longer ones a part is taken,
-            anywhere in training, the middle in evaluation; None: clips stay as they are.
+        samples: length of every clip: shorter ones are padded with zeros at the end, longer ones cropped, at random in
+            training, to the middle in evaluation; None: clips keep their length.
         augmentations: of training clips.
 
     Raises:
@@ -54,8 +55,8 @@ class ClipReader(UtteranceReader[ClipBatch]):
         if samples is not None:
             self.lengths = np.full(len(index), samples, np.int64)
 
+    @override
     def read(self, records: Ints, seeds: Ints | None = None) -> ClipBatch:
-        """A batch of some clips."""
         clips = self._middles(records) if seeds is None else self._anywhere(records, seeds)
         return ClipBatch(
             pad(clips, self.samples or 0),
@@ -81,30 +82,19 @@ class ClipReader(UtteranceReader[ClipBatch]):
         return clips
 
     def _spare(self, records: Ints) -> Ints:
-        """Samples by which clips are too long."""
+        """Samples by which clips exceed the length, `(records,)`."""
         return np.maximum(self.signal.lengths[records] - self.lengths[records], 0)
 
 
 class ClipData(UtteranceData[ClipBatch]):
-    """Streams `ClipBatch`es: clips of similar durations, or all of the same.
+    """Streams `ClipBatch`es: clips of similar durations, or all of one length.
+
+    The other parameters are those of `UtteranceData`. Clips of one length are one bucket.
 
     Args:
-        classes: in the order of the network's outputs; the shards must have been prepared with the same.
-        seconds: of every clip: shorter ones get zeros behind, of longer ones a part is taken, anywhere in training, the
-            middle in evaluation; null: clips stay as they are.
-        train: see ShardedData.
-        validation: see ShardedData.
-        test: see ShardedData.
-        predict: see ShardedData.
-        recipes: see ShardedData.
-        batch_size: see UtteranceData.
-        batch_seconds: see UtteranceData.
-        buckets: see UtteranceData; clips of one length are one bucket.
-        block: see UtteranceData.
-        workers: see ShardedData.
-        seed: see UtteranceData.
-        augment: see UtteranceData.
-        rate: see UtteranceData.
+        classes: in the order of the network's outputs; the same list that the shards were prepared with.
+        seconds: length of every clip: shorter ones are padded with zeros at the end, longer ones cropped, at random in
+            training, to the middle in evaluation; null: clips keep their length.
     """
 
     inventory = "classes"
@@ -128,44 +118,44 @@ class ClipData(UtteranceData[ClipBatch]):
         rate: int | None = None,
     ) -> None:
         super().__init__(
-            classes,
-            train,
-            validation,
-            test,
-            predict,
-            recipes,
-            batch_size,
-            batch_seconds,
-            buckets,
-            block,
-            workers,
-            seed,
-            augment,
-            rate,
+            labels=classes,
+            train=train,
+            validation=validation,
+            test=test,
+            predict=predict,
+            recipes=recipes,
+            batch_size=batch_size,
+            batch_seconds=batch_seconds,
+            buckets=buckets,
+            block=block,
+            workers=workers,
+            seed=seed,
+            augment=augment,
+            rate=rate,
         )
         if seconds is not None and not seconds > 0:
             raise DataError(f"data.seconds: {seconds} is not positive")
         self.seconds = seconds
 
     @property
+    @override
     def plan(self) -> dict[str, int | float | str | bool]:
-        """How long clips are, what belongs together in a batch, and in which order batches come."""
         return {"seconds": self.seconds or 0.0, **super().plan}
 
+    @override
     def check_truth(self, key: str, index: SplitIndex) -> None:
-        """Refuse a set of which a clip has no class."""
         unlabelled = np.flatnonzero(index.label < 0)
         if unlabelled.size:
             raise DataError(f"{key}: {index.directory}: clip {utterance_id(index, int(unlabelled[0]))!r} has no class")
 
+    @override
     def reader(self, index: SplitIndex) -> ClipReader:
-        """What makes batches of a split's clips."""
         samples = None if self.seconds is None else round(self.seconds * index.grid.rate)
         reader = ClipReader(index, self.labels, samples, self.augmentations)
         longer = int(np.count_nonzero(reader.signal.lengths > reader.lengths))
         if longer and index.split != "train":
             rank_zero_warn(
                 f"{index.directory}: {longer} of {len(index)} clips of split {index.split} are longer than "
-                f"data.seconds: {self.seconds:g}; of these the middle alone counts"
+                f"data.seconds: {self.seconds:g}; only the middle of these is classified"
             )
         return reader

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and the names of files that are made of ids."""
+"""Plain files: written whole or not at all, read with one clear error, and named after ids."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from datamodules.errors import DataError
+
 DAY = 86400.0  # s
-LONGEST = (
-    240  # bytes of `file_name`: a file system takes 255, and an extension and marks of a temporary file come on top
-)
+LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
 _PLAIN = re.compile(r"[^./\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*")
 _MADE = re.compile(r".*~[0-9a-f]{16}", re.DOTALL)
 _TEMPORARY = re.compile(r"\..+\.melisma-(?P<host>.+)\.(?P<pid>\d+)-\d+\.tmp")
 
 
 def file_name(identifier: str) -> str:
-    """The name, without extension, of the file or folder of an id: one component of a path, whatever the id is.
+    """A file name without extension for any id: one component of a path.
 
-    An id that is a plain name stays as it is. One that is not (empty, with a slash, a leading dot or a control
-    character, or of more than `LONGEST` bytes) becomes a readable part of it, `~` and 16 digits of its SHA-256. So does
-    an id that looks like such a name, and no two ids share a file.
+    A plain id is its own name. An id that is empty, has a slash, a leading dot or a control character, or is longer
+    than `LONGEST` bytes becomes a readable part of it, `~` and 16 digits of its SHA-256. So does an id that looks like
+    such a name; therefore no two ids have the same name.
     """
     plain = _PLAIN.fullmatch(identifier) and not _MADE.fullmatch(identifier)
     if plain and len(identifier.encode()) <= LONGEST:
@@ -36,12 +36,44 @@ def file_name(identifier: str) -> str:
     return f"{readable}~{hashlib.sha256(identifier.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
+def read_text(path: Path, hint: str = "") -> str:
+    r"""The text of a UTF-8 file, without a byte order mark, its lines ended by `\n`.
+
+    Args:
+        path: of the file.
+        hint: what to do if it cannot be read, for the message.
+
+    Raises:
+        DataError: the file cannot be read, or is not UTF-8; the message names the file and, in that case, the line.
+    """
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}{hint and f'; {hint}'}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 @contextmanager
 def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
-    """Open a temporary file; on success sync it and rename it to `path`, on failure remove it.
+    """Open a temporary file for writing; on success flush it to disk and rename it to `path`, on failure remove it.
 
-    The temporary name starts with a dot and holds host, process and thread, so that two builders on one file system
-    never write the same file; whoever renames last wins, with the same bytes.
+    The temporary name has a leading dot and host, process and thread in it, so that no two writers share a file.
 
     Args:
         path: the file to create or replace.
@@ -61,9 +93,9 @@ def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryI
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of `write_atomically` whose process is gone: on this host, or for a day elsewhere.
+    """Delete temporary files of `write_atomically` in this folder whose process no longer runs.
 
-    Only regular files of this very folder count.
+    A process on another host counts as gone if its file is older than a day.
     """
     for path in folder.glob(".*.tmp"):
         made = _TEMPORARY.fullmatch(path.name)

@@ -1,4 +1,4 @@
-"""Utterances with the phones that are spoken, as audio or as features."""
+"""`PhonemeData`: utterances, as audio or as features, with the phones that are spoken."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.augment import Augmentations, WaveformAugmentation
 from datamodules.batches import PhonemeBatch, frames_needed
@@ -32,7 +33,7 @@ class PhonemeReader(UtteranceReader[PhonemeBatch]):
 
     Args:
         signal: what is stored of each utterance.
-        phones: phone k is target k + 1.
+        phones: in the order of targets; phone k is target k + 1.
         augmentations: of training utterances.
 
     Raises:
@@ -51,8 +52,8 @@ class PhonemeReader(UtteranceReader[PhonemeBatch]):
         self.target = {phone: number for number, phone in enumerate(phones, start=1)}
         self.has_truth = self.index.holds("txt")
 
+    @override
     def read(self, records: Ints, seeds: Ints | None = None) -> PhonemeBatch:
-        """A batch of some utterances."""
         targets = [self.targets(int(record)) for record in records]
         return PhonemeBatch(
             pad(self._signals(records, seeds)),
@@ -87,26 +88,15 @@ class PhonemeReader(UtteranceReader[PhonemeBatch]):
 
 
 class PhonemeData(UtteranceData[PhonemeBatch]):
-    """Streams `PhonemeBatch`es of similar durations, of audio or features, whichever the shards hold.
+    """Streams `PhonemeBatch`es of similar durations, of the audio or features that the shards hold.
+
+    The other parameters are those of `UtteranceData`. Only audio can be augmented.
 
     Args:
-        phones: in the order of the network's outputs behind the blank, which is not listed; the shards must have been
-            prepared with the same.
-        train: see ShardedData.
-        validation: see ShardedData.
-        test: see ShardedData.
-        predict: see ShardedData.
-        recipes: see ShardedData.
-        batch_size: see UtteranceData.
-        batch_seconds: see UtteranceData.
-        buckets: see UtteranceData.
-        block: see UtteranceData.
-        workers: see ShardedData.
-        seed: see UtteranceData.
-        augment: see UtteranceData; of audio, features stay as they are stored.
-        rate: see UtteranceData.
-        output_frames: how many frames the network has for utterances of so many samples, or frames of features: CTC
-            gives each phone one at least. It follows from the model; null: not checked.
+        phones: in the order of the network's outputs after the blank, which is not listed; the same list that the
+            shards were prepared with.
+        output_frames: number of the network's output frames by the number of samples or feature frames, to refuse
+            utterances with fewer than CTC needs for their phones; linked from the model. null: not checked.
     """
 
     inventory = "phones"
@@ -130,51 +120,42 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         output_frames: Callable[[Ints], Ints] | None = None,
     ) -> None:
         super().__init__(
-            phones,
-            train,
-            validation,
-            test,
-            predict,
-            recipes,
-            batch_size,
-            batch_seconds,
-            buckets,
-            block,
-            workers,
-            seed,
-            augment,
-            rate,
+            labels=phones,
+            train=train,
+            validation=validation,
+            test=test,
+            predict=predict,
+            recipes=recipes,
+            batch_size=batch_size,
+            batch_seconds=batch_seconds,
+            buckets=buckets,
+            block=block,
+            workers=workers,
+            seed=seed,
+            augment=augment,
+            rate=rate,
         )
         self.augmentations.refuse_shifts()
         self.output_frames = output_frames
         self._first: UtteranceSignal | None = None
 
+    @override
     def check_truth(self, key: str, index: SplitIndex) -> None:
-        """Refuse a set of which an utterance has no transcript, or one without a symbol."""
         for record in np.flatnonzero(index.symbols <= 0)[:1]:
             what = "an empty transcript" if index.symbols[record] == 0 else "no transcript"
             raise DataError(f"{key}: {index.directory}: utterance {utterance_id(index, int(record))!r} has {what}")
 
     @cached_property
+    @override
     def training_reader(self) -> UtteranceReader[PhonemeBatch]:
-        """Makes batches of the training split.
-
-        Raises:
-            DataError: an utterance has more phones than the network has frames for it; names the first.
-        """
         reader = super().training_reader
         assert isinstance(reader, PhonemeReader)
         if self.output_frames is not None:
             _refuse_longer_targets(reader, self.output_frames(reader.lengths))
         return reader
 
+    @override
     def reader(self, index: SplitIndex) -> PhonemeReader:
-        """What makes batches of a split's utterances.
-
-        Raises:
-            DataError: some utterances have audio and some features, or features of other dimensions than those of the
-                sets read before.
-        """
         if not (index.has_audio or index.holds("feat")):
             raise DataError(f"{index.directory}: some of its utterances have no audio, some no features; use one kind")
         signal = UtteranceAudio(index) if index.has_audio else UtteranceFeatures(index)
@@ -189,7 +170,7 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
 
 
 def _refuse_longer_targets(reader: PhonemeReader, frames: Ints) -> None:
-    # Twice as many frames as phones are enough, whatever the phones; only what has fewer is looked into.
+    # Twice as many frames as phones are always enough; transcripts are read only where there are fewer.
     longer = [
         (int(record), needed)
         for record in np.flatnonzero(frames < 2 * reader.index.symbols)

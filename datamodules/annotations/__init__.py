@@ -1,1 +1,1 @@
-"""What is known of a recording's pitch: f0 series, and the only readers and writers of their files."""
+"""f0 over time, and the files that hold it."""

@@ -1,4 +1,4 @@
-"""f0 over time, of one voice or of several, and what it is at other times.
+"""`F0Series` and `MultiF0Series`: f0 over time, and its values at other times.
 
 Conventions are those of `mir_eval.melody`: 0 Hz is unvoiced, a negative frequency is unvoiced with a guess of the
 pitch, and between two frames voicing holds while the pitch is interpolated linearly (Raffel, McFee, Humphrey, Salamon,
@@ -31,11 +31,11 @@ class F0Series(NamedTuple):
     f0: NDArray[np.float64]
 
     def at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """The f0 at other times, by the rule with which mir_eval compares two series.
+        """The f0 at other times, resampled as mir_eval does to compare two series.
 
-        The pitch is linear within a voiced run and constant from its last frame until the next frame; voicing holds
-        from frame to frame. Guesses in unvoiced frames are left out. Before the first and after the last frame
-        nothing is known, and that is unvoiced.
+        f0 is linear between voiced frames and constant from the last frame of a voiced run to the next frame; voicing
+        is that of the frame before. Guesses in unvoiced frames are dropped. Times before the first and after the last
+        frame are unvoiced.
 
         Args:
             times: s, `(frames,)`, in any order.
@@ -52,12 +52,12 @@ class F0Series(NamedTuple):
         return f0
 
     def _resampled(self, asked: NDArray[np.float64]) -> NDArray[np.float64]:
-        # The extra time after the end keeps mir_eval from taking grids that differ by less than a hundred-thousandth
-        # for the same grid and from stretching the last frame up to the last time asked for.
+        # mir_eval takes grids that differ by less than 1e-5 for the same one, and extends the last frame to the last
+        # time that is asked for; the extra time after the end prevents both.
         after_the_end = 2.0 * abs(self.times[-1]) + 1.0
         voiced_f0 = np.maximum(self.f0, 0.0)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # uneven frames are meant: silences are marked, not left out
+            warnings.simplefilter("ignore")  # frames may be uneven: silence is marked, not left out
             resampled, _ = mir_eval.melody.resample_melody_series(
                 self.times.copy(), voiced_f0, (voiced_f0 > 0).astype(np.float64), np.append(asked, after_the_end)
             )
@@ -69,7 +69,7 @@ class MultiF0Series(NamedTuple):
 
     Attributes:
         times: float64 `(frames,)`, s, increasing.
-        f0: float64 `(frames, pitches)`, Hz; what is sounding stands first in its row, in any order, then zeros.
+        f0: float64 `(frames, pitches)`, Hz; a row has the sounding pitches first, in any order, then zeros.
     """
 
     times: NDArray[np.float64]
@@ -77,11 +77,11 @@ class MultiF0Series(NamedTuple):
 
     @classmethod
     def from_rows(cls, times: NDArray[np.float64], rows: Sequence[Sequence[float]]) -> MultiF0Series:
-        """The series of frames in which one pitch, several or none sound.
+        """A series from a list of pitches for each frame.
 
         Args:
             times: `(frames,)`, s, increasing.
-            rows: for every frame the f0 of what sounds, Hz.
+            rows: the f0 of the sounding pitches of each frame, Hz; may be empty.
         """
         f0 = np.zeros((len(rows), max(map(len, rows), default=0)))
         for frame, pitches in zip(f0, rows, strict=True):
@@ -89,9 +89,9 @@ class MultiF0Series(NamedTuple):
         return cls(times, f0)
 
     def at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """The f0 at other times, as mir_eval compares two multi-f0 series: that of the nearest frame.
+        """The f0 at other times, resampled as mir_eval does to compare two multi-f0 series: that of the nearest frame.
 
-        Before the first and after the last frame nothing is known, and nothing sounds.
+        Before the first and after the last frame nothing sounds.
 
         Args:
             times: s, `(frames,)`, in any order.

@@ -1,4 +1,4 @@
-"""Tables of f0 over time: the only module that knows how they are written.
+"""f0 tables (CSV, TSV, REF, f0ref) and JAMS files: reading them as series, and writing CSV.
 
 Conventions are those of `mir_eval.melody`: 0 Hz is unvoiced, a negative frequency is unvoiced with a guess of the
 pitch, and between two frames voicing holds while the pitch is interpolated linearly (Raffel, McFee, Humphrey, Salamon,
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
-from datamodules.annotations.jams import Contour, pitch_contours
+from datamodules.annotations.jams import PitchContour, pitch_contours
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import read_text, write_atomically
 
 __all__ = ["SAME_TIME", "F0Series", "MultiF0Series", "check_options", "read_f0", "read_multi_f0", "write_f0"]
 
@@ -30,18 +30,18 @@ SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer fra
 def read_f0(
     path: str | os.PathLike[str], *, step: float | None = None, offset: float = 0.0, gap: float | None = None
 ) -> F0Series:
-    """Read an f0 table, time in s and f0 in Hz split by commas, tabs or blanks, or the pitch contour of a JAMS file.
+    """Read an f0 table, or the pitch contours of a JAMS file, of one voice.
 
-    Further columns, blank lines, what follows a `#`, and one header line are passed over. Rows with equal times are
-    merged into the first of them, with a warning. In a JAMS file there may be several contours, one after the other,
-    with silence between them.
+    A table has the columns time (s) and f0 (Hz), separated by commas, tabs or blanks. Other columns, blank lines,
+    comments from `#` on and one header line are ignored. Of rows with equal times the first is kept, with a warning. A
+    JAMS file may have several contours that do not overlap; between them is silence.
 
     Args:
         path: the table; a JAMS file if its name ends in `.jams`.
-        step: s between rows of a table that has one column, f0, and no times; its first row is at time 0.
+        step: s between rows of a table with a single column, f0; its first row is at time 0.
         offset: s added to every time.
-        gap: where consecutive times are more than this many seconds apart, the voice is silent in between; for
-            tables that leave unvoiced frames out. None: rows are joined however far apart they are.
+        gap: where times are more than this many seconds apart, the voice is silent in between; for tables without
+            unvoiced frames. None: rows are joined at any distance.
 
     Raises:
         DataError: the table cannot be read; the message names the file and the line.
@@ -53,16 +53,16 @@ def read_f0(
 
 
 def read_multi_f0(path: str | os.PathLike[str], *, offset: float = 0.0, gap: float | None = None) -> MultiF0Series:
-    """Read a multi-f0 table, time in s and then the f0 of all that sounds, Hz, or the pitch contours of a JAMS file.
+    """Read a multi-f0 table, or the pitch contours of a JAMS file, of several voices.
 
-    Rows have as many columns as pitches sound; fields that are empty, 0 or negative say that nothing does. The rest is
-    as in `read_f0`.
+    A row of a table has a time (s) and the f0 (Hz) of each sounding pitch; fields that are empty, 0 or negative are
+    ignored. The rest is as in `read_f0`.
 
     Args:
         path: the table; a JAMS file if its name ends in `.jams`.
         offset: s added to every time.
-        gap: where consecutive times are more than this many seconds apart, nothing sounds in between; for tables that
-            leave silent frames out. None: a row holds until half-way to the next.
+        gap: where times are more than this many seconds apart, nothing sounds in between; for tables without silent
+            frames. None: a row holds until half-way to the next.
 
     Raises:
         DataError: the table cannot be read; the message names the file and the line.
@@ -74,7 +74,7 @@ def read_multi_f0(path: str | os.PathLike[str], *, offset: float = 0.0, gap: flo
 
 
 def check_options(step: float | None, offset: float, gap: float | None) -> None:
-    """Refuse options that `read_f0` cannot work with.
+    """Refuse invalid options of `read_f0`.
 
     Raises:
         DataError: `step` or `gap` is not positive, or one of the three is not finite; the message names it.
@@ -89,8 +89,8 @@ def check_options(step: float | None, offset: float, gap: float | None) -> None:
 def write_f0(path: str | os.PathLike[str], series: F0Series) -> None:
     """Write a table that `read_f0` and `mir_eval.io.load_time_series(path, delimiter=",")` read.
 
-    Two columns without a header: time in s to 12 significant digits, f0 in Hz to 9. The file appears under its name
-    only when it is complete.
+    Two columns without a header: time in s with 12 significant digits, f0 in Hz with 9. The file is written whole or
+    not at all.
 
     Raises:
         DataError: times are not increasing from 0 on, a number is not finite, or the file cannot be written.
@@ -138,7 +138,7 @@ def _read_multi_table(path: Path) -> MultiF0Series:
 
 
 def _read_contours(path: Path, step: float | None) -> F0Series:
-    """The contours of a JAMS file one after the other, each ended by an unvoiced frame."""
+    """The contours of a JAMS file in order of time, with an unvoiced frame after each."""
     if step is not None:
         raise DataError(f"{path}: `step` is only for tables of one column without times; a JAMS file has times")
     contours = sorted(pitch_contours(path), key=lambda contour: float(contour.times[0]))
@@ -153,8 +153,8 @@ def _read_contours(path: Path, step: float | None) -> F0Series:
     return F0Series(np.concatenate([part.times for part in parts]), np.concatenate([part.f0 for part in parts]))
 
 
-def _ended(contour: Contour, next_time: float = math.inf) -> F0Series:
-    """A contour and an unvoiced frame a step behind it, unless the next begins before that."""
+def _ended(contour: PitchContour, next_time: float = math.inf) -> F0Series:
+    """A contour and an unvoiced frame one step after it, unless the next contour begins before that."""
     end = contour.times[-1] + contour.step
     if end > next_time - SAME_TIME:
         return F0Series(contour.times, contour.f0)
@@ -162,7 +162,7 @@ def _ended(contour: Contour, next_time: float = math.inf) -> F0Series:
 
 
 def _mixed_contours(path: Path) -> MultiF0Series:
-    """The contours of a JAMS file on the times of all of them, with silent frames a step before and behind each."""
+    """The contours of a JAMS file at the times of all of them, with silent frames one step before and after each."""
     contours = pitch_contours(path)
     voices = [_ended(contour) for contour in contours]
     before = np.array([contour.times[0] - contour.step for contour in contours])
@@ -187,7 +187,7 @@ def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
 
 
 def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
-    """Line number, time and what sounds in every row."""
+    """Line number, time and sounding pitches of every row."""
     for line, fields, numbers in _numbers(path, None):
         origin = f"{path}, line {line}"
         time = _not_negative(_finite(fields[0], numbers[0], origin), origin)
@@ -197,7 +197,7 @@ def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
 
 
 def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], list[float | None]]]:
-    """Line number, fields and the numbers in the first columns of every line, without the header."""
+    """Line number, fields and the numbers in the first columns of every line but the header."""
     may_be_header = True
     for line, fields in _lines(path):
         numbers = [_number(field) for field in fields[:columns]]
@@ -208,25 +208,13 @@ def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], 
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and fields of every line that is neither blank nor a comment."""
-    for line, text in enumerate(_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+    """Line number and fields of every line that is not blank or a comment."""
+    for line, text in enumerate(read_text(path).split("\n"), start=1):
         content = text.partition("#")[0].strip()
         if not content:
             continue
         separator = "," if "," in content else "\t" if "\t" in content else None
         yield line, content.split(separator)
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
 
 
 def _number(field: str) -> float | None:
@@ -253,7 +241,7 @@ def _not_negative(time: float, origin: str) -> float:
 
 
 def _first_of_equal_times(times: NDArray[np.float64], lines: list[int], path: Path) -> NDArray[np.intp]:
-    """The rows to keep of a table whose rows have these times."""
+    """Indices of the rows without those that repeat a time."""
     if not len(times):
         raise DataError(f"{path}: the table is empty (line 1): it has no row of numbers")
     steps = np.diff(times)
@@ -273,7 +261,7 @@ def _first_of_equal_times(times: NDArray[np.float64], lines: list[int], path: Pa
 
 
 def _with_gaps(series: F0Series, gap: float) -> F0Series:
-    """End every voiced frame that is followed by a gap, and the last frame, by an unvoiced one."""
+    """Put an unvoiced frame after every voiced frame that is followed by a gap, and after the last frame."""
     steps = np.diff(series.times)
     usual_step = min(float(np.median(steps)), gap) if len(steps) else gap
     before_silence = np.flatnonzero(np.append(steps > gap, True) & (series.f0 > 0))
@@ -282,7 +270,7 @@ def _with_gaps(series: F0Series, gap: float) -> F0Series:
 
 
 def _with_silence(series: MultiF0Series, gap: float) -> MultiF0Series:
-    """Put a silent frame behind every frame that is followed by a gap, and the last, and one before what comes next."""
+    """Put silent frames after every frame before a gap, before every frame after a gap, and after the last frame."""
     steps = np.diff(series.times)
     usual_step = min(float(np.median(steps)), gap) if len(steps) else gap
     before_silence = np.flatnonzero(steps > gap)

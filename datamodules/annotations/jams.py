@@ -1,8 +1,8 @@
-"""Pitch contours in JAMS files.
+"""Pitch contours from JAMS files.
 
 JAMS: E. J. Humphrey, J. Salamon, O. Nieto, J. Forsyth, R. M. Bittner, J. P. Bello, "JAMS: A JSON annotated music
-specification for reproducible MIR research", ISMIR 2014. Only the namespace `pitch_contour` is read, which needs no
-more than a JSON parser.
+specification for reproducible MIR research", ISMIR 2014. Only the namespace `pitch_contour` is read, for which a
+JSON parser is enough.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.files import read_text
 
 NAMESPACE = "pitch_contour"
 COLUMNS = ("time", "duration", "value")
 
 
-class Contour(NamedTuple):
-    """The pitch of one voice without a break.
+class PitchContour(NamedTuple):
+    """An uninterrupted run of one voice.
 
     Attributes:
         times: float64 `(frames,)`, s, increasing.
         f0: float64 `(frames,)`, Hz; negative is unvoiced with a guess of the pitch.
-        step: s that its last frame lasts.
+        step: duration of the last frame, s.
     """
 
     times: NDArray[np.float64]
@@ -43,13 +44,13 @@ class _Observation(NamedTuple):
     f0: float
 
 
-def pitch_contours(path: Path) -> list[Contour]:
+def pitch_contours(path: Path) -> list[PitchContour]:
     """All pitch contours of a JAMS file, in the file's order.
 
     Observations of one annotation that have the same index are one contour.
 
     Raises:
-        DataError: the file is not JAMS, has no such annotation or nothing in it, or an observation cannot be used; the
+        DataError: the file is not JAMS, has no such annotation or an empty one, or an observation is invalid; the
             message names the file and the observation.
     """
     found: dict[tuple[int, int], list[_Observation]] = {}
@@ -62,7 +63,7 @@ def pitch_contours(path: Path) -> list[Contour]:
     return [_contour(observations, usual_step, path) for observations in found.values()]
 
 
-def _contour(observations: list[_Observation], usual_step: float, path: Path) -> Contour:
+def _contour(observations: list[_Observation], usual_step: float, path: Path) -> PitchContour:
     times = np.array([each.time for each in observations])
     if (np.diff(times) <= 0).any():
         place = int(np.argmax(np.diff(times) <= 0)) + 1
@@ -72,7 +73,7 @@ def _contour(observations: list[_Observation], usual_step: float, path: Path) ->
     step = observations[-1].duration or usual_step
     if not step:
         raise DataError(f"{path}: {NAMESPACE} at {times[0]:g} s: a single frame without duration")
-    return Contour(times, np.array([each.f0 for each in observations]), step)
+    return PitchContour(times, np.array([each.f0 for each in observations]), step)
 
 
 def _observations(path: Path) -> Iterator[_Observation]:
@@ -119,8 +120,6 @@ def _number(value: Any, name: str, origin: str) -> float:  # noqa: ANN401
 
 def _parsed(path: Path) -> Any:  # noqa: ANN401
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not UTF-8, or not JSON
+        return json.loads(read_text(path))
+    except ValueError as error:
         raise DataError(f"{path}: not a JSON file: {error}") from error

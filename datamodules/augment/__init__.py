@@ -1,8 +1,8 @@
-"""Augmentations of training audio that keep its labels true.
+"""Augmentations of training audio under which its labels stay true.
 
-Every draw is a function of the run's seed, the epoch, the recording and the window, through the seed of the item
-(`item_seeds`), and of the augmentation's place in its list. So a window is changed in the same way on any number of
-processes and workers, in messages of any size and after a resume, and in another way in every other epoch.
+Every random number is a function of the augmentation's place in its list and of the item's seed, a hash of the run's
+seed, the epoch, the recording and the window (`item_seeds`). So a window is changed in the same way on any number of
+processes and workers and after a resume, and differently in every epoch.
 """
 
 from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugmentation

@@ -1,4 +1,4 @@
-"""What an augmentation is."""
+"""The contract of an augmentation."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from datamodules.errors import DataError
 
 
 class Others(Protocol):
-    """Recordings that items may be mixed with."""
+    """Recordings that `Mix` may add to items."""
 
     def draw(self, items: Ints, which: Doubles, where: Doubles) -> tuple[Singles, Doubles]:
-        """Parts of recordings that the items are no parts of, at the items' scale.
+        """Parts of other recordings than the items', at the items' scale.
 
         Args:
-            items: `(chosen,)` places of the items.
-            which: `(chosen,)` 0 <= value < 1, chooses the recording.
-            where: `(chosen,)` 0 <= value < 1, chooses the place in it.
+            items: `(chosen,)` indices of the items.
+            which: `(chosen,)` in [0, 1), chooses the recording.
+            where: `(chosen,)` in [0, 1), chooses the part of it.
 
         Returns:
-            Audio `(chosen, samples)`, as long as the items, and the mean square of each one's recording `(chosen,)`.
+            Audio `(chosen, samples)`, as long as the items, and the mean square of its whole recording `(chosen,)`.
         """
         ...
 
@@ -35,10 +35,10 @@ class Sounds(NamedTuple):
 
     Attributes:
         audio: `(items, samples)` float32, at any scale.
-        power: `(items,)` mean square of the recording that each is of (of excerpts: the record that is stored in one
-            piece), at the same scale, as far as it is changed by now. Levels are relative to it, not to the item's own
-            power: a rest gets as much noise as the notes around it do, and what is silent throughout stays silent.
-        others: what `Mix` takes its partners from; None where nothing is mixed.
+        power: `(items,)` mean square of each item's recording (of an excerpt: its record) at the same scale, after the
+            changes so far. Levels are relative to it, not to the item's own power: a rest gets as much noise as the
+            notes around it, and a silent recording stays silent.
+        others: what `Mix` may add; None if nothing is mixed.
     """
 
     audio: Singles
@@ -50,10 +50,10 @@ class Augmentation:
     """Changes some of the items.
 
     Args:
-        p: probability with which an item is changed.
+        p: probability that an item is changed.
 
     Raises:
-        DataError: `p` is not a probability.
+        DataError: an argument is out of range; so in all subclasses.
     """
 
     def __init__(self, p: float = 1.0) -> None:
@@ -61,7 +61,7 @@ class Augmentation:
         self._require("p", 0 <= p <= 1, "a probability")
 
     def chosen(self, draws: Draws) -> NDArray[np.bool_]:
-        """`(items,)` which are changed."""
+        """`(items,)` bool, which items are changed."""
         return draws.uniform() < self.p
 
     def _require(self, key: str, condition: bool, hint: str) -> None:
@@ -74,7 +74,7 @@ class Augmentation:
 
 
 class WaveformAugmentation(Augmentation, ABC):
-    """Changes audio in a way that no label notices, be it of pitch, of a class or a transcript."""
+    """Changes audio so that every label stays true: f0, class and transcript."""
 
     @abstractmethod
     def apply(self, sounds: Sounds, draws: Draws) -> None:

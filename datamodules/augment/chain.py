@@ -1,4 +1,4 @@
-"""Several augmentations, one after the other."""
+"""Several augmentations in a row, applied to batches."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from datamodules.errors import DataError
 
 
 class Augmentations:
-    """Augmentations one after the other, each with draws of its own.
+    """Augmentations in a row, each with random numbers of its own.
 
     Args:
-        chain: in this order.
+        chain: the augmentations, in the order in which they are applied.
 
     Raises:
         DataError: a PitchShift is not the first.
@@ -32,20 +32,20 @@ class Augmentations:
 
     @property
     def mixes(self) -> bool:
-        """Whether other recordings are needed."""
+        """Whether there is a Mix, which needs other recordings."""
         return any(isinstance(augmentation, Mix) for augmentation in self.chain)
 
     def refuse_shifts(self) -> None:
-        """For what is labelled in time.
+        """Refuse a TimeShift, for data with labels in time.
 
         Raises:
-            DataError: there is a TimeShift.
+            DataError: there is one.
         """
         if any(isinstance(augmentation, TimeShift) for augmentation in self.chain):
             raise DataError("data.augment: TimeShift is for clips of one label; leave it out")
 
     def margin(self, layout: ExcerptLayout) -> Margin:
-        """What is read beyond windows and their labels."""
+        """What has to be read beyond windows and their labels."""
         return self.shift.margin(layout) if self.shift else Margin()
 
     def shifted(
@@ -74,14 +74,14 @@ class Augmentations:
     ) -> NDArray[np.int16]:
         """Apply the WaveformAugmentations of the chain.
 
-        Recordings of several lengths take a call each: nothing depends on what else is in a call.
+        Items of different lengths take several calls: the result for an item does not depend on the others in its call.
 
         Args:
             audio: `(items, samples)`, full scale at 32768; changed in place.
             seeds: `(items,)` of `item_seeds`.
-            power: `(items,)` mean square of the recordings that the items are parts of; changed in place. None: they
-                are the recordings.
-            others: see Sounds.
+            power: `(items,)` mean square of the items' recordings; changed in place. None: the items are whole
+                recordings.
+            others: what `Mix` may add.
 
         Returns:
             `(items, samples)`, rounded and clipped.

@@ -1,4 +1,4 @@
-"""Random numbers keyed by what they are for, hashed for whole batches at once.
+"""Random numbers that are a hash of seed, epoch, recording and window, for whole batches at once.
 
 The hash is the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA
 2014).
@@ -15,11 +15,11 @@ Singles = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)  # odd, from the golden ratio: SplitMix64's increment
-ROWS = 16  # items whose noise is made at once, so that what lies between bits and samples fits into the cache
+ROWS = 16  # items whose noise is made at once, so that the intermediate arrays fit into the processor's cache
 
 
 def _mixed(bits: Words) -> Words:
-    """Bits of which each depends on all the given ones, without collision."""
+    """A bijection in which every bit of the result depends on all bits of the argument."""
     bits = bits ^ (bits >> np.uint64(30))
     bits *= np.uint64(0xBF58476D1CE4E5B9)
     bits ^= bits >> np.uint64(27)
@@ -29,17 +29,17 @@ def _mixed(bits: Words) -> Words:
 
 
 def _branch(keys: Words, numbers: int | Ints) -> Words:
-    """Keys of the streams of these numbers under each key."""
+    """Keys of numbered sub-streams of each key."""
     return _mixed(keys + STEP * (np.atleast_1d(numbers).astype(np.uint64) + np.uint64(1)))
 
 
 def item_seeds(seed: int, epoch: int, records: Ints, windows: Ints) -> Ints:
-    """The seed of every item, from which all that is random about it is drawn.
+    """The seed of every item, from which all its random numbers are drawn.
 
     Args:
         seed: of the run.
         epoch: from 0.
-        records: `(items,)` number of the recording that each is of.
+        records: `(items,)` number of the item's recording.
         windows: `(items,)` number of the item within its recording.
 
     Returns:
@@ -50,26 +50,26 @@ def item_seeds(seed: int, epoch: int, records: Ints, windows: Ints) -> Ints:
 
 
 class Draws:
-    """Random numbers of some items; each depends on the item's seed and on how many were drawn before it.
+    """Random numbers of some items; a number depends on the item's seed, the stream, and how many calls came before.
 
     Args:
         seeds: `(items,)` of `item_seeds`.
-        stream: draws of the same seeds from different streams are independent.
+        stream: different streams of the same seeds are independent.
     """
 
     def __init__(self, seeds: Ints, stream: int) -> None:
         self._keys, self._drawn = _branch(seeds.astype(np.uint64), stream), 0
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Doubles:
-        """`(items,)` numbers from `low` on, below `high`."""
+        """`(items,)` numbers in [low, high)."""
         return low + (high - low) * (self._next() >> np.uint64(11)) * 2.0**-53
 
     def normal(self, items: Ints, samples: int) -> Singles:
         """Independent standard normal values for some items only, by Box and Muller's method.
 
         Args:
-            items: `(chosen,)` places of the items.
-            samples: for each of them.
+            items: `(chosen,)` indices of the items.
+            samples: values for each of them.
 
         Returns:
             `(chosen, samples)`.

@@ -1,4 +1,4 @@
-"""Pitch shift of excerpts, with its labels."""
+"""Pitch shift of excerpts and their labels."""
 
 from __future__ import annotations
 
@@ -11,30 +11,19 @@ from numpy.typing import NDArray
 from datamodules.augment.base import Augmentation
 from datamodules.augment.draws import Doubles, Draws, Ints, Singles
 
-EDGE = 64  # samples of the result, outside of the window, over which a slice fades in and out
-GRAIN = 128  # the result is a multiple of this long, which transforms fast
+EDGE = 64  # samples on each side of the window over which the resampled slice fades in and out
+GRAIN = 128  # the resampled slice has a multiple of this length, for a fast Fourier transform
 
 
 class Margin(NamedTuple):
-    """What is read beyond a window, on each side.
-
-    Attributes:
-        samples: of audio.
-        frames: label frames.
-    """
+    """Samples of audio, and label frames, to be read on each side of a window."""
 
     samples: int = 0
     frames: int = 0
 
 
 class ExcerptLayout(NamedTuple):
-    """A window and its labels.
-
-    Attributes:
-        window: samples.
-        frames: label frames.
-        hop: samples between label frames.
-    """
+    """A window and its labels: samples, label frames, and samples between label frames."""
 
     window: int
     frames: int
@@ -42,27 +31,23 @@ class ExcerptLayout(NamedTuple):
 
     @property
     def centre(self) -> float:
-        """Where the window's middle sample, `window // 2`, stands: label frames behind the first."""
+        """Position of the window's middle sample, `window // 2`, in label frames from the first one."""
         return ((self.frames - 1) * self.hop // 2) / self.hop
 
 
 class PitchShift(Augmentation):
-    """Reads windows faster or slower about their middle, and moves their labels: f0 in frequency and in time.
+    """Plays windows faster or slower about their middle, and moves their labels in frequency and in time.
 
-    A longer slice of the recording is resampled to more or fewer samples by Fourier transform: what would lie above
-    half the sampling rate is removed. The labels of a frame are read where the sound that now stands there came from:
-    f0 linear between voiced frames, voicing from the frame before, as `F0Series.at` does; of several voices the
-    pitches of the nearest frame. Formants move and vibrato changes its rate as on a tape.
+    A slice of the recording around the window is resampled by Fourier transform, which removes frequencies above half
+    the sampling rate. The label of a frame is the one at the time in the recording that its audio comes from: f0 is
+    linear between voiced frames and voicing that of the frame before, as in `F0Series.at`; of several voices the
+    nearest frame counts. As on a tape, formants move and vibrato changes its rate.
 
-    Needs stored context for half a window at the largest shift, and 64 samples more.
+    Records need context for half a window at the largest shift, and 64 samples more.
 
     Args:
-        semitones: bounds of the shift, which is uniform between them, to the nearest ratio of even numbers of samples
-            (steps of 3 cents at 1024 samples); the labels follow that ratio exactly.
-        p: see Augmentation.
-
-    Raises:
-        DataError: an argument is out of range.
+        semitones: range of the shift, drawn uniformly and rounded to a ratio of even numbers of samples (steps of 3
+            cents at 1024 samples); the labels follow the rounded ratio exactly.
     """
 
     def __init__(self, semitones: tuple[float, float], p: float = 1.0) -> None:
@@ -72,7 +57,7 @@ class PitchShift(Augmentation):
         self._require("semitones", max(map(abs, semitones)) <= 24, "shifts of two octaves at most")
 
     def margin(self, layout: ExcerptLayout) -> Margin:
-        """What the largest shift reads beyond windows and their labels."""
+        """What the largest shift reads beyond windows and their labels, on each side."""
         length = _resampled_length(layout.window)
         widest = int(self._slices(length, np.array(self.semitones)).max())
         stretch = max(widest / length - 1.0, 0.0)
@@ -80,7 +65,7 @@ class PitchShift(Augmentation):
         return Margin(max(widest // 2 - layout.window // 2, 0), math.ceil(round(farthest * stretch, 9)))
 
     def shift(self, audio: NDArray[np.int16], draws: Draws, window: int) -> tuple[Singles, Doubles]:
-        """Windows out of longer slices.
+        """Shift windows.
 
         Args:
             audio: `(items, window + 2 * margin.samples)`.
@@ -102,7 +87,7 @@ class PitchShift(Augmentation):
 
     @staticmethod
     def _slices(length: int, semitones: Doubles) -> Ints:
-        """Samples that become `length`; even, so that their middle is a sample."""
+        """How many samples are resampled to `length`; even, so that their middle is a sample."""
         half: Doubles = np.rint(length / 2 * 2 ** (semitones / 12))
         return 2 * half.astype(np.int64)
 
@@ -110,11 +95,11 @@ class PitchShift(Augmentation):
 def move_labels(
     f0: Singles, valid: NDArray[np.bool_], factor: Doubles, layout: ExcerptLayout
 ) -> tuple[Singles, NDArray[np.bool_]]:
-    """The labels of windows that were read faster or slower about their middle.
+    """The labels of windows that were played faster or slower about their middle.
 
     Args:
-        f0: `(items, frames)` or `(items, frames, pitches)`, Hz, with as many frames more on both sides as are reached.
-        valid: `(items, frames)` likewise, which frames there are.
+        f0: `(items, margin + frames + margin)`, or with pitches as the last axis, Hz.
+        valid: `(items, margin + frames + margin)` bool, which frames exist.
         factor: `(items,)` of the frequencies.
         layout: of the windows.
 
@@ -123,7 +108,7 @@ def move_labels(
     """
     margin = (f0.shape[1] - layout.frames) // 2
     away = np.arange(layout.frames) - layout.centre
-    # Rounded, so that a place that should be a frame's is that frame's.
+    # Rounded, so that a position that is a frame's up to floating-point error is that frame's.
     place = np.round(margin + layout.centre + away * factor[:, None], 9)
     items, before, after = np.arange(len(f0))[:, None], np.floor(place).astype(int), np.ceil(place).astype(int)
     if f0.ndim == 3:
@@ -142,8 +127,8 @@ def _resampled_length(window: int) -> int:
 def _resample(slices: NDArray[np.int16], length: int) -> Doubles:
     """Slices at another sampling rate, `(items, length)`; band-limited, faded in and out at the ends.
 
-    In double precision: the last bits then have no say in the rounding to int16, though a transform's depend on how
-    many are done at once in some libraries.
+    In double precision, because the last bits of a transform may depend on how many are computed at once; rounded to
+    int16, the result does not.
     """
     samples = slices.shape[1]
     ramp = np.sin(np.linspace(0, np.pi / 2, EDGE * samples // length)) ** 2

@@ -1,24 +1,21 @@
-"""Augmentations that change nothing but the waveform."""
+"""Augmentations of the waveform alone: gain, polarity, noise, mixing, time shift."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from datamodules.augment.base import Sounds, WaveformAugmentation
 from datamodules.augment.draws import ROWS, Doubles, Draws, Singles
 
 
 class Gain(WaveformAugmentation):
-    """Makes items louder or softer; what exceeds full scale is clipped in the end, never wrapped.
+    """Makes items louder or softer; samples beyond full scale are clipped, never wrapped.
 
     Args:
-        db: bounds of the gain, which is uniform between them in dB.
-        p: see Augmentation.
-
-    Raises:
-        DataError: an argument is out of range.
+        db: range of the gain, dB, drawn uniformly.
     """
 
     def __init__(self, db: tuple[float, float], p: float = 1.0) -> None:
@@ -26,41 +23,30 @@ class Gain(WaveformAugmentation):
         self.db = db
         self._require_bounds("db")
 
+    @override
     def apply(self, sounds: Sounds, draws: Draws) -> None:
-        """Change the items in place."""
         gain = np.where(self.chosen(draws), _ratio(draws.uniform(*self.db)), 1.0)
         sounds.audio[:] *= gain[:, None].astype(np.float32)
         sounds.power[:] *= gain**2
 
 
 class Polarity(WaveformAugmentation):
-    """Inverts items.
-
-    Args:
-        p: see Augmentation.
-
-    Raises:
-        DataError: an argument is out of range.
-    """
+    """Changes the sign of all samples."""
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__(p)
 
+    @override
     def apply(self, sounds: Sounds, draws: Draws) -> None:
-        """Change the items in place."""
         sounds.audio[:] *= np.where(self.chosen(draws), np.float32(-1), np.float32(1))[:, None]
 
 
 class Noise(WaveformAugmentation):
-    """Adds Gaussian noise, whose mean square over the item is exactly the drawn part of the recording's power.
+    """Adds Gaussian noise; its mean square over the item has exactly the drawn ratio to the power of the recording.
 
     Args:
-        snr_db: bounds of the ratio of recording to noise, which is uniform between them in dB.
-        p: see Augmentation.
-        colour: `white`, or `pink` for a power that falls with frequency by 3 dB an octave.
-
-    Raises:
-        DataError: an argument is out of range.
+        snr_db: range of the ratio of recording to noise, dB, drawn uniformly.
+        colour: `white`, or `pink`, whose power falls by 3 dB an octave.
     """
 
     def __init__(self, snr_db: tuple[float, float], p: float = 1.0, colour: Literal["white", "pink"] = "white") -> None:
@@ -69,8 +55,8 @@ class Noise(WaveformAugmentation):
         self._require_bounds("snr_db")
         self._require("colour", colour in ("white", "pink"), "white or pink")
 
+    @override
     def apply(self, sounds: Sounds, draws: Draws) -> None:
-        """Change the items in place."""
         items = np.flatnonzero(self.chosen(draws))
         power = sounds.power[items] / _ratio(draws.uniform(*self.snr_db)[items]) ** 2
         noise = draws.normal(items, sounds.audio.shape[1])
@@ -81,17 +67,13 @@ class Noise(WaveformAugmentation):
 
 
 class Mix(WaveformAugmentation):
-    """Adds a part of another recording, of another track; labels stay those of the item.
+    """Adds a part of a recording of another track; the labels stay those of the item.
 
-    A window's partner is drawn from the records that are shuffled together with its own, so that it also depends on
-    `streams` and `group` of the data module; where these are all of one track, one of another track joins them.
+    The other recording is drawn from the records that are shuffled together with the item's, so it depends on `streams`
+    and `group` of the data module too. If these are all of one track, a record of another track is added to them.
 
     Args:
-        snr_db: bounds of the ratio of the recordings' powers, which is uniform between them in dB.
-        p: see Augmentation.
-
-    Raises:
-        DataError: an argument is out of range.
+        snr_db: range of the ratio of the item's recording to the other one, dB, drawn uniformly.
     """
 
     def __init__(self, snr_db: tuple[float, float], p: float = 1.0) -> None:
@@ -99,9 +81,9 @@ class Mix(WaveformAugmentation):
         self.snr_db = snr_db
         self._require_bounds("snr_db")
 
+    @override
     def apply(self, sounds: Sounds, draws: Draws) -> None:
-        """Change the items in place."""
-        assert sounds.others is not None, "who lets items be mixed says with what"
+        assert sounds.others is not None, "Mix needs Sounds.others"
         items = np.flatnonzero(self.chosen(draws))
         power = sounds.power[items] / _ratio(draws.uniform(*self.snr_db)[items]) ** 2
         audio, stored = sounds.others.draw(items, draws.uniform()[items], draws.uniform()[items])
@@ -110,14 +92,10 @@ class Mix(WaveformAugmentation):
 
 
 class TimeShift(WaveformAugmentation):
-    """Moves clips earlier or later; zeros follow, and what leaves the clip is lost. For clips of one label alone.
+    """Moves clips earlier or later: zeros fill the gap, and what leaves the clip is lost. For clips of one label only.
 
     Args:
-        part: largest shift in either direction, as a part of the clip; uniform up to it, the zero shift included.
-        p: see Augmentation.
-
-    Raises:
-        DataError: an argument is out of range.
+        part: largest shift in either direction, as a fraction of the clip; shifts are drawn uniformly.
     """
 
     def __init__(self, part: float = 0.1, p: float = 1.0) -> None:
@@ -125,8 +103,8 @@ class TimeShift(WaveformAugmentation):
         self.part = part
         self._require("part", 0 <= part < 1, "a part of the clip, from 0 to less than 1")
 
+    @override
     def apply(self, sounds: Sounds, draws: Draws) -> None:
-        """Change the items in place."""
         furthest = int(self.part * sounds.audio.shape[1])
         places = np.floor(draws.uniform() * (2 * furthest + 1)).astype(int) - furthest
         for item in np.flatnonzero(self.chosen(draws) & (places != 0)):
@@ -136,18 +114,18 @@ class TimeShift(WaveformAugmentation):
 
 
 def _ratio(db: Doubles) -> Doubles:
-    """Of amplitudes."""
+    """The ratio of amplitudes of a level in dB."""
     return np.asarray(10.0 ** (db / 20), np.float64)
 
 
 def _gain(power: Doubles, wanted: Doubles) -> Singles:
-    """What brings sounds from one power to another, `(items, 1)`; silence stays silent."""
+    """The factor of amplitude from one power to another, `(items, 1)`; 0 for silence."""
     ratio = np.divide(wanted, power, out=np.zeros_like(power), where=power > 0)
     return np.asarray(np.sqrt(ratio)[:, None], np.float32)
 
 
 def _pink(white: Singles) -> Singles:
-    """Noise whose power is inverse to frequency, without a mean; the white values become its spectrum."""
+    """Noise of zero mean whose power is inverse to frequency; the white values become its spectrum."""
     items, samples = white.shape
     bins = (samples - 1) // 2
     amplitude = 1 / np.sqrt(np.arange(1, bins + 1))

@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
-from datamodules.corpora.base import Audio, Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from datamodules.corpora.base import Audio, AudioSource, Corpus, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.audio_files import AudioFile
-from datamodules.corpora.sources.files import sha256
 from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
+from datamodules.files import read_text, sha256_of
 
 RATE = 16000  # of files without a header
 LINE = re.compile(r"(?P<words>.*)\((?P<name>[^()\s]+)\)\s*")
@@ -27,27 +27,18 @@ SUFFIXES = (".wav", ".flac", ".sph", ".raw")
 
 
 @dataclass(frozen=True)
-class RawAudio:
-    """AN4's files without a header: 16-bit samples of one channel at 16 kHz.
-
-    Attributes:
-        path: of the file.
-        order: which byte of a sample comes first.
-    """
+class RawAudio(AudioSource):
+    """A file without a header: 16-bit samples of one channel at 16 kHz; `order` is that of a sample's bytes."""
 
     path: Path
     order: Literal["big", "little"]
 
+    @override
     def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes, and their order."""
-        return f"{sha256(self.path)} {self.order}"
+        return f"{sha256_of(self.path)} {self.order}"
 
+    @override
     def read(self) -> Audio:
-        """Read the whole file.
-
-        Raises:
-            DataError: it cannot be read, is empty, or ends within a sample.
-        """
         try:
             content = self.path.read_bytes()
         except OSError as error:
@@ -59,18 +50,18 @@ class RawAudio:
 
 
 class AN4(Corpus):
-    """The folder that AN4 is distributed as, for SphinxTrain.
+    """AN4 as it is distributed for SphinxTrain.
 
-    It holds `etc/an4_train.fileids`, `etc/an4_train.transcription`, the same of `an4_test`, `etc/an4.dic`, and
-    `wav/<file id>` as .wav, .flac, .sph or .raw. The id of a recording is the utterance's, as in `an251-fash-b`; its
-    group is the speaker, `fash`.
+    The folder holds `etc/an4_train.fileids`, `etc/an4_train.transcription`, the same two of `an4_test`, `etc/an4.dic`,
+    and `wav/<file id>` as .wav, .flac, .sph or .raw. A recording has the id of its utterance, `an251-fash-b`; its group
+    is the speaker, `fash`.
 
     Args:
         folder: holds `etc` and `wav`.
-        lists: `train`, `test` or both: the lists that are read, and the splits of their recordings.
-        units: transcripts in `phones` by `etc/an4.dic`, or in `words`.
+        lists: `train`, `test` or both: the lists to read, and the splits of their recordings.
+        units: transcripts in `phones` (looked up in `etc/an4.dic`) or in `words`.
         silence: symbol before the first word and after the last one in transcripts of phones; null: none.
-        byte_order: of .raw files, which come both ways.
+        byte_order: of the samples in .raw files; both are in circulation.
     """
 
     def __init__(
@@ -88,12 +79,8 @@ class AN4(Corpus):
         self.byte_order = byte_order
         require(self, "silence", silence is None or units == "phones", "words have no symbol for it")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings of the lists, sorted by id.
-
-        Raises:
-            DataError: a list or the dictionary is missing or not as it should be, or audio that is listed is missing.
-        """
         made: list[Recording] = []
         for split in self.lists:
             made += self._listed(split)
@@ -138,7 +125,7 @@ class AN4(Corpus):
         if missing:
             raise DataError(
                 f"{path}: {len(missing)} of its {len(files)} files are not in {Path(self.folder) / 'wav'} "
-                f"({', '.join(SUFFIXES)}), the first of them {missing[0]}; let lists name those whose audio is there"
+                f"({', '.join(SUFFIXES)}), first {missing[0]}; in lists, name only those whose audio is there"
             )
         return [source for source in found if source is not None]
 
@@ -151,10 +138,5 @@ class AN4(Corpus):
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}; the folder of AN4 holds etc and wav") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text") from error
-    return [line for line in lines if line.strip()]
+    text = read_text(path, "the folder of AN4 holds etc and wav")
+    return [line for line in text.splitlines() if line.strip()]

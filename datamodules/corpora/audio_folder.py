@@ -7,23 +7,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from datamodules.annotations.f0_tables import check_options
-from datamodules.corpora.base import Corpus, PitchSource, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from datamodules.corpora.base import Corpus, PitchSource, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.audio_files import EXTENSIONS, AudioFile
 from datamodules.corpora.sources.f0_files import F0File, MultiF0File, TableOptions
-from datamodules.corpora.sources.files import by_identifier, group_of, group_pattern, visible_files
-from datamodules.corpora.sources.manifests import Row, read_manifest
-from datamodules.corpora.sources.pairs import is_pairable, partner
-from datamodules.corpora.sources.patterns import compiled, first_group
+from datamodules.corpora.sources.lists import Row, read_manifest
+from datamodules.corpora.sources.names import (
+    by_identifier,
+    compiled,
+    first_group,
+    group_of,
+    is_pairable,
+    partner,
+    visible_files,
+)
 from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
 
 
 @dataclass(frozen=True)
-class _Entry:
-    audio: str  # below the folder
-    origin: str  # of the entry, for messages
+class _Files:
+    """What folder or manifest say of a recording; audio and table by their paths below the folder."""
+
+    audio: str
+    origin: str  # file or line of the manifest, for messages
     table: str | None = None
     group: str | None = None
     split: str | None = None
@@ -36,39 +45,38 @@ COLUMNS = ("table_column", "group_column", "split_column", "label_column", "tran
 
 
 class AudioFolder(Corpus):
-    """Audio files in a folder: each with an f0 table, a label, a transcript, several of these, or nothing.
+    """Audio files in a folder, each with an f0 table, a label, a transcript, several of these or none.
 
-    Every audio file is a recording, or those that a manifest lists (tab-separated columns, names in the first line;
-    audio and tables by their paths below the folder). The id of a recording is its path below the folder, without
-    extension, with `_` for every other character than letters, digits, `-` and inner dots.
+    Every audio file is a recording, unless a manifest lists the recordings: a UTF-8 file with tab-separated columns,
+    their names in the first line, audio and tables by their paths below the folder. The id of a recording is its path
+    below the folder, without extension; characters other than letters, digits, `-` and inner dots become `_`.
 
     Args:
         folder: where the files are.
         audio: pattern of the audio files below the folder; only files with the extension of an audio format count.
-        table_suffix: what follows the audio file's stem in its f0 table's name: `.csv`, `.f0ref`, `_f0.csv`; null:
-            there are no tables with such names.
-        table: where the audio file's f0 table is that has another name: pattern of its path below the folder, with
-            `{}` for what the one `*` in the name in `audio` stands for, as in `audio: wav/*_MIX.wav` and
-            `table: f0/{}_STEM_*.csv`; null: see `table_suffix`.
-        manifest: the list, below the folder; null: every file that matches `audio` is a recording.
-        audio_column: of the manifest.
-        table_column: of the manifest: the f0 tables; null: there are none, and the recordings have no truth.
-        group_column: of the manifest: recordings with the same value never stand in two splits; null: see
-            `group_pattern`.
-        split_column: of the manifest: the split each recording belongs to; null: the corpus has no opinion.
-        group_pattern: regular expression that is searched in a recording's id; its first group names the group of
-            recordings that never stand in two splits. Null: every recording is a group of its own.
+        table_suffix: ending of the f0 table beside an audio file, added to its name without extension: `.csv`,
+            `.f0ref`, `_f0.csv`; null: no tables are found so.
+        table: pattern of the f0 table's path below the folder; `{}` stands for what matched the one `*` in the file
+            name in `audio`, as in `audio: wav/*_MIX.wav` with `table: f0/{}_STEM_*.csv`; null: `table_suffix` says
+            where tables are.
+        manifest: path of the manifest below the folder; null: every file that matches `audio` is a recording.
+        audio_column: column of the manifest with the audio file.
+        table_column: column with the f0 table; null: recordings have no f0.
+        group_column: column with the group; recordings of one group (a song, a speaker) are always in the same split;
+            null: `group_pattern` gives the group.
+        split_column: column with the split of each recording; null: the recipe's `splits` decide.
+        group_pattern: regular expression searched in a recording's id; its first group names the group. Null: every
+            recording is a group of its own.
         step: s between rows of tables that have one column and no times.
         offset: s added to the tables' times.
-        gap: rows of a table that are more than this many seconds apart have silence between them.
+        gap: s; where rows of a table are further apart than this, there is silence between them.
         voices: `one`, or `several` for multi-f0 tables.
-        label_column: of the manifest: the class of each recording; null: see `label_pattern`.
-        label_pattern: regular expression that is searched in a recording's path below the folder, without extension;
-            its first group is the label: `([^/]+)/[^/]+$` is the name of the folder that the file is in. Null:
-            recordings have no labels.
-        transcript_column: of the manifest: what is said, words or phones between blanks; null: that is not known.
-        dictionary: makes phones of the transcripts' words; null: the transcripts stay as they are.
-        metadata_columns: of the manifest, to be kept with every record; a value may be empty.
+        label_column: column with the class of each recording; null: `label_pattern` gives the class.
+        label_pattern: regular expression searched in a recording's path below the folder, without extension; its first
+            group is the label: `([^/]+)/[^/]+$` is the name of the file's folder. Null: recordings have no labels.
+        transcript_column: column with the words or phones that are spoken, separated by blanks; null: no transcripts.
+        dictionary: turns the words of transcripts into phones; null: transcripts stay as they are.
+        metadata_columns: columns to store with every record; a value may be empty.
     """
 
     def __init__(
@@ -114,13 +122,8 @@ class AudioFolder(Corpus):
         self.metadata_columns = list(metadata_columns or ())
         self._check()
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id.
-
-        Raises:
-            DataError: folder, manifest, audio, table or dictionary is missing, a file's group or label is not found,
-                the dictionary lacks a word, or two files give the same id.
-        """
         root = Path(self.folder)
         entries = self._found() if self.manifest is None else self._listed(self.manifest)
         names = by_identifier((entry.audio for entry in entries), root)
@@ -129,45 +132,45 @@ class AudioFolder(Corpus):
         made = (self._recording(name, named[name], transcript) for name, transcript in transcripts.items())
         return unique_and_sorted(made, self.folder)
 
-    def _found(self) -> list[_Entry]:
+    def _found(self) -> list[_Files]:
         root = Path(self.folder)
         paths = [path for path in visible_files(root, self.audio) if path.suffix.lower() in EXTENSIONS]
         if not paths:
             raise DataError(f"{root}: no audio file matches {self.audio!r}")
         return [self._beside(path.relative_to(root)) for path in paths]
 
-    def _beside(self, audio: Path) -> _Entry:
+    def _beside(self, audio: Path) -> _Files:
         root, table = Path(self.folder), None
         if self.table is not None:
             table = partner(root, audio, self.audio, self.table)
         elif self.table_suffix is not None:
             table = audio.with_name(audio.stem + self.table_suffix).as_posix()
-        return _Entry(audio.as_posix(), str(root / audio), table)
+        return _Files(audio.as_posix(), str(root / audio), table)
 
-    def _listed(self, manifest: str) -> list[_Entry]:
+    def _listed(self, manifest: str) -> list[_Files]:
         named = [getattr(self, key) for key in COLUMNS]
         columns = [self.audio_column, *(column for column in named if column is not None), *self.metadata_columns]
         return [self._entry(row) for row in read_manifest(Path(self.folder) / manifest, columns)]
 
-    def _entry(self, row: Row) -> _Entry:
-        return _Entry(
-            row.required(self.audio_column),
-            row.origin,
-            row.optional(self.table_column),
-            row.optional(self.group_column),
-            row.optional(self.split_column),
-            row.optional(self.label_column),
-            row.optional(self.transcript_column),
-            {column: row.values[column] or "" for column in self.metadata_columns},
+    def _entry(self, row: Row) -> _Files:
+        return _Files(
+            audio=row.required(self.audio_column),
+            origin=row.origin,
+            table=row.optional(self.table_column),
+            group=row.optional(self.group_column),
+            split=row.optional(self.split_column),
+            label=row.optional(self.label_column),
+            transcript=row.optional(self.transcript_column),
+            metadata={column: row.values[column] or "" for column in self.metadata_columns},
         )
 
-    def _transcripts(self, entries: Mapping[str, _Entry]) -> dict[str, str | None]:
+    def _transcripts(self, entries: Mapping[str, _Files]) -> dict[str, str | None]:
         if self.transcript_column is None:
             return dict.fromkeys(entries)
         words = {name: " ".join((entry.transcript or "").split()) for name, entry in entries.items()}
         return {**(words if self.dictionary is None else self.dictionary.transcribe(words))}
 
-    def _recording(self, name: str, entry: _Entry, transcript: str | None) -> Recording:
+    def _recording(self, name: str, entry: _Files, transcript: str | None) -> Recording:
         root = Path(self.folder)
         for kind, file in (("audio file", entry.audio), ("f0 table", entry.table)):
             if file is not None and not (root / file).is_file():
@@ -194,7 +197,7 @@ class AudioFolder(Corpus):
 
     def _check(self) -> None:
         check_options(self.step, self.offset, self.gap)
-        self._group_pattern = group_pattern(self.group_pattern, "AudioFolder")
+        self._group_pattern = compiled(self.group_pattern, "AudioFolder", "group_pattern")
         require(self, "table_suffix", self.table_suffix != "", "a table cannot have the name of its audio")
         require(self, "table_suffix", None in (self.table_suffix, self.manifest), "a manifest has a table_column")
         require(self, "table", None in (self.table, self.manifest), "a manifest has a table_column")

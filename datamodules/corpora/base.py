@@ -1,4 +1,4 @@
-"""What a corpus gives: recordings, each with its audio and its truth, read only when asked for."""
+"""The contract of a corpus: a list of recordings, each with its audio and annotation, read only when asked for."""
 
 from __future__ import annotations
 
@@ -30,12 +30,19 @@ class Audio(NamedTuple):
     rate: int
 
 
-class AudioSource(Protocol):
-    """Audio that is decoded or made on demand; picklable, because workers read it."""
+class Source(Protocol):
+    """Something of a recording that is read, decoded or computed on demand; picklable, because workers read it."""
 
     def fingerprint(self) -> str:
-        """A string that changes whenever the audio would (a file's sha256, a generator's parameters)."""
+        """A string that changes whenever the content would: a file's SHA-256, a generator's parameters.
+
+        It is part of cache keys: the same content with another fingerprint is computed again.
+        """
         ...
+
+
+class AudioSource(Source, Protocol):
+    """The audio of a recording."""
 
     def read(self) -> Audio:
         """Decode or make the audio.
@@ -46,12 +53,8 @@ class AudioSource(Protocol):
         ...
 
 
-class PitchSource(Protocol):
-    """The f0 of one or several voices, read or computed on demand; picklable, because workers read it."""
-
-    def fingerprint(self) -> str:
-        """A string that changes whenever the f0 would."""
-        ...
+class PitchSource(Source, Protocol):
+    """The f0 of one or several voices."""
 
     def read(self) -> F0Series | MultiF0Series:
         """Read or compute the f0.
@@ -62,12 +65,8 @@ class PitchSource(Protocol):
         ...
 
 
-class FeatureSource(Protocol):
-    """Features of a recording whose audio is not at hand, read on demand; picklable, because workers read it."""
-
-    def fingerprint(self) -> str:
-        """A string that changes whenever the features would."""
-        ...
+class FeatureSource(Source, Protocol):
+    """Features of a recording without audio, such as MFCCs."""
 
     def read(self) -> NDArray[np.float32]:
         """Read the features, `(frames, dimensions)`, at the corpus' own frame rate.
@@ -80,18 +79,21 @@ class FeatureSource(Protocol):
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording of a corpus; cheap to hold, no signal is decoded until a source's `read()`.
+    """One recording of a corpus; cheap to hold, because nothing is decoded until a source's `read()`.
 
     Attributes:
-        id: unique within the corpus, of letters, digits, `_`, `-` and inner dots: it names output files.
-        audio: where the samples come from; None for a corpus of features.
-        truth: where the f0 comes from; None where there is no such annotation.
-        group: recordings of one group (a song, an artist, a speaker) never stand in two splits.
-        split: the split that the corpus itself puts the recording in, or None if it has no opinion.
-        metadata: JSON values that travel with every record of the recording.
-        label: class of the recording (a word, a language); None where it has none.
-        transcript: what is said, symbols (phones or words) separated by single blanks; None where that is not known.
-        features: where the features come from that stand in for audio; None where there is audio.
+        id: unique within the corpus, of letters, digits, `_`, `-` and inner dots, because it names output files.
+        audio: where the samples come from; None if there are features instead.
+        truth: where the f0 comes from; None if there is no such annotation.
+        group: recordings of one group (a song, an artist, a speaker) are always in the same split.
+        split: the corpus' own split of the recording; None if it has none.
+        metadata: JSON values that are stored with every record of the recording.
+        label: class of the recording (a word, a language); None if it has none.
+        transcript: symbols (phones or words) separated by single blanks; None if it is not known.
+        features: where the features come from; None if there is audio.
+
+    Raises:
+        DataError: the id has other characters, or there are both audio and features, or neither.
     """
 
     id: str
@@ -114,7 +116,11 @@ class Recording:
 
 
 class Corpus(ABC):
-    """A set of recordings in a fixed order. One subclass per data set or source."""
+    """A set of recordings in a fixed order; README.md beside this file says how to add one.
+
+    Public attributes without a leading underscore are the corpus' description in `dataset.json`: `prepare` compares
+    them to know whether shards were made with the same options.
+    """
 
     @abstractmethod
     def recordings(self) -> Sequence[Recording]:
@@ -123,6 +129,22 @@ class Corpus(ABC):
         Raises:
             DataError: the corpus is empty or not laid out as expected; the message names the folder or file.
         """
+
+
+def require(corpus: Corpus, key: str, condition: bool, hint: str) -> None:
+    """Refuse the value of a corpus' option.
+
+    Args:
+        corpus: has the value as an attribute of the option's name.
+        key: name of the option.
+        condition: what has to be true.
+        hint: what the value has to be.
+
+    Raises:
+        DataError: the condition is false; the message names corpus, key and value.
+    """
+    if not condition:
+        raise DataError(f"{type(corpus).__name__}: {key} = {getattr(corpus, key)!r}: {hint}")
 
 
 def unique_and_sorted(recordings: Iterable[Recording], origin: str) -> list[Recording]:

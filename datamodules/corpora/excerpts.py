@@ -9,25 +9,20 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.f0_tables import SAME_TIME
-from datamodules.corpora.base import Audio, AudioSource, Corpus, PitchSource, Recording, unique_and_sorted
+from datamodules.corpora.base import Audio, AudioSource, Corpus, PitchSource, Recording, Source, unique_and_sorted
 from datamodules.errors import DataError
 
-VERSION = 1  # to be raised whenever the same limits cut other audio or another contour
+VERSION = 1  # part of cache keys: raise it when the same limits give other audio or another contour
 
-Source = TypeVar("Source", AudioSource, PitchSource)
+Whole = TypeVar("Whole", AudioSource, PitchSource)
 
 
 class Limits(NamedTuple):
-    """Where an excerpt is wanted.
-
-    Attributes:
-        start: s.
-        end: s.
-        key: the option that says so, for messages.
-    """
+    """Start and end of an excerpt as they are asked for, s, and the option that asks for them, for messages."""
 
     start: float
     end: float
@@ -35,21 +30,15 @@ class Limits(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Excerpt(Generic[Source]):
-    """A part of a source, cut on the grid of the recording's annotation.
+class _PartOfSource(Source, Generic[Whole]):
+    """A part of a source, cut at frames of the recording's annotation; without annotation at the limits themselves."""
 
-    Attributes:
-        source: what is cut.
-        truth: the annotation; None: there is none, and the limits hold as they are.
-        limits: where.
-    """
-
-    source: Source
+    source: Whole
     truth: PitchSource | None
     limits: Limits
 
+    @override
     def fingerprint(self) -> str:
-        """The fingerprints of source and annotation, and the limits, as canonical JSON."""
         parts = {
             type(self).__name__: VERSION,
             "source": self.source.fingerprint(),
@@ -59,15 +48,11 @@ class _Excerpt(Generic[Source]):
         return json.dumps(parts, sort_keys=True)
 
 
-class AudioExcerpt(_Excerpt[AudioSource]):
-    """The audio of an excerpt."""
+class AudioExcerpt(_PartOfSource[AudioSource], AudioSource):
+    """Audio from the first annotated frame within the limits up to the last one, to the nearest sample."""
 
+    @override
     def read(self) -> Audio:
-        """Decode the whole and cut it, from the first annotated frame up to the last, to the nearest sample.
-
-        Raises:
-            DataError: audio or annotation cannot be read, or the excerpt goes beyond the audio.
-        """
         audio = self.source.read()
         seconds = len(audio.samples) / audio.rate
         if self.limits.end > seconds + 0.5 / audio.rate:
@@ -78,21 +63,16 @@ class AudioExcerpt(_Excerpt[AudioSource]):
         return Audio(audio.samples[round(start * audio.rate) : round(end * audio.rate)], audio.rate)
 
 
-class PitchExcerpt(_Excerpt[PitchSource]):
-    """The annotation of an excerpt."""
+class PitchExcerpt(_PartOfSource[PitchSource], PitchSource):
+    """The annotated frames within the limits, of which the first is at time 0."""
 
+    @override
     def read(self) -> F0Series | MultiF0Series:
-        """Read the whole and cut it; its first frame comes to time 0.
-
-        Raises:
-            DataError: the annotation cannot be read, or has no two frames in the excerpt.
-        """
         series = _cut(self.source.read(), self.limits)
         return series._replace(times=series.times - series.times[0])
 
 
 def _cut(series: F0Series | MultiF0Series, limits: Limits) -> F0Series | MultiF0Series:
-    """The frames within the limits, at their times."""
     inside = (series.times >= limits.start - SAME_TIME) & (series.times <= limits.end + SAME_TIME)
     if np.count_nonzero(inside) < 2:
         raise DataError(f"{limits.key}: the annotation has no two frames from {limits.start:g} to {limits.end:g} s")
@@ -100,15 +80,15 @@ def _cut(series: F0Series | MultiF0Series, limits: Limits) -> F0Series | MultiF0
 
 
 class Excerpts(Corpus):
-    """Excerpts of some recordings of a corpus.
+    """Excerpts of some recordings of another corpus.
 
-    Audio and annotation are cut at the same place: the start moves to the first annotated frame at or after it, the
-    end to the last one at or before it, and audio is cut at the nearest sample. An excerpt's id is that of its
-    recording and its limits, as in `song_10-20`; group, split, label and metadata are the recording's, with `start`
-    and `end`.
+    Audio and annotation are cut at the same time: the start moves to the first annotated frame at or after it, the end
+    to the last one at or before it, and audio is cut at the nearest sample. The id of an excerpt is made of the id of
+    its recording and its limits, as in `song_10-20`. It has the group, split, label and metadata of the recording, and
+    `start` and `end` as metadata. Recordings with a transcript cannot be cut.
 
     Args:
-        corpus: that the recordings are of.
+        corpus: the corpus to cut.
         excerpts: start and end of each excerpt, s, by the recording's id.
     """
 
@@ -121,12 +101,8 @@ class Excerpts(Corpus):
         if not excerpts:
             raise DataError("Excerpts: excerpts: at least one is needed")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All excerpts, sorted by id.
-
-        Raises:
-            DataError: the corpus cannot be listed, has no such recording, or it has no audio, or a transcript.
-        """
         found = {recording.id: recording for recording in self.corpus.recordings()}
         for name in self.excerpts:
             if name not in found:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from torchaudio.datasets import LIBRISPEECH
+from typing_extensions import override
 
-from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
@@ -24,13 +24,14 @@ SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 class LibriSpeech(Corpus):
     """The tree that `torchaudio.datasets.LIBRISPEECH` unpacks.
 
-    A recording's group is the speaker; its split is `train`, `validation` or `test` after the subset's name.
+    A recording has the id `<speaker>-<chapter>-<utterance>`; its group is the speaker. The subset's name gives its
+    split: `train`, `validation` (of `dev`) or `test`.
 
     Args:
         folder: holds `LibriSpeech/<subset>`.
-        subsets: those that are read: `train-clean-100`, `dev-clean`, `test-other` and so on.
-        dictionary: makes phones of the words; null: transcripts are words.
-        download: let torchaudio fetch subsets (up to 30 GB each) that the folder does not hold.
+        subsets: those to read: `train-clean-100`, `dev-clean`, `test-other` and so on.
+        dictionary: turns the words into phones; null: transcripts are words.
+        download: let torchaudio fetch subsets (up to 30 GB each) that are not in the folder.
     """
 
     def __init__(
@@ -47,12 +48,8 @@ class LibriSpeech(Corpus):
         named = all(subset.split("-")[0] in SPLITS for subset in self.subsets)
         require(self, "subsets", bool(self.subsets) and named, "name subsets such as train-clean-100 or dev-clean")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings of the subsets, sorted by id: `<speaker>-<chapter>-<utterance>`.
-
-        Raises:
-            DataError: a subset is missing or not as torchaudio expects it, the dictionary is missing or lacks a word.
-        """
         made = {recording.id: recording for subset in self.subsets for recording in self._subset(subset)}
         if self.dictionary is not None:
             words = {name: recording.transcript or "" for name, recording in made.items()}

@@ -1,4 +1,4 @@
-"""The phoneme recognition data of CMU's course 11-785, homework 3, part 2 (spring 2022): MFCCs of LibriSpeech."""
+"""Phoneme recognition data of CMU's course 11-785 (homework 3, part 2, spring 2022): MFCCs of LibriSpeech."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
-from datamodules.corpora.sources.files import identifier, visible_files
+from typing_extensions import override
+
+from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
+from datamodules.corpora.sources.names import identifier, visible_files
 from datamodules.corpora.sources.npy_files import NpyFeatures, read_symbols
 from datamodules.errors import DataError
+from datamodules.files import read_text
 
 SPLITS = {"train": "train", "dev": "validation", "test": "predict"}
 FIRST, LAST = "<sos>", "<eos>"
@@ -20,18 +22,19 @@ UTTERANCE = re.compile(r"(\d+)-\d+-\d+")  # speaker, chapter, utterance
 
 
 class Phonemes11785(Corpus):
-    """The folder of the homework: `mfcc/*.npy`, `(frames, 13)` every 10 ms, and `transcript/*.npy` below each subset.
+    """The folder of the homework.
 
-    Transcripts are one-dimensional arrays of strings (NumPy's `<U`), as in the original, from `<sos>` to `<eos>`, which
-    are dropped; arrays of pickled objects are refused. The subset `test` has no transcripts, so that it can only be
-    predicted: its split is `predict`, and a recording's metadata hold its `order`, from 0 on, in `test/test_order.csv`.
+    Each subset has `mfcc/*.npy`, arrays `(frames, 13)` with a frame every 10 ms, and `transcript/*.npy`, arrays of
+    strings (NumPy's `<U`) that begin with `<sos>` and end with `<eos>`; these two are dropped. Pickled objects are
+    refused. The subset `test` has no transcripts: its split is `predict`, and the metadata `order` of a recording is
+    its place in `test/test_order.csv`, from 0.
 
-    The group of a recording is the speaker if the file's name is LibriSpeech's, `<speaker>-<chapter>-<utterance>`,
-    otherwise its id.
+    A recording has the id `<subset>_<file name>`. Its group is the speaker if the file has LibriSpeech's name,
+    `<speaker>-<chapter>-<utterance>`, else its id.
 
     Args:
         folder: holds the subsets.
-        subsets: those that are read.
+        subsets: those to read.
     """
 
     def __init__(self, folder: str, subsets: list[Literal["train", "dev", "test"]] | None = None) -> None:
@@ -39,12 +42,8 @@ class Phonemes11785(Corpus):
         self.subsets = list(subsets) if subsets is not None else ["train", "dev", "test"]
         require(self, "subsets", bool(self.subsets), "name at least one")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id: `<subset>_<name of the file>`.
-
-        Raises:
-            DataError: a folder, a file or the order of the test is missing, or a transcript is not as it should be.
-        """
         made: list[Recording] = []
         for subset in self.subsets:
             made += self._predicted(subset) if subset == "test" else self._transcribed(subset)
@@ -94,13 +93,8 @@ def _phones(path: Path) -> str:
 
 def _listed(path: Path) -> list[str]:
     """File names in the first column, below a line that names the columns."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}; subsets: [train, dev] leaves it out") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text") from error
+    text = read_text(path, "subsets: [train, dev] leaves it out")
+    rows = [row for row in csv.reader(text.splitlines()) if row]
     if len(rows) < 2:
         raise DataError(f"{path}: it lists no file below the name of its column")
     return [row[0] for row in rows[1:]]

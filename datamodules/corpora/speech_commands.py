@@ -1,4 +1,4 @@
-"""Speech Commands: single words of a second, by many speakers.
+"""Speech Commands: single words, one second each, by many speakers.
 
 P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", arXiv:1804.03209, 2018.
 """
@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from torchaudio.datasets import SPEECHCOMMANDS
+from typing_extensions import override
 
-from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
-from datamodules.corpora.sources.audio_clips import cut
-from datamodules.corpora.sources.audio_files import AudioFile
-from datamodules.corpora.sources.files import identifier
+from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
+from datamodules.corpora.sources.audio_files import AudioFile, cut
+from datamodules.corpora.sources.names import identifier
 from datamodules.errors import DataError
 
 SUBSETS = {"training": "train", "validation": "validation", "testing": "test"}
@@ -26,18 +25,18 @@ CLIP = 1.0  # s
 
 
 class SpeechCommands(Corpus):
-    """The tree that `torchaudio.datasets.SPEECHCOMMANDS` unpacks, with its official validation and test lists.
+    """The tree that `torchaudio.datasets.SPEECHCOMMANDS` unpacks, split by the official lists.
 
-    A recording's label is its word, its group the speaker; the official lists divide the speakers. What is left out of
-    the words is `_unknown_`, and `_silence_` is cut from background noise: each noise is a group of its own and stands
-    in one split only, as it does not in the official test set of twelve classes.
+    A recording has the id `<word>_<speaker>_nohash_<number>`; its label is the word, its group the speaker. Words that
+    are not among `words` have the label `_unknown_`. Clips of background noise have the label `_silence_`; each noise
+    is a group, so it is in one split only. The official test set of twelve classes does not keep noises apart.
 
     Args:
         folder: holds `SpeechCommands/speech_commands_v0.02`.
         version: of the data.
         words: kept as labels; all other words become `_unknown_`; null: every word is a label.
         silence: background noises by split, as in `{train: [pink_noise]}`, cut into clips of 1 s; null: no silence.
-        download: let torchaudio fetch the data (2.3 GB) if the folder does not hold them.
+        download: let torchaudio fetch the data (2.3 GB) if they are not in the folder.
     """
 
     def __init__(
@@ -55,13 +54,8 @@ class SpeechCommands(Corpus):
         self.download = download
         require(self, "words", words is None or len(words) > 0, "name at least one; null keeps all")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id: `<word>_<speaker>_nohash_<number>`.
-
-        Raises:
-            DataError: the folder or a list is missing or not as torchaudio expects it, a listed file is missing, or
-                one of `words` or `silence` is not among the data.
-        """
         made = [recording for subset in SUBSETS for recording in self._subset(subset)]
         known = {str(recording.metadata["word"]) for recording in made}
         for word in self.words or ():

@@ -9,25 +9,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from typing_extensions import override
+
+from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.audio_files import EXTENSIONS, AudioFile
-from datamodules.corpora.sources.files import visible_files
+from datamodules.corpora.sources.names import visible_files
 from datamodules.errors import DataError
+from datamodules.files import read_text
 
 SPLITS = {"TRAIN": "train", "TEST": "test"}
 
 
 class Timit(Corpus):
-    """The folder of TIMIT, `TRAIN/DR1/FCJF0/SI1027.WAV` beside `SI1027.PHN`; capitals do not matter.
+    """The folder of TIMIT, with `TRAIN/DR1/FCJF0/SI1027.WAV` beside `SI1027.PHN`, in capital or small letters.
 
-    Transcripts are the 61 phones of the .PHN files as they stand. The id of a recording is `FCJF0_SI1027`, its group
-    the speaker, its split `train` or `test` after the folder.
+    Transcripts are the phones of the .PHN files, 61 kinds. A recording has the id `FCJF0_SI1027`; its group is the
+    speaker, its split `train` or `test`, as the folder says.
 
     Args:
         folder: holds `TRAIN` and `TEST`, at any depth.
-        sentences: kinds that are read. `SA` are two sentences that every speaker reads, in both folders, so that they
-            are usually left out.
+        sentences: kinds of sentences to read. Every speaker reads the two `SA` sentences, in both folders, so they are
+            usually left out.
     """
 
     def __init__(self, folder: str, sentences: list[Literal["SA", "SI", "SX"]] | None = None) -> None:
@@ -35,12 +37,8 @@ class Timit(Corpus):
         self.sentences = list(sentences) if sentences is not None else ["SI", "SX"]
         require(self, "sentences", bool(self.sentences), "name at least one kind")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id.
-
-        Raises:
-            DataError: the folder is not laid out as TIMIT, audio is missing, or a .PHN file is damaged.
-        """
         root = Path(self.folder)
         files = visible_files(root, "**/*")
         audio = {path.with_suffix(""): path for path in files if path.suffix.lower() in EXTENSIONS}
@@ -69,17 +67,11 @@ class Timit(Corpus):
 
 
 def _phones(path: Path) -> list[str]:
-    """Third column of a .PHN file: first and last sample, and the phone between them."""
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not ASCII text") from error
+    """Third column of a .PHN file, whose columns are first sample, last sample and phone."""
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         match line.split():
-            case [begin, end, phone] if begin.isdigit() and end.isdigit():
+            case [begin, end, phone] if begin.isdigit() and end.isdigit() and phone.isascii():
                 found.append(phone)
             case []:
                 pass

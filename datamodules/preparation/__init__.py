@@ -1,1 +1,1 @@
-"""From a corpus to shards: `melisma prepare`."""
+"""What `melisma prepare` does: from a corpus to shards."""

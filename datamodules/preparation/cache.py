@@ -1,4 +1,4 @@
-"""Arrays on disk, found again by what they were made from."""
+"""`ArrayCache`: arrays on disk, by a hash of what they were computed from."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from datamodules.files import write_atomically
 
 
 class ArrayCache:
-    """A content-addressed folder of .npy files.
+    """A folder of .npy files named by a hash.
 
-    The key of an array is the sha256 of everything that went into it: the fingerprints of its sources, every
-    parameter and the version of the code. A changed file or parameter never meets an old result, several recipes may
-    share one folder, and two processes that make the same array at once write the same bytes.
+    The key of an array is the SHA-256 of everything that it depends on: the fingerprints of its sources, all parameters
+    and the version of the code. So a changed file or parameter never finds an old array, recipes can share a folder,
+    and two processes that make the same array at once write the same bytes.
 
     Args:
-        folder: made when the first array is stored, in a folder that is there.
+        folder: created with the first array, in an existing folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def put(self, parts: Mapping[str, Any], make: Callable[[], NDArray[Any]]) -> str:
-        """Store an array unless it is there.
+        """Store an array, unless it is stored already.
 
         Args:
             parts: JSON values that determine the array.
-            make: called if the array is not there yet.
+            make: computes the array if it is not stored.
 
         Returns:
             Its key.
@@ -42,7 +42,7 @@ class ArrayCache:
         path = self._path(key)
         if not path.exists():
             array = make()
-            # Without parents: a folder that another process has removed with all its work is not made anew.
+            # Without parents: if another process has finished and removed the staging folder, this fails, as it should.
             self.folder.mkdir(exist_ok=True)
             path.parent.mkdir(exist_ok=True)
             with write_atomically(path) as file:
@@ -50,7 +50,7 @@ class ArrayCache:
         return key
 
     def get(self, key: str) -> NDArray[Any]:
-        """An array that was put before, read from disk where it is touched."""
+        """A stored array, as a memory map."""
         array: NDArray[Any] = np.load(self._path(key), mmap_mode="r")
         return array
 

@@ -1,4 +1,4 @@
-"""dataset.json: written when all shards of a recipe are there, and read to know whether they are."""
+"""dataset.json, which says that a directory is finished and with which recipe: written, and compared with a recipe."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
-from datamodules.shards.format import FORMAT, read_sidecar, sha256_of, sidecar
+from datamodules.shards.format import FORMAT, read_sidecar, sidecar
 from datamodules.shards.index import shards_of
 
 
 class Prepared(NamedTuple):
-    """What came of preparing a recipe.
+    """The result of preparing a recipe.
 
     Attributes:
-        built: whether there was anything to do.
-        left_out: reason by id of each recording that could not be used, and that the shards lack.
+        built: False if everything was finished before.
+        left_out: for the id of each recording that the shards lack, why it cannot be used.
     """
 
     built: bool
@@ -33,18 +33,18 @@ class Prepared(NamedTuple):
 
 
 def prepared(recipe: ShardRecipe) -> Prepared | None:
-    """What stands finished in the recipe's directory, or None if its shards are not all there.
+    """The finished result in the recipe's directory; None if shards are missing.
 
     Raises:
-        DataError: it holds the shards of another recipe; names the first key that differs. Or its dataset.json is not
-            one that was written here.
+        DataError: the directory has shards of another recipe (the message names the first key that differs), or a
+            dataset.json that `prepare` did not write.
     """
     path = Path(recipe.directory) / DESCRIPTION
     if not os.path.lexists(path):
         return None
     try:
         description = json.loads(path.read_bytes())
-        # A key that recipe or corpus have gained since then had its default.
+        # Options that recipe or corpus did not have then had their default.
         stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
         stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
         named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
@@ -73,11 +73,11 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 
 def conversions(staged: Iterable[Staged], rate: int) -> dict[str, int]:
-    """Recordings whose audio files were changed, by how: from another rate, or to one channel."""
+    """How many audio files were resampled, by their rate, and how many were mixed to mono."""
     counts: Counter[str] = Counter()
-    for layout in (each.layout for each in staged):
-        if layout is not None:
-            stored, channels = layout  # a plain list, if another process wrote the note
+    for each in staged:
+        if each.format is not None:
+            stored, channels = each.format  # a plain list, if another process wrote the note
             counts.update([f"resampled from {stored} Hz"] * (stored != rate) + ["mixed to mono"] * (channels != 1))
     return dict(sorted(counts.items()))
 
@@ -89,7 +89,7 @@ def finish(
     left_out: Mapping[str, str],
     converted: Mapping[str, int],
 ) -> None:
-    """Write dataset.json, the last file, after reading every sidecar once more."""
+    """Write dataset.json, the last file, from the sidecars of all shards."""
     directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
     for split, names in shards.items():
         indexes = [read_sidecar(directory / name) for name in names]

@@ -1,4 +1,4 @@
-"""What runs many independent tasks: this process, others on this host, or a cluster."""
+"""`Engine`: runs independent tasks in this process, in others on this host, or on a cluster."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Engine(NamedTuple):
     scheduler: str | None = None
 
     def run(self, task: Callable[..., Result], arguments: Sequence[tuple[Any, ...]]) -> Iterator[Result]:
-        """Results in the order of the arguments, as soon as they are there.
+        """Results in the order of the arguments, as they become available.
 
         Raises:
-            DataError: the backend is not installed, or it has no use for a scheduler.
+            DataError: the backend is not installed, or a scheduler is given that it does not use.
         """
         if self.scheduler is not None and self.backend != "dask":
             raise DataError(f"scheduler: the backend {self.backend!r} has none; use `dask` or leave it out")

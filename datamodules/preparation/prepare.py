@@ -1,4 +1,4 @@
-"""From a recipe to shards on disk: what is missing is built, by one process or by many that share the work."""
+"""`prepare`: builds the missing shards of a recipe, in one process or several that share the work."""
 
 from __future__ import annotations
 
@@ -27,12 +27,7 @@ Result = TypeVar("Result")
 
 
 class Share(NamedTuple):
-    """Which part of the work this process begins with, as one task of an array of jobs.
-
-    Attributes:
-        task: number of the task, from 0.
-        tasks: how many there are.
-    """
+    """The part of the work that this process begins with: task number `task`, from 0, of an array of `tasks` jobs."""
 
     task: int = 0
     tasks: int = 1
@@ -46,28 +41,28 @@ def prepare(
     share: Share | None = None,
     again: bool = False,
 ) -> Prepared:
-    """Build what is missing of a recipe's shards; what is finished stays untouched.
+    """Build the missing shards of a recipe; finished ones stay untouched.
 
-    The work is two lists of independent tasks, recordings and then shards. Nothing but finished files has its final
-    name at any moment, so the same call after a crash continues where it stopped. Processes that share the work each
-    take their own part first and then whatever the others have not done: none waits for another, any one of them can
-    finish alone, and what two do at once is the same bytes.
+    The work is two lists of independent tasks: recordings, then shards. Only finished files have their final names, so
+    the same call continues after a crash. Processes that share the work first do their own part and then what the
+    others have not done. None waits for another, each can finish alone, and two that do the same task write the same
+    bytes.
 
     Args:
         recipe: what to build.
         engine: runs the tasks; by default one after the other in this process.
         progress: show progress bars.
-        cache: folder for resampled audio, annotations and spectrograms that is kept, and that recipes may share; by
-            default they are kept beside the shards until these are finished.
-        share: the part that this process begins with; None: it works alone.
-        again: try recordings again that an earlier call had to leave out.
+        cache: folder for resampled audio, annotations and spectrograms that is kept and that recipes can share; by
+            default they are kept in the staging folder until the shards are finished.
+        share: the part that this process begins with; None: all of it.
+        again: try recordings again that an earlier call left out.
 
     Returns:
         What was done, and which recordings could not be used.
 
     Raises:
-        DataError: the corpus cannot be used, or a label or symbol is unknown; no shard was written. Or a file that is
-            not of this preparation stands where one of it would; nothing was written.
+        DataError: the corpus cannot be used, a label or symbol is unknown, or a file of another origin has the name of
+            a shard. No shard was written.
     """
     finished = prepared(recipe)
     if finished is not None and not (again and finished.left_out):
@@ -76,7 +71,7 @@ def prepare(
     try:
         return Prepared(True, build.run())
     except FileNotFoundError:
-        # Another process has finished the same work and removed what both worked from.
+        # Another process has finished the same recipe and removed the staging folder.
         finished = prepared(recipe)
         if finished is None:
             raise
@@ -85,7 +80,7 @@ def prepare(
 
 
 class PlannedRecord(NamedTuple):
-    """A record to be written, and the arrays that it is cut from."""
+    """A record to write, and the recording's arrays, from which it is cut."""
 
     plan: RecordPlan
     staged: Staged
@@ -96,8 +91,8 @@ def plan_shards(
 ) -> Iterator[tuple[str, list[PlannedRecord]]]:
     """Name and records of every shard of a split: a pure function of the recipe and its usable recordings.
 
-    Training records are permuted over all shards, so that a shard read in order is already a sample of the whole;
-    the other splits keep the order of their tracks.
+    Training records are permuted over all shards, so that each shard is a random sample of the whole split. The other
+    splits keep the order of their tracks.
     """
     grid = recipe.grid
     records = [
@@ -126,7 +121,7 @@ def plan_shards(
 
 
 class ShardTask(NamedTuple):
-    """One shard to be written; it can be sent to another process.
+    """A shard to write; picklable, so that another process can write it.
 
     Attributes:
         path: of the tar.
@@ -146,7 +141,7 @@ class ShardTask(NamedTuple):
 
     @property
     def content(self) -> str:
-        """Hash of what the shard is to hold."""
+        """Hash of the shard's content, by which `is_done` knows it."""
         records = [
             [plan.key, plan.recording, staged, plan.start, dict(plan.metadata), plan.label, plan.transcript]
             for plan, staged in self.records
@@ -154,7 +149,7 @@ class ShardTask(NamedTuple):
         return hashlib.sha256(json.dumps([FORMAT, self.grid, self.audio, records]).encode()).hexdigest()
 
     def build(self) -> bool:
-        """Write the shard unless it stands finished with the same content; True."""
+        """Write the shard, unless it is finished with the same content; always True."""
         if not self.done():
             records = [
                 encode_record(self.preprocessor.get(staged), plan, self.grid, self.audio)
@@ -164,12 +159,12 @@ class ShardTask(NamedTuple):
         return True
 
     def done(self) -> bool | None:
-        """True if the shard stands finished with this content, else None."""
+        """True if the shard is finished with this content, else None."""
         return True if is_done(self.path, self.content) else None
 
 
 class _Build:
-    """One process' way through a recipe."""
+    """The work of one process on a recipe."""
 
     def __init__(
         self, recipe: ShardRecipe, engine: Engine, progress: bool, cache: Path | None, share: Share | None
@@ -182,7 +177,7 @@ class _Build:
         )
 
     def run(self) -> dict[str, str]:
-        """Everything; returns the reasons why recordings were left out, by id."""
+        """Do everything; for the id of each recording that was left out, the reason."""
         recordings = self.recipe.corpus.recordings()
         splits = assign_splits(recordings, self.recipe.splits, self.recipe.seed)
         chosen = [recording for split in splits.values() for recording in split]
@@ -243,7 +238,7 @@ class _Build:
         known: Callable[..., Result | None],
         name: str,
     ) -> Iterator[Result]:
-        """Results in the order of the arguments; `known` gives those that other processes have come to by now."""
+        """Results in the order of the arguments; `known` returns those of other processes, or None."""
         results: dict[int, Result] = {}
         share = self.share or Share()
         mine = list(range(share.task, len(arguments), share.tasks))
@@ -264,7 +259,7 @@ class _Build:
         known: Callable[..., Result | None],
         bar: Any,  # noqa: ANN401 -- tqdm has no types
     ) -> list[int]:
-        """A few of the tasks that nobody has done yet, each process beginning elsewhere among them."""
+        """The next few tasks that no process has done yet; each process starts at another place of the list."""
         left = []
         for place in range(len(arguments)):
             if place not in results:

@@ -1,4 +1,4 @@
-"""From a recording to the arrays that records are cut from, at the shards' rate and hop."""
+"""`Preprocessor`: the arrays of one recording at the rate and hop of the shards, computed once and cached."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ import soxr
 from numpy.typing import NDArray
 
 from datamodules.corpora.base import Audio, FeatureSource, PitchSource, Recording
-from datamodules.corpora.sources.audio_files import Layout, layout_of
+from datamodules.corpora.sources.audio_files import AudioFormat, format_of
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.spectrograms import Spectrogram, quantise
 from datamodules.shards.writer import TrackArrays
 
-# Part of every cache key: raise it when a change here alters the arrays of the same recording.
+# Part of every cache key: raise it when a change here gives other arrays for the same recording.
 CODE_VERSION = 2
 
 
 class Staged(NamedTuple):
-    """What was made of a recording: where its arrays are in the cache.
+    """A recording whose arrays are in the cache.
 
     Attributes:
         frames: label frames.
-        dimensions: of the features; 0 without.
-        arrays: key in the cache by name of a field of `TrackArrays`.
-        layout: rate and channels of the audio file; None where there is none.
+        dimensions: of the features; 0 without features.
+        arrays: key in the cache, by field of `TrackArrays`.
+        format: of the audio file; None if the audio is not a file's.
     """
 
     frames: int
     dimensions: int
     arrays: dict[str, str]
-    layout: Layout | None = None
+    format: AudioFormat | None = None
 
 
 class Rejected(NamedTuple):
@@ -48,12 +48,12 @@ class Rejected(NamedTuple):
 
 
 def frame_count(samples: int, hop: int) -> int:
-    """Label frames of a track: frame t is centred on sample t * hop, and that sample exists."""
+    """Label frames of a track: all frames t whose centre, sample t * hop, exists."""
     return -(-samples // hop)
 
 
 def to_mono_int16(audio: Audio, rate: int) -> NDArray[np.int16]:
-    """Mean of the channels, resampled by soxr in its highest quality, rounded and clipped (never wrapped)."""
+    """Mean of the channels, resampled by soxr at its highest quality, rounded and clipped to int16 `(samples,)`."""
     samples = audio.samples.mean(axis=1) if audio.samples.ndim == 2 else audio.samples
     if audio.rate != rate:
         samples = soxr.resample(samples, audio.rate, rate, quality="VHQ")
@@ -90,14 +90,14 @@ def resample_truth(truth: PitchSource, name: str, frames: int, rate: int, hop: i
 
 
 class Preprocessor:
-    """Makes the arrays of recordings, once, and finds them again.
+    """Computes the arrays of recordings and finds them again.
 
-    Besides the arrays in the cache it leaves a note on each recording, so that other processes learn what was made of
-    it without reading its sources. A note is found by name, size and time of change of the sources.
+    Beside the cache there is a note for each recording, so that other processes know its arrays without reading its
+    sources. The name of a note is a hash of path, size and modification time of the sources and of the parameters here.
 
     Args:
-        cache: holds the arrays.
-        notes: folder of the notes; made with the first, in a folder that is there.
+        cache: of the arrays.
+        notes: folder of the notes; created with the first, in an existing folder.
         rate: samples per second.
         hop: samples between label frames.
         spectrogram: computed over every recording; None for none.
@@ -109,11 +109,7 @@ class Preprocessor:
         self.cache, self.notes, self.rate, self.hop, self.spectrogram = cache, notes, rate, hop, spectrogram
 
     def put(self, recording: Recording) -> Staged | Rejected:
-        """Make what is missing of a recording's arrays.
-
-        Returns:
-            Where they are, or why the recording cannot be used.
-        """
+        """Compute the arrays of a recording that are missing; their keys, or why the recording cannot be used."""
         known = self.note(recording)
         if isinstance(known, Staged):
             return known
@@ -128,7 +124,7 @@ class Preprocessor:
         return result
 
     def note(self, recording: Recording) -> Staged | Rejected | None:
-        """What was made of a recording by whatever process, or None if nothing was yet."""
+        """The result of `put` for a recording in any process; None if there is none yet."""
         try:
             kind, *values = json.loads(self._note(recording).read_bytes())
         except FileNotFoundError:
@@ -136,14 +132,14 @@ class Preprocessor:
         return Staged(*values) if kind == "Staged" else Rejected(*values)
 
     def get(self, staged: Staged) -> TrackArrays:
-        """A recording's arrays, read from disk where they are touched."""
+        """A recording's arrays, as memory maps."""
         return TrackArrays(staged.frames, **{name: self.cache.get(key) for name, key in staged.arrays.items()})
 
     def _make(self, recording: Recording) -> Staged:
-        arrays, dimensions, layout = {}, 0, None
+        arrays, dimensions, stored = {}, 0, None
         if recording.audio is not None:
             arrays["samples"] = self._put_audio(recording)
-            layout = layout_of(recording.audio)
+            stored = format_of(recording.audio)
             frames = frame_count(self.cache.get(arrays["samples"]).size, self.hop)
             if self.spectrogram is not None and frames:
                 arrays["spectrum"] = self._put_spectrum(recording.id, arrays["samples"], frames, self.spectrogram)
@@ -154,7 +150,7 @@ class Preprocessor:
             raise DataError(f"recording {recording.id!r}: it is empty")
         if recording.truth is not None:
             arrays["f0"] = self._put_f0(recording.truth, recording.id, frames)
-        return Staged(frames, dimensions, arrays, layout)
+        return Staged(frames, dimensions, arrays, stored)
 
     def _put_audio(self, recording: Recording) -> str:
         audio = recording.audio
@@ -207,7 +203,7 @@ class Preprocessor:
 
 
 def _stamp(source: Any) -> list[Any] | str | None:  # noqa: ANN401 -- any kind of source
-    """What tells a source from others, and from itself once it has changed, without reading a file."""
+    """A value that changes with the source, found without reading a file."""
     path = getattr(source, "path", None)
     if source is None or not (dataclasses.is_dataclass(source) and isinstance(path, Path)):
         try:

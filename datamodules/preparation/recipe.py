@@ -1,4 +1,4 @@
-"""What to make of a corpus, and where: the one object behind `melisma prepare` and behind a data module."""
+"""`ShardRecipe`: what to prepare and where; the keys of a recipe's YAML and of `recipes` of a data module."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class ShardRecipe:
 
     Attributes:
         corpus: where recordings come from.
-        directory: receives the shards, their indexes and dataset.json.
+        directory: folder for the shards, their indexes and dataset.json.
         rate: samples per second of the stored audio.
-        hop: samples between label frames; annotations are resampled to it (160 at 16 kHz is 10 ms).
-        segment: seconds of one record; null: every recording is one record, as speech wants it.
-        context: seconds of audio stored on each side of a record, so that excerpts of up to twice this length are
-            whole; zeros stand only beyond a track's ends.
-        splits: fractions (`{train: 0.8, validation: 0.2}`, dealt by group), or for each split a list of groups,
-            `stated` (what the corpus puts there) or `rest` (everything else), as in `{validation: [rl], train: rest}`;
-            null takes the split that the corpus states for each recording.
-        seed: of the dealing to splits and of the order of records.
+        hop: samples between label frames, to which annotations are resampled (160 at 16 kHz is 10 ms).
+        segment: seconds of one record; null: every recording is one record, as for speech.
+        context: seconds of audio stored on each side of a record, so that windows of up to twice this length have no
+            zeros except beyond a track's ends.
+        splits: fractions (`{train: 0.8, validation: 0.2}`) into which groups are dealt at random; or for each split a
+            list of groups, `stated` (recordings that the corpus puts there) or `rest` (all others), as in
+            `{validation: [rl], train: rest}`; null: the split that the corpus states for each recording.
+        seed: of the random splits and of the order of records.
         records_per_shard: records in one tar.
-        audio: `flac`, or `i16` for raw samples: half as large again, and several times faster to read.
+        audio: `flac`, or `i16` for raw samples, which take half as much space again and read several times faster.
         spectrogram: computed over whole recordings and stored in `cqt` members; null: none.
-        classes: the labels that recordings may have, in the order of the network's outputs; null: recordings have none.
-        phones: the symbols that transcripts may hold, without the blank, in the order of the network's outputs; null:
-            transcripts may hold anything.
+        classes: the labels that recordings may have, in the order of the network's outputs; null: no labels.
+        phones: the symbols that transcripts may have, in the order of the network's outputs, without the blank; null:
+            any symbols.
     """
 
     corpus: Corpus
@@ -68,12 +68,12 @@ class ShardRecipe:
 
     @property
     def grid(self) -> Grid:
-        """Rate, hop, frames of a record and samples of context."""
+        """Rate, hop and context in samples, segment in label frames."""
         segment = 0 if self.segment is None else round(self.segment * self.rate / self.hop)
         return Grid(self.rate, self.hop, segment, round(self.context * self.rate))
 
     def check_labels(self, recordings: Sequence[Recording]) -> None:
-        """Refuse recordings whose class is not among `classes`, and labels where `classes` is not stated.
+        """Refuse recordings whose label is not among `classes`, and any label if `classes` is null.
 
         Raises:
             DataError: names the recording, its label and the key to change.
@@ -93,7 +93,7 @@ class ShardRecipe:
                 )
 
     def check_transcripts(self, recordings: Sequence[Recording]) -> None:
-        """Refuse transcripts with symbols that are not among `phones`; no transcript has none.
+        """Refuse transcripts with symbols that are not among `phones`.
 
         Raises:
             DataError: names the recording, the symbol and the key to change.
@@ -110,7 +110,7 @@ class ShardRecipe:
                 )
 
     def describe(self) -> dict[str, Any]:
-        """The recipe as JSON values, the directory left out: two equal ones give the same bytes."""
+        """The recipe as JSON values, without the directory."""
         return {
             "corpus": _described(self.corpus),
             "spectrogram": self.spectrogram and _described(self.spectrogram),
@@ -127,7 +127,7 @@ def _described(value: object) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 -- whatever a YAML can hold
-    """A value of a recipe as JSON values; what begins with an underscore is left out."""
+    """A value of a recipe as JSON values, without keys that begin with an underscore."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items() if not str(key).startswith("_")}
     if isinstance(value, (list, tuple)):

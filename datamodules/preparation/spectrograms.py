@@ -1,7 +1,7 @@
-"""Spectrograms that are computed once, over whole recordings, when shards are prepared.
+"""Spectrograms of whole recordings, stored in shards.
 
-A spectrogram's value at a frame depends on the whole recording (its maximum is the reference of the decibels), so
-that excerpts of it are not the spectrogram of an excerpt. Values are between 0 and 1 and stored as 16-bit integers.
+They are computed by `prepare`, not while training, because the reference of the decibels is the maximum over the whole
+recording: a spectrogram of an excerpt has other values. Values between 0 and 1 are stored as 16-bit integers.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Protocol
 import librosa
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.errors import DataError
 
 C1 = 32.70319566257483  # Hz
 FULL_SCALE = 65535
-HANN_BANDWIDTH = 1.50018310546875  # bins of a spectrum: the equivalent noise bandwidth as librosa has it
 
 
 class Spectrogram(Protocol):
-    """What `prepare` can store beside or instead of nothing: channels of frequency bins for each label frame."""
+    """A spectrogram that `prepare` can store: channels of frequency bins for each label frame."""
 
     def compute(self, samples: NDArray[np.float32], rate: int, hop: int) -> NDArray[np.float32]:
         """The spectrogram of a whole recording.
@@ -32,26 +32,26 @@ class Spectrogram(Protocol):
             hop: samples between frames; frame t is centred on sample t * hop.
 
         Returns:
-            `(channels, bins, frames)`, 0 to 1, with at least one frame for every `hop` samples begun.
+            `(channels, bins, frames)`, 0 to 1, with a frame for every label frame, or more.
 
         Raises:
-            DataError: it does not exist at this rate; names the parameter to change.
+            DataError: the rate is too low for it; names the parameter to change.
         """
         ...
 
 
-class ConstantQ:
+class ConstantQ(Spectrogram):
     """Constant-Q transforms in decibels, one channel for each filter scale, each relative to its own maximum.
 
     A filter scale below 1 widens the filters: less frequency resolution, more time resolution (Schörkhuber and
     Klapuri, "Constant-Q transform toolbox for music processing", SMC 2010; computed by librosa).
 
     Args:
-        minimum: Hz, centre of the lowest bin.
-        bins_per_octave: bins in an octave.
-        octaves: how many.
-        filter_scales: one channel each.
-        top_dbs: dB below the maximum at which each channel reaches 0.
+        minimum: centre of the lowest bin, Hz.
+        bins_per_octave: bins of an octave.
+        octaves: number of octaves.
+        filter_scales: scale of the filters' length; each is a channel.
+        top_dbs: range of each channel: its maximum is 1, this many dB below it is 0.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class ConstantQ:
         self.minimum, self.bins_per_octave, self.octaves = minimum, bins_per_octave, octaves
         self.filter_scales, self.top_dbs = list(filter_scales), list(top_dbs)
 
+    @override
     def compute(self, samples: NDArray[np.float32], rate: int, hop: int) -> NDArray[np.float32]:
-        """See Spectrogram."""
         shape = self.minimum, self.bins_per_octave, self.octaves
         return np.stack(
             [
@@ -79,18 +79,19 @@ class ConstantQ:
         )
 
 
-class HarmonicConstantQ:
-    """Constant-Q transforms with lowest bins at multiples of one frequency: a pitch's harmonics share a bin number.
+class HarmonicConstantQ(Spectrogram):
+    """Harmonic constant-Q transform: in the channel of harmonic h the lowest bin is at h times the minimum.
 
-    Decibels are relative to the maximum over all channels (Bittner, McFee, Salamon, Li, Bello, "Deep salience
-    representations for f0 estimation in polyphonic music", ISMIR 2017).
+    So the harmonics of a pitch have the same bin in all channels. Decibels are relative to the maximum over all
+    channels (Bittner, McFee, Salamon, Li, Bello, "Deep salience representations for f0 estimation in polyphonic music",
+    ISMIR 2017).
 
     Args:
-        minimum: Hz, centre of the lowest bin of harmonic 1.
-        bins_per_octave: bins in an octave.
-        octaves: how many.
-        harmonics: one channel each.
-        top_db: dB below the maximum at which values reach 0.
+        minimum: centre of the lowest bin of harmonic 1, Hz.
+        bins_per_octave: bins of an octave.
+        octaves: number of octaves.
+        harmonics: multiples of the minimum; each is a channel.
+        top_db: the maximum is 1, this many dB below it is 0.
     """
 
     def __init__(
@@ -104,8 +105,8 @@ class HarmonicConstantQ:
         self.minimum, self.bins_per_octave, self.octaves = minimum, bins_per_octave, octaves
         self.harmonics, self.top_db = list(harmonics), top_db
 
+    @override
     def compute(self, samples: NDArray[np.float32], rate: int, hop: int) -> NDArray[np.float32]:
-        """See Spectrogram."""
         magnitudes = [
             _constant_q(samples, rate, hop, self.minimum * harmonic, self.bins_per_octave, self.octaves, 1.0)
             for harmonic in self.harmonics
@@ -118,10 +119,10 @@ class HarmonicConstantQ:
 def _constant_q(
     samples: NDArray[np.float32], rate: int, hop: int, minimum: float, per_octave: int, octaves: int, scale: float
 ) -> NDArray[np.float32]:
-    # A filter reaches beyond its centre by half its bandwidth, that of a Hann window of as many periods as it is long.
+    # A filter extends beyond its centre by half its bandwidth, that of a Hann window of as many periods as it is long.
     spacing = 2 ** (2 / per_octave)
     periods = scale * (spacing + 1) / (spacing - 1)
-    highest = minimum * 2 ** (octaves - 1 / per_octave) * (1 + HANN_BANDWIDTH / 2 / periods)
+    highest = minimum * 2 ** (octaves - 1 / per_octave) * (1 + librosa.filters.window_bandwidth("hann") / 2 / periods)
     if highest > rate / 2:
         raise DataError(
             f"spectrogram: its highest bin reaches {highest:.0f} Hz, beyond what a rate of {rate} Hz holds; lower "
@@ -141,7 +142,7 @@ def _constant_q(
 
 
 def _decibels(magnitude: NDArray[np.float32], loudest: float, top_db: float) -> NDArray[np.float32]:
-    """20 log10 of the ratio to `loudest`, mapped from -top_db ... 0 to 0 ... 1; silence is 0 throughout."""
+    """20 log10 of the ratio to `loudest`, mapped from -top_db ... 0 to 0 ... 1; 0 for silence."""
     if loudest == 0:
         return np.zeros_like(magnitude)
     with np.errstate(divide="ignore"):

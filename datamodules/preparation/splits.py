@@ -1,4 +1,4 @@
-"""Which recordings go to which split: fixed when shards are made, by group, never leaking."""
+"""Which recordings go to which split; a group is never in two splits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
 from datamodules.files import file_name
 
-# Fractions of the groups; or for each split the groups, what the corpus puts there, or everything else.
+# Fractions of the groups; or for each split a list of groups, what the corpus states, or all that is left.
 Splits = dict[str, float | list[str] | Literal["stated", "rest"]]
 
 
@@ -20,14 +20,12 @@ def assign_splits(recordings: Sequence[Recording], splits: Splits | None, seed: 
 
     Args:
         recordings: of the whole corpus.
-        splits: fractions of the groups; or for each split a list of groups, `stated` for those that the corpus puts
-            there, or `rest` for what no other split takes; or None for the corpus' own splits. Recordings that no
-            split takes are left out.
-        seed: of the dealing by fractions.
+        splits: as in `ShardRecipe`. Recordings that no split takes are left out.
+        seed: of the random splits.
 
     Raises:
-        DataError: a group would stand in two splits, a split would be empty or has a name that cannot begin the names
-            of files, a listed group does not exist, or neither corpus nor recipe says where a recording belongs.
+        DataError: a group would be in two splits, a split would be empty or has a name that file names cannot begin
+            with, a listed group does not exist, or neither corpus nor recipe gives the split of a recording.
     """
     if splits is None:
         chosen = _stated_by_corpus(recordings)

@@ -1,4 +1,4 @@
-"""What a preparation works with until it is finished, and which files of its directory are its own."""
+"""`Staging`: the folder `.staging` of an unfinished preparation, and which files of the directory it may replace."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _SHARD = r"-[0-9]{6,}-of-[0-9]{6,}\.tar"
 
 
 class Staging:
-    """`DIRECTORY/.staging`: arrays and notes, temporary files, and a journal of the shards that may be written.
+    """`DIRECTORY/.staging`: arrays, notes, temporary files, and a journal of the shards that are being written.
 
-    A folder of this name is a preparation's own if it is empty or holds the mark `melisma-prepare`, its first file.
-    A file of the directory is its own if the journal or dataset.json names it; no other is replaced or removed.
-    Processes that share the work share the folder: each adds to the journal before it writes a shard.
+    Nothing of another origin is replaced or removed. A folder `.staging` is a preparation's own if it is empty or has
+    the file `melisma-prepare`, which is written first. A file of the directory is its own if the journal or
+    dataset.json names it. Processes that share the work share the folder, and each adds to the journal before it writes
+    a shard.
 
     Args:
-        directory: receives the shards.
+        directory: of the shards.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -33,12 +34,12 @@ class Staging:
         self._mark, self._journal = self.folder / "melisma-prepare", self.folder / "journal"
 
     def refuse_foreign(self, splits: Iterable[str]) -> None:
-        """Refuse what stands where the shards of these splits, their indexes or this folder would come to stand.
+        """Refuse files of another origin with the names of shards of these splits, their indexes or this folder.
 
         Raises:
             DataError: names the first such file.
         """
-        # Listed before the journal is read: what another process writes meanwhile stands in the journal by then.
+        # Listed before the journal is read, so that the journal has every file that another process writes meanwhile.
         listed = sorted(os.listdir(self.directory)) if self.directory.is_dir() else []
         own = self._own()
         shards = re.compile(f"({'|'.join(map(re.escape, splits))}){_SHARD}")
@@ -56,22 +57,22 @@ class Staging:
         self._mark.touch()
 
     def claim(self, shards: Iterable[str]) -> None:
-        """Enter shards into the journal; what dataset.json names now, and may not name later, with them."""
+        """Enter shards into the journal, and those that dataset.json names, because it will be replaced."""
         names = json.dumps(sorted(self._own() | _with_indexes(shards))).encode()
         self._journal.mkdir(exist_ok=True)
-        # Named by its content: processes with the same plan write the same file, others another one.
+        # Named by its content: processes with the same plan write the same file, others write another one.
         with write_atomically(self._journal / f"{hashlib.sha256(names).hexdigest()}.json", self.folder) as file:
             file.write(names)
 
     def remove_others(self, shards: Iterable[str]) -> None:
-        """Delete the shards of interrupted runs over a corpus that has changed since: own files, but not of these."""
+        """Delete own files except these: shards of interrupted runs over a corpus that has changed since."""
         unwanted = self._own() - _with_indexes(shards)
         for entry in sorted(os.scandir(self.directory), key=lambda entry: entry.name):
             if entry.name in unwanted and entry.is_file(follow_symlinks=False):
                 Path(entry.path).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the folder, its mark last, so that what a killed process leaves of it can still be told to be own."""
+        """Remove the folder; its mark goes last, so that after a crash the rest is still known to be own."""
         for path in self.folder.glob("*"):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""The shard format and its index. Nothing here knows a corpus or how shards were prepared."""
+"""The shard format and its index; nothing here depends on corpora or preparation."""

@@ -1,23 +1,22 @@
 """The shard format: plain WebDataset tars, each with a sidecar index that marks it done.
 
-A record is a set of members `<key>.<extension>`, of which any but the last may be lacking:
+A record has the members `<key>.<extension>`; all but `json` are optional:
 
 - `flac` or `i16`: audio, int16 mono, as FLAC or as raw little-endian values;
 - `f0`: raw little-endian float32 `(label frames,)` or, of several voices, `(label frames, pitches)`; Hz, 0 unvoiced;
-- `feat`: features that stand in for audio, raw little-endian float32 `(frames, dimensions)`;
-- `cqt`: cut from a spectrogram of the whole recording, raw little-endian uint16 `(frames, channels, bins)`;
+- `feat`: features of a recording without audio, raw little-endian float32 `(frames, dimensions)`;
+- `cqt`: a part of the whole recording's spectrogram, raw little-endian uint16 `(frames, channels, bins)`;
 - `txt`: the transcript, UTF-8, symbols separated by blanks;
-- `json`: metadata, the class of the recording among them.
+- `json`: metadata, with the class of the recording.
 
-The sidecar `<shard>.json`, written last, gives size and sha256 of the tar, and for each member its offset, size,
-dtype, shape and sha256; for each record the track, the first label frame, the number of frames that the record owns, a
-bitmap of the voiced ones, its class and the number of symbols of its transcript. Windows are never stored, and
-nothing about a network is.
+The sidecar `<shard>.json` is written last. It holds size and SHA-256 of the tar; for each member its offset, size,
+dtype, shape and SHA-256; for each record its track, first label frame, number of owned frames, a bitmap of the voiced
+ones, its class and the number of symbols of its transcript. It holds no windows and nothing about a network.
 
-A record of a track owns the label frames `start ... start + frames - 1`. Its audio reaches `context` samples to
-both sides of their centres, zeros only beyond the track's ends, and its features and spectrogram as many frames as fit
-into that; its f0 goes on behind the owned frames for as long as the context lasts and the track has frames, so that
-an excerpt of several frames may begin at any owned one. Where a track is one record, its audio is the whole recording.
+A record owns the label frames `start ... start + frames - 1` of its track. Its audio extends `context` samples beyond
+the centres of the first and last one, with zeros only beyond the track's ends; features and spectrogram extend as many
+whole frames. Its f0 continues behind the owned frames as far as context and track reach, so that an excerpt of several
+frames may begin at any owned frame. If a track is one record, its audio is the whole recording.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ AudioMember = Literal["flac", "i16"]
 
 
 class Grid(NamedTuple):
-    """The units of a data set's records.
+    """Rates and sizes that all records of a data set share.
 
     Attributes:
         rate: samples per second.
@@ -56,7 +55,7 @@ class Grid(NamedTuple):
 
     @property
     def lookahead(self) -> int:
-        """Label frames stored behind the owned ones."""
+        """Label frames that are stored after the owned ones."""
         return self.context // self.hop
 
 
@@ -68,23 +67,16 @@ def decode_audio(data: bytes, member: str) -> NDArray[np.int16]:
         member: `flac` or `i16`.
 
     Raises:
-        soundfile.LibsndfileError: it is no FLAC.
+        soundfile.LibsndfileError: `data` is not FLAC.
     """
-    return np.frombuffer(data, "<i2") if member == "i16" else decode_flac(data)
-
-
-def decode_flac(data: bytes) -> NDArray[np.int16]:
-    """The int16 samples of a FLAC member.
-
-    Raises:
-        soundfile.LibsndfileError: it is no FLAC.
-    """
+    if member == "i16":
+        return np.frombuffer(data, "<i2")
     samples: NDArray[np.int16] = soundfile.read(io.BytesIO(data), dtype="int16")[0]
     return samples
 
 
 def _undamaged(content: bytes) -> bool:
-    """Whether an index is what was written, by the hash of itself that it ends with."""
+    """Whether an index is intact, by the hash at its end; indexes of earlier versions have none and pass."""
     body, found, check = content.rpartition(CHECK)
     return not found or hashlib.sha256(body + b"}").hexdigest().encode() == check[:64]
 
@@ -94,14 +86,8 @@ def sidecar(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def is_done(path: Path, plan: str) -> bool:
-    """Whether a shard stands complete on disk and holds what `plan` asks for."""
+    """Whether a shard is complete on disk and was written with this hash of its content (`plan`)."""
     try:
         content = sidecar(path).read_bytes()
         index = json.loads(content)
@@ -111,15 +97,15 @@ def is_done(path: Path, plan: str) -> bool:
 
 
 def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
-    """The index of a shard, after checking that the tar beside it has the size that the index states.
+    """The index of a shard, checked against its own hash and the size of the tar.
 
     Args:
         shard: the tar.
-        sha256: what the index' own bytes must hash to, if that is known.
+        sha256: SHA-256 of the index file, if known.
 
     Raises:
-        DataError: tar or sidecar is missing, unreadable, of another format, of another size or not the one that was
-            written; names the shard.
+        DataError: tar or sidecar is missing, unreadable, of another format or size, or not the one that was written;
+            names the shard.
     """
     again = "run `melisma prepare` again to rebuild it"
     try:

@@ -1,4 +1,4 @@
-"""The index of one split of a data set: where every record's members are, and which track they belong to."""
+"""`SplitIndex`: the records of one split of one or more data sets, and how their members are read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.errors import DataError
 from datamodules.shards.format import Grid, decode_audio, read_sidecar
@@ -49,7 +50,7 @@ def _common_grid(folders: Sequence[Path], descriptions: Sequence[dict[str, Any]]
 
 
 def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tuple[Path, str | None]]:
-    """Path of every shard of a split and the sha256 of its index, None where dataset.json does not say.
+    """Path of every shard of a split, and SHA-256 of its index, None if dataset.json does not have it.
 
     Args:
         folder: a prepared directory.
@@ -68,7 +69,7 @@ def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tup
 
 
 class _Columns(NamedTuple):
-    """What the index of one shard says of its records, an array each: the parsed JSON is many times as large."""
+    """The records of one shard as arrays, because parsed JSON takes many times the memory."""
 
     keys: NDArray[np.str_]
     track: NDArray[np.str_]
@@ -101,32 +102,32 @@ class _Columns(NamedTuple):
 
 
 class SplitIndex:
-    """Records of one split of one or more data sets, read-only; workers read members through their copy of it.
+    """The records of one split of one or more data sets, read-only; every worker reads members with its own copy.
 
     Attributes:
-        identity: hash of all the split's shard hashes: a different value means different data.
+        identity: hash of the hashes of all shards of the split; other data have another value.
         grid: rate, hop, segment and context.
-        tracks: id of every track, sorted; with several directories each is led by its directory's name and a slash.
+        tracks: id of every track, sorted; of several directories with the directory's name and a slash before it.
         track_frames: `(tracks,)` label frames of each.
-        track: `(records,)` place of each record's track in `tracks`.
+        track: `(records,)` index of each record's track in `tracks`.
         start: `(records,)` first owned label frame.
         frames: `(records,)` owned label frames.
-        samples: `(records,)` stored samples of audio, context included; 0 where there is no audio.
-        label: `(records,)` place of each record's class in `labels`, -1 where it has none.
+        samples: `(records,)` stored samples of audio, including context; 0 without audio.
+        label: `(records,)` index of each record's class in `labels`, -1 without class.
         labels: the classes that occur, sorted.
-        symbols: `(records,)` symbols of the transcript, -1 where there is none.
-        has_audio: whether all records carry audio.
-        has_f0: whether all records carry f0 annotations.
-        pitches: 0 if the annotations are of one voice, else the largest number of pitches at a time.
-        spectrograms: which spectrogram each directory says it stores: its class and every parameter; None: it stores
-            none, or is of a time when it was not said.
+        symbols: `(records,)` symbols of the transcript, -1 without transcript.
+        has_audio: whether all records have audio.
+        has_f0: whether all records have f0.
+        pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
+        spectrograms: class and parameters of the spectrogram that each directory stores; None if it stores none, or was
+            prepared by a version that did not note it.
 
     Args:
         directories: each holds dataset.json and shards; all of the same grid.
         split: name of the split.
 
     Raises:
-        DataError: a directory, split or shard is missing, empty or not what its index says, or the grids differ; the
+        DataError: a directory, split or shard is missing, empty or differs from its index, or the grids differ; the
             message names it.
     """
 
@@ -191,6 +192,7 @@ class SplitIndex:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_lock")}
 
@@ -208,10 +210,10 @@ class SplitIndex:
         return member in self._members and bool((self._members[member].size >= 0).all())
 
     def width(self, member: str) -> tuple[int, ...]:
-        """Shape of one row of a member that has the same in all records, such as `feat` and `cqt`.
+        """Shape of one row of a member such as `feat` or `cqt`, which is the same in all records.
 
         Raises:
-            DataError: no record has it, or they differ.
+            DataError: no record has the member, or shapes differ.
         """
         table = self._members.get(member)
         if table is None or len(np.unique(table.tails[table.size >= 0], axis=0)) != 1:
@@ -219,7 +221,7 @@ class SplitIndex:
         return table.shape(int(np.argmax(table.size >= 0)))[1:]
 
     def widths(self, member: str) -> Iterator[tuple[Path, tuple[int, ...] | None]]:
-        """Every shape that a row of a member has, with the directory; None for its shape: a record there lacks it."""
+        """The shapes of one row of a member in each directory; None if a record there lacks the member."""
         directories = list(dict.fromkeys(path.parent for path in self.paths))
         table = self._members.get(member)
         if table is None:
@@ -230,10 +232,11 @@ class SplitIndex:
             yield directories[number], tuple(tail) if there else None
 
     def read_audio(self, record: int) -> NDArray[np.int16]:
-        """Samples of a record, context included; the first owned frame is centred on sample `context`.
+        """Samples of a record, including context; the first owned frame is centred on sample `context`.
 
         Raises:
-            DataError: the bytes are not those that were written; names shard and record.
+            DataError: there is none, or the bytes differ from those that were written; names shard and record. So in
+                all `read_` methods.
         """
         member = "i16" if "i16" in self._members and self._members["i16"].size[record] >= 0 else "flac"
         data = self._read(record, member)
@@ -243,44 +246,27 @@ class SplitIndex:
             raise DataError(f"{self._name(record, member)}: not decodable ({error})") from error
 
     def read_f0(self, record: int) -> NDArray[np.float32]:
-        """f0 of the owned frames and of those behind them within the context, Hz, 0 where unvoiced.
+        """f0 of the owned frames and those within the context behind them, Hz, 0 where unvoiced.
 
         Returns:
             `(frames,)` or, of several voices, `(frames, pitches)` with the pitches of this record.
-
-        Raises:
-            DataError: there is no annotation, or the bytes are not those that were written.
         """
         return self._array(record, "f0", "<f4")
 
     def read_features(self, record: int) -> NDArray[np.float32]:
-        """Features of the owned frames, with as many frames on both sides as the context holds.
-
-        Returns:
-            `(frames, dimensions)`.
-
-        Raises:
-            DataError: there are none, or the bytes are not those that were written.
-        """
+        """Features of the owned frames and of the context on both sides, `(frames, dimensions)`."""
         return self._array(record, "feat", "<f4")
 
     def read_spectrum(self, record: int) -> NDArray[np.uint16]:
-        """Spectrogram of the owned frames, with as many frames on both sides as the context holds.
+        """Spectrogram of the owned frames and of the context on both sides.
 
         Returns:
             `(frames, channels, bins)`, full scale at 65535.
-
-        Raises:
-            DataError: there is none, or the bytes are not those that were written.
         """
         return self._array(record, "cqt", "<u2")
 
     def read_transcript(self, record: int) -> str:
-        """Symbols separated by blanks.
-
-        Raises:
-            DataError: there is no transcript, or the bytes are not those that were written.
-        """
+        """The transcript, symbols separated by blanks."""
         return self._read(record, "txt").decode()
 
     def _array(self, record: int, member: str, dtype: str) -> NDArray[Any]:
@@ -295,7 +281,7 @@ class SplitIndex:
         if table is None or table.size[record] < 0:
             raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
         data = self._pread(int(self.shard[record]), int(table.size[record]), int(table.offset[record]))
-        # A tar has no checksum of its data; hashing costs a few per cent of decoding and catches every flipped bit.
+        # A tar has no checksum of its data. Hashing takes a few per cent of the time of decoding.
         if hashlib.sha256(data).digest() != table.sha256[record].tobytes():
             raise DataError(
                 f"{self._name(record, member)}: its bytes are not those that were written; "

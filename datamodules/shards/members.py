@@ -1,4 +1,4 @@
-"""Where the members of records are: one table for each kind, over all records of a split."""
+"""`MemberTable`: offset, size and shape of one kind of member in all records of a split."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MEMBER = np.dtype(
 
 
 class MemberTable:
-    """Where one kind of member lies, for every record; size -1 where a record lacks it.
+    """Offset, size and shape of one kind of member, for every record; size -1 if a record lacks it.
 
-    Arrays, not dictionaries: workers share them by fork, and reading a Python object would copy its page.
+    Arrays, not dictionaries: forked workers share their memory, while reading a Python object would copy its page.
 
     Attributes:
         offset: `(records,)` of the first byte in the shard.
         size: `(records,)` bytes.
         rows: `(records,)` length of the first axis.
-        tails: `(records, axes - 1)` lengths of the other axes, 0 where a record lacks the member or has fewer axes.
+        tails: `(records, axes - 1)` lengths of the other axes, 0 if a record lacks the member or has fewer axes.
         sha256: `(records, 32)`.
     """
 
@@ -44,7 +44,7 @@ class MemberTable:
 
     @staticmethod
     def rows_of(records: Sequence[Mapping[str, Any]], member: str) -> NDArray[np.void]:
-        """What some records' entries say of a member, as `(records,)` rows of a table."""
+        """The entries of a member in records of a sidecar, as `(records,)` rows of a table."""
         table = MemberTable.lacking(len(records))
         for place, record in enumerate(records):
             if entry := record["members"].get(member):
@@ -56,7 +56,7 @@ class MemberTable:
 
     @staticmethod
     def lacking(records: int) -> NDArray[np.void]:
-        """Rows of so many records without the member."""
+        """Rows for records without the member."""
         table = np.zeros(records, _MEMBER)
         table["size"] = -1
         return table

@@ -1,4 +1,4 @@
-"""Whether the shards of a directory are what their indexes say, byte for byte."""
+"""`verify`: compare all shards of a directory with their indexes, byte for byte."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.shards.format import read_sidecar, sha256_of
+from datamodules.files import sha256_of
+from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import describe, shards_of
 
 
 class Finding(NamedTuple):
-    """What was found of one shard.
-
-    Attributes:
-        shard: its path.
-        problem: what is wrong with it and what to do; None if it is whole.
-    """
+    """A shard, and what is wrong with it and what to do; None if nothing is."""
 
     shard: Path
     problem: str | None
 
 
 def verify(directory: Path) -> Iterator[Finding]:
-    """Check every shard of a prepared directory: there, of the stated size, of the stated sha256; and none too many.
+    """Check that every shard of a prepared directory is there with its size and SHA-256, and that there are no others.
 
     Args:
         directory: holds dataset.json.

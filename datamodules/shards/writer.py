@@ -1,4 +1,4 @@
-"""From recordings to the bytes of a shard: records are cut, encoded and written as a tar with its sidecar."""
+"""Cut and encode records of a recording, and write them as a tar with its sidecar."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import soundfile
 import webdataset
 from numpy.typing import NDArray
 
-from datamodules.files import write_atomically
-from datamodules.shards.format import CHECK, FORMAT, AudioMember, Grid, sha256_of, sidecar
+from datamodules.files import sha256_of, write_atomically
+from datamodules.shards.format import CHECK, FORMAT, AudioMember, Grid, sidecar
 
 
 class TrackArrays(NamedTuple):
-    """A whole recording, which records are cut from; the arrays that it lacks are None.
+    """The arrays of a whole recording, from which records are cut; None for those that it lacks.
 
     Attributes:
         frames: label frames.
@@ -40,15 +40,15 @@ class TrackArrays(NamedTuple):
 
 
 class RecordPlan(NamedTuple):
-    """Which part of which recording becomes a record, and what is known of it.
+    """Which part of which recording is a record, and its metadata.
 
     Attributes:
         key: the record's name in the tar, without dots.
         recording: id of the recording.
         start: first owned label frame.
         metadata: JSON values of the recording.
-        label: class of the recording; None: it has none.
-        transcript: symbols separated by blanks; None: unknown.
+        label: class of the recording, if it has one.
+        transcript: symbols separated by blanks, if known.
     """
 
     key: str
@@ -79,7 +79,7 @@ def encode_record(
         audio: how the samples are stored.
 
     Returns:
-        The members by extension, and what the index says of the record apart from its members.
+        The members by extension, and the record's entry in the index, without its members.
     """
     frames = min(grid.segment or track.frames, track.frames - plan.start)
     around = grid.context // grid.hop
@@ -133,7 +133,7 @@ def _metadata(track: TrackArrays, plan: RecordPlan, grid: Grid, frames: int) -> 
 
 
 def _cut(rows: NDArray[Any], begin: int, end: int) -> NDArray[Any]:
-    """Rows `begin ... end - 1`, zeros where there are none."""
+    """Rows `begin ... end - 1`, zeros before the first and after the last row."""
     cut = np.zeros((end - begin, *rows.shape[1:]), rows.dtype)
     inside = rows[max(begin, 0) : max(min(end, len(rows)), 0)]
     cut[max(-begin, 0) : max(-begin, 0) + len(inside)] = inside
@@ -166,17 +166,17 @@ def write_shard(
     grid: Grid,
     staging: Path | None = None,
 ) -> None:
-    """Write a tar, then its sidecar; both appear whole or not at all, and the same records give the same bytes.
+    """Write a tar, then its sidecar, each under a temporary name first; the same records give the same bytes.
 
     Args:
         path: the tar's final name.
         records: members and index entry of each record.
-        plan: hash of what the shard was asked to hold.
+        plan: hash of the shard's content, by which `is_done` knows it.
         grid: written into the sidecar.
         staging: folder of the temporary files; None: that of the tar.
     """
-    # An index that stands there already stays until it is replaced: of other content, it names another plan and does
-    # not count as done; of the same, another process has just finished the same shard, and it is right.
+    # An existing index stays until it is replaced. If it is of other content, its plan differs and the shard does not
+    # count as done; if it is of the same, another process has just finished the same shard.
     with write_atomically(path, staging) as file:
         # mtime=0 keeps the bytes reproducible and the headers plain: a float time would cost a PAX header per member.
         with webdataset.TarWriter(file, mtime=0, encoder=False) as tar:

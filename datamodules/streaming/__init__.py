@@ -1,1 +1,1 @@
-"""Shards behind a URL or a pipe, read with webdataset's own pipeline: not exact."""
+"""Training from shards behind a URL or a pipe, by webdataset's pipeline: not exact."""

@@ -1,4 +1,4 @@
-"""The inexact reader: training windows from shards that can only be read from their beginning to their end."""
+"""`PipelineReader`: training windows from shards that can only be read from beginning to end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import get_worker_info
+from typing_extensions import override
 from webdataset.gopen import gopen_schemes
 from webdataset.shardlists import expand_urls
 
@@ -21,48 +22,47 @@ from datamodules.windows.compatibility import ANYTHING, NetworkInput
 from datamodules.windows.cut import AUDIO, Room
 from datamodules.windows.plan import Group, Ints, Windows
 from datamodules.windows.reader import Pool, WindowReader
-from datamodules.windows.source import Processes, Reader
+from datamodules.windows.source import Processes, Reader, WindowSource
 
 GROUP = 8
 
 
 class PipelineReader(Reader):
-    """Trains from remote or piped shards by webdataset's own pipeline. Inexact: prefer the index where there is a disk.
+    """Trains from remote or piped shards by webdataset's pipeline. Inexact: use the index if the shards fit on a disk.
 
-    Every worker of every process reads an endless stream of shards, and an epoch is over after so many windows. All
-    processes get equally many batches, but
+    Every worker of every process reads an endless stream of shards, and an epoch ends after a given number of windows.
+    All processes get equally many batches, but
 
-    - windows are missing from an epoch or come twice;
-    - which ones come, and in which order, depends on how many processes and workers there are;
-    - a run that is continued begins its streams anew, so that the rest of its epoch is not what it would have been.
+    - an epoch lacks some windows and has others twice;
+    - the windows and their order depend on the number of processes and workers;
+    - a resumed run starts new streams, so the rest of its epoch has other windows.
 
-    Given these numbers, the order is a function of the seed and the epoch. The shards are permuted, and all workers of
-    all processes take turns at them; then they are permuted again, and so on. So no worker starves where shards are
-    few, and together they meet all shards equally often.
+    For given numbers of processes and workers the order is a function of seed and epoch. The shards are permuted, all
+    workers of all processes take turns at them, then they are permuted again, and so on. So no worker starves if there
+    are few shards, and all shards are read equally often.
 
-    A shard that was cut off is refused, wherever it was cut; so is one with an unreadable header, and a record that
-    lacks a member. One that lies on this host is also compared with the size that the index beside it states. A
-    flipped bit in the data of a remote shard is not noticed: the hashes are in its index, which is not fetched.
+    A truncated shard, an unreadable header and a record without audio, f0 or metadata are refused. A shard on this host
+    is also compared with the size in the index beside it. A flipped bit in a remote shard is not noticed, because the
+    hashes are in its index, which is not fetched.
 
-    `PitchBatch.track` is `tar_streams.track_number` of the track's id instead of a place in an index; training does not
-    look at it. Only training can read so: validation, test and prediction need whole tracks in order, hence an index.
+    `PitchBatch.track` is `tar_streams.track_number` of the track's id, not an index; training does not use it.
+    Validation, test and prediction need whole tracks in order and are always read by an index.
 
     Args:
         urls: of the shards, in brace notation (`https://host/train-{000000..000011}-of-000012.tar`): paths, `file:`,
-            `http(s):` (which needs the program curl), whatever else webdataset opens, or `pipe:` and a command that
-            writes the tar to its output (`pipe:ssh host cat train-{000000..000011}-of-000012.tar`, `pipe:aws s3 cp
+            `http(s):` (needs the program curl), other schemes of webdataset, or `pipe:` and a command that writes the
+            tar to its standard output (`pipe:ssh host cat train-{000000..000011}-of-000012.tar`, `pipe:aws s3 cp
             s3://bucket/train-000000-of-000001.tar -`).
-        windows_per_epoch: of all processes together, since a stream has no length. `melisma inspect` says how many
-            frames a split has.
-        records: decoded records that a process and its workers hold together, and shuffle the windows of. `melisma
-            prepare` has permuted the training records, so that those are a fair sample. A tenth of all records at most:
+        windows_per_epoch: of all processes together. `melisma inspect` prints the number of frames of a split.
+        records: decoded records that a process and its workers hold together, and whose windows are shuffled. `melisma
+            prepare` permutes the training records, so these are a random sample. Use at most a tenth of all records:
             what is held when an epoch ends is not delivered in it.
-        pitches: 0: f0 of one voice; else the largest number of pitches at a time.
-        allow_pipe: whether `pipe:` is accepted. Its commands are run by a shell, with your rights: never allow it for
-            urls that someone else wrote.
+        pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
+        allow_pipe: accept `pipe:`. A shell runs its commands with your rights: never allow it for urls that someone
+            else wrote.
 
     Raises:
-        DataError: a value is impossible, or a url cannot be opened in principle; names the key.
+        DataError: a value is out of range, or webdataset cannot open a url of this scheme; names the key.
     """
 
     def __init__(
@@ -88,28 +88,24 @@ class PipelineReader(Reader):
             _check_scheme(url, allow_pipe)
 
     @property
+    @override
     def directory(self) -> str:
-        """The key of the configuration."""
         return "data.reader"
 
     @property
+    @override
     def identity(self) -> str:
-        """The same for all streams: what they hold is not known before it is read, and addresses change."""
         return "streamed"
 
     @property
+    @override
     def plan(self) -> dict[str, int | float | str | bool]:
-        """The length of an epoch."""
         return {"reader.windows_per_epoch": self.windows_per_epoch}
 
+    @override
     def open(
         self, window: int, windows: Windows, seed: int, processes: Processes, network: NetworkInput = ANYTHING
     ) -> PipelineSource:
-        """Begin to read; says that it is inexact.
-
-        Raises:
-            DataError: the network reads spectrograms.
-        """
         if network.spectrogram is not None:
             raise DataError(
                 "data.reader: streams serve audio, but the network reads a spectrogram; leave it out and name prepared "
@@ -143,16 +139,16 @@ def _check_scheme(url: str, allow_pipe: bool) -> None:
         )
 
 
-class PipelineSource:
-    """Serves one training process, or one of its workers: the next windows of a stream of its own.
+class PipelineSource(WindowSource):
+    """The stream of windows of one training process or one of its workers.
 
     Args:
         reader: urls and sizes.
         window: samples of an excerpt.
         windows: which excerpts are training examples.
         seed: of the order.
-        processes: where this one stands.
-        network: what the excerpts are for.
+        processes: rank of this process, and how many processes and workers there are.
+        network: that the excerpts are for.
     """
 
     def __init__(
@@ -169,36 +165,30 @@ class PipelineSource:
         self._stream: WindowStream | None = None
         self._next = (-1, -1)
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_stream": None, "_next": (-1, -1)}
 
     @property
+    @override
     def total(self) -> int:
-        """Windows of an epoch, of all processes together."""
         return self.reader.windows_per_epoch
 
     @property
+    @override
     def window_bytes(self) -> int:
-        """Size of the audio of one window."""
         return self.window * AUDIO.dtype.itemsize
 
+    @override
     def read(self, epoch: int, places: Ints) -> PitchBatch:
-        """As many windows as there are places: the next ones, or the first of a new stream if these are not the next.
-
-        Args:
-            epoch: number of the epoch.
-            places: of this worker, ascending; a stream has no places, but they tell whether it goes on.
-
-        Raises:
-            DataError: see `tar_streams.read_records`; or no shard holds a window, or they are not for this network.
-        """
+        # A stream has no places: they only tell whether it continues, or a new one begins.
         rank, ranks, workers = self.processes
         worker = get_worker_info()
         consumer, consumers = rank + ranks * (worker.id if worker else 0), ranks * workers
         if places.size == 0:
             return Room.of(0, self.window, self.windows.frames, self.reader.pitches).batch()
         if self._stream is None or self._next != (epoch, places[0]):
-            # All consumers begin at the same place of the epoch, each as far behind it as its number says.
+            # All consumers start a stream at the same place, and this one is `consumer` places behind it.
             self._stream = self._begin([self.seed, epoch, int(places[0]) - consumer], consumer, consumers)
         room = self._stream.take(places.size)
         self._next = epoch, int(places[-1]) + consumers
@@ -214,12 +204,12 @@ class PipelineSource:
 
 
 class ShardTurns:
-    """Endless permutations of the shards, of which all consumers take turns.
+    """The shards in endless permutations, dealt to consumers in turn.
 
     Args:
         urls: of the shards.
         seed: the same for all consumers.
-        consumer: which of them this one is.
+        consumer: number of this one.
         consumers: how many there are.
     """
 
@@ -228,10 +218,10 @@ class ShardTurns:
         self._fruitless = 0
 
     def shards(self) -> Iterator[dict[str, str]]:
-        """The url of one shard after the other.
+        """The urls of this consumer's shards.
 
         Raises:
-            DataError: as many shards as there are have been read without a single training window.
+            DataError: this consumer has read as many shards as there are without a single training window.
         """
         for turn in count(self.consumer, self.consumers):
             if self._fruitless == len(self.urls):
@@ -241,12 +231,12 @@ class ShardTurns:
             yield {"url": self.urls[np.random.default_rng([*self.seed, cycle, 0]).permutation(len(self.urls))[place]]}
 
     def found(self) -> None:
-        """The present shard holds a training window."""
+        """Note that the current shard has a training window."""
         self._fruitless = 0
 
 
 class _Lane(NamedTuple):
-    """Some records, their windows in the order of delivery, and how many of these are delivered."""
+    """Some records, their windows in the order of delivery, and how many of these have been delivered."""
 
     reader: WindowReader
     tracks: Ints
@@ -259,19 +249,19 @@ class _Lane(NamedTuple):
 
 
 class WindowStream:
-    """Endless windows.
+    """Endless shuffled windows.
 
-    As in TrainingPlan, the windows of a few records are permuted in each of several lanes, one window of each lane is
-    taken in turn, and lanes begin with fewer records, so that they need the next ones at different times.
+    As in TrainingPlan, each of several lanes permutes the windows of a few records, and lanes deliver a window each in
+    turn. The first lanes start with fewer records, so that lanes need new ones at different times.
 
     Args:
         turns: shards to read.
         windows: which excerpts are training examples.
         window: samples of an excerpt.
-        pitches: see DecodedRecords.
-        held: records that are held.
+        pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
+        held: records that all lanes hold together.
         seed: of the order of windows.
-        network: what the windows are for.
+        network: that the windows are for.
     """
 
     def __init__(
@@ -302,7 +292,7 @@ class WindowStream:
         return room
 
     def _fill(self, number: int) -> None:
-        """Give a lane its next records if it has no window left."""
+        """Read a lane's next records if it has no window left."""
         lane = self._lanes[number]
         if lane is None:
             self._lanes[number] = self._read(1 + number * (self._sizes[number] - 1) // len(self._lanes))
@@ -328,7 +318,7 @@ class WindowStream:
         return _Lane(reader, records.track_numbers, reader.pool(Group(0, np.arange(size), slot, number)), 0)
 
     def _deliver(self, out: Room, first: int) -> int:
-        """Fill rows from `first` on until a lane runs dry: how many."""
+        """Fill rows from `first` on until a lane has no window left; the number of rows filled."""
         lanes = len(self._lanes)
         behind = [(number - self._turn) % lanes for number in range(lanes)]
         left = [lane.left if lane else 0 for lane in self._lanes]

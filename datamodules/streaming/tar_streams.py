@@ -1,7 +1,7 @@
-"""Records out of shards that arrive as streams: over the network, from a program, or from a file.
+"""Records from tars that are read as streams: over the network, from a program, or from a file.
 
-A stream has no index, so what the index would tell is taken from the tar. Nothing that is lost on the way passes: a
-tar ends with two empty blocks, and everything before them has to be members.
+A stream has no index, so grid and frames come from the metadata of each record. A truncated tar is always noticed: it
+has to end with two empty blocks, and everything before them has to be members.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class DecodedRecord(NamedTuple):
 
     Attributes:
         name: url of the shard and key, for messages.
-        audio: int16 samples, context included.
-        f0: `(rows,)` or `(rows, pitches)` Hz, of the owned frames and of those behind within the context.
+        audio: int16 samples, including context.
+        f0: `(rows,)` or `(rows, pitches)`, Hz, of the owned frames and those within the context behind them.
         track: `track_number` of the track's id.
         start: first owned label frame.
         frames: owned label frames.
@@ -55,13 +55,13 @@ class DecodedRecord(NamedTuple):
 
 
 class DecodedRecords:
-    """A few records as WindowReader wants them: what SplitIndex is to those on disk.
+    """A few records with the interface of `SplitIndex` that WindowReader uses.
 
-    Each record counts as a track of its own, because nothing is known of the others.
+    Each record counts as a track of its own, because the other records of its track are not known.
 
     Args:
         records: of one grid; at least one.
-        pitches: 0 if the annotations are of one voice, else the largest number of pitches at a time.
+        pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
     """
 
     def __init__(self, records: Sequence[DecodedRecord], pitches: int) -> None:
@@ -85,32 +85,32 @@ class DecodedRecords:
         return voiced
 
     def read_audio(self, record: int) -> NDArray[np.int16]:
-        """Samples of a record, context included."""
+        """Samples of a record, including context."""
         return self.records[record].audio
 
     def read_spectrum(self, record: int) -> NDArray[np.uint16]:
-        """Nothing: spectrograms are not taken from a stream.
+        """Refuse to read a spectrogram.
 
         Raises:
-            DataError: always; names the record.
+            DataError: always; streams have audio only.
         """
         raise DataError(f"{self.records[record].name}: spectrograms are read by an index only; use data.train")
 
     def read_f0(self, record: int) -> NDArray[np.float32]:
-        """f0 of the owned frames and of those behind them within the context, Hz, 0 where unvoiced."""
+        """f0 of the owned frames and those within the context behind them, Hz, 0 where unvoiced."""
         return self.records[record].f0
 
 
 def read_records(shards: Callable[[], Iterator[dict[str, str]]], pitches: int = 0) -> Iterator[DecodedRecord]:
-    """All records of some shards, one after the other, decoded.
+    """The decoded records of some shards.
 
     Args:
-        shards: gives a dictionary with `url` for each shard, as webdataset's own lists of shards do.
-        pitches: see DecodedRecords.
+        shards: yields a dictionary with `url` for each shard, as webdataset's shard lists do.
+        pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
 
     Raises:
-        DataError: a shard cannot be fetched, ends early or is damaged, or a record lacks a member, is damaged or of
-            another grid than those before it; names the url, and the record's key.
+        DataError: a shard cannot be fetched, is truncated or damaged; or a record lacks a member, is damaged or has
+            another grid than those before it. The message names the url and the record's key.
     """
     grid: Grid | None = None
     for sample in DataPipeline(shards, unpack, group_by_keys):
@@ -122,10 +122,10 @@ def read_records(shards: Callable[[], Iterator[dict[str, str]]], pitches: int = 
 
 
 def unpack(shards: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
-    """The files of tars: a stage of webdataset's pipeline, in place of one that takes a tar that was cut for a whole.
+    """The files of tars, as a stage of webdataset's pipeline; webdataset's own stage does not notice truncated tars.
 
     Yields:
-        `fname`, `data` and `__url__` of every file; an empty dictionary where a tar ends.
+        `fname`, `data` and `__url__` of every file; an empty dictionary at the end of a tar.
 
     Raises:
         DataError: as `read_records`.
@@ -161,7 +161,7 @@ def _open(url: str) -> Any:  # noqa: ANN401 -- webdataset has no types
 
 
 def _close(stream: Any) -> None:  # noqa: ANN401 -- webdataset has no types
-    """Close a stream, wherever one stopped reading; what a program says of being cut off does not matter."""
+    """Close a stream before or at its end; errors of a program whose output is no longer read do not matter."""
     if isinstance(stream, Pipe):
         stream.proc.kill()
     with suppress(OSError):
@@ -183,13 +183,13 @@ def _files(url: str, stream: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -
         end = tar.offset
     while watched.read(CHUNK):
         pass
-    # tarfile takes the end of the stream, or a header that it cannot read, for the end of the tar.
+    # To tarfile the end of the stream, or a header that it cannot read, is the end of the tar.
     if watched.content > end or watched.bytes < end + END:
         raise tarfile.ReadError(f"damaged or cut off behind byte {end}")
 
 
 class _Watched:
-    """A stream that knows how many bytes it had, and behind which of them there were only zeros."""
+    """A stream that counts its bytes, and those up to the last one that is not zero."""
 
     def __init__(self, stream: Any) -> None:  # noqa: ANN401 -- webdataset has no types
         self._stream = stream
@@ -200,7 +200,7 @@ class _Watched:
             return b""
         data: bytes = self._stream.read(size)
         if not data:
-            self._stream.close()  # raises if it is a program that failed
+            self._stream.close()  # raises if a program failed
             self._stream = None
         filled = len(data.rstrip(b"\0"))
         self.content = self.bytes + filled if filled else self.content
@@ -212,11 +212,11 @@ def decode_record(sample: Mapping[str, Any], pitches: int = 0) -> DecodedRecord:
     """Decode the members of a record.
 
     Args:
-        sample: them by extension, and `__url__` and `__key__`, as webdataset groups them.
-        pitches: see DecodedRecords.
+        sample: the members by extension, with `__url__` and `__key__`, as webdataset groups them.
+        pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
 
     Raises:
-        DataError: one is missing or damaged; names the url and the key.
+        DataError: a member is missing or damaged; names the url and the key.
     """
     name = f"{sample['__url__']}: {sample['__key__']}"
     audio = "i16" if "i16" in sample else "flac"
@@ -244,5 +244,5 @@ def decode_record(sample: Mapping[str, Any], pitches: int = 0) -> DecodedRecord:
 
 
 def track_number(identity: str) -> int:
-    """The number below 2^63 that stands for the id of a track: the first bits of its sha256."""
+    """A number below 2^63 for the id of a track: the first bits of its SHA-256."""
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") >> 1

@@ -9,6 +9,7 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser
 
+from datamodules import corpora
 from datamodules.errors import DataError
 from datamodules.preparation.description import Prepared
 from datamodules.preparation.engines import Engine
@@ -31,6 +32,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _parser() -> ArgumentParser:
+    for name in corpora.__all__:
+        getattr(corpora, name)  # a short class name resolves, and --help lists a class, only if it is imported
     parser = ArgumentParser(
         prog="melisma prepare", usage="melisma prepare CONFIG [options]", description=__doc__, allow_abbrev=False
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
 from datamodules.annotations.f0_tables import check_options, read_f0
-from datamodules.corpora.sources.files import visible_files
+from datamodules.corpora.sources.names import visible_files
 
 EXTENSIONS = (".csv", ".tsv", ".txt", ".ref", ".f0ref", ".f0", ".jams")
 

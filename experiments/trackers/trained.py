@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datamodules import DataError
 from datamodules.corpora.base import Audio
-from datamodules.corpora.sources.files import sha256
+from datamodules.files import sha256_of
 from experiments.commands.transcribe import Transcriber
 from experiments.trackers.base import Tracked, Tracker
 
@@ -34,7 +34,7 @@ class TrainedTracker(Tracker):
     def identity(self) -> dict[str, Any]:
         """Hashes of the checkpoint and of its run's configuration."""
         config = self.checkpoint.parent.parent / "config.yaml"
-        return {"checkpoint": sha256(self.checkpoint), "config": sha256(config), "device": str(self.device)}
+        return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": str(self.device)}
 
     def __enter__(self) -> Self:
         """Load the checkpoint."""

@@ -16,6 +16,7 @@ from datamodules.phonemes import PhonemeData
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
+from tests.given_corpus import GivenCorpus
 
 RATE, HOP = 8000, 80
 PHONES = ["SIL", "B", "AA", "T"]  # not in the order of the alphabet
@@ -252,10 +253,9 @@ def test_an_epoch_of_spelled_words(tmp_path):
     speakers = {each.group for each in corpus.recordings()}
     phones = sorted({phone for each in corpus.recordings() for phone in each.transcript.split()})
     kept = sorted(speakers)[:6]
-    recipe = ShardRecipe(
-        Some(corpus, kept), str(tmp_path), segment=None, context=0.0, phones=phones,
-        splits={"validation": kept[:1], "train": "rest"},
-    )  # fmt: skip
+    few = GivenCorpus(each for each in corpus.recordings() if each.group in kept)
+    splits = {"validation": kept[:1], "train": "rest"}
+    recipe = ShardRecipe(few, str(tmp_path), segment=None, context=0.0, phones=phones, splits=splits)
     data = PhonemeData(phones, [str(tmp_path)], {"an4": str(tmp_path)}, recipes=[recipe], batch_size=8, block=1)
     data.prepare_data()
     data.setup("fit")
@@ -271,13 +271,3 @@ def test_an_epoch_of_spelled_words(tmp_path):
     (loader,) = data.val_dataloader()
     validated = SplitIndex([tmp_path], "validation")
     assert sum(int(batch.lengths[batch.valid].sum()) for batch in loader) == validated.samples.sum()
-
-
-class Some(AN4):
-    """The recordings of some speakers."""
-
-    def __init__(self, corpus, speakers):
-        self.corpus, self.speakers = corpus, speakers
-
-    def recordings(self):
-        return [each for each in self.corpus.recordings() if each.group in self.speakers]

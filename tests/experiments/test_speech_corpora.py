@@ -10,11 +10,12 @@ import soundfile
 import yaml
 from numpy.testing import assert_array_equal
 
-from datamodules.corpora import AN4, AudioFolder, Corpus
+from datamodules.corpora import AN4, AudioFolder
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.preparation.splits import assign_splits
 from datamodules.shards.index import SplitIndex
+from tests.given_corpus import GivenCorpus
 
 RECIPES = Path(__file__).parents[2] / "experiments" / "corpora"
 
@@ -200,16 +201,6 @@ def test_manifests(prepared, tmp_path, name, column, classes):
         assert Counter(label for label, _ in of(index(split)).values()) == dict.fromkeys(classes.split(), speakers)
 
 
-class Few(Corpus):
-    """Some of a corpus' recordings."""
-
-    def __init__(self, corpus, step):
-        self.corpus, self.step = corpus, step
-
-    def recordings(self):
-        return self.corpus.recordings()[:: self.step]
-
-
 @pytest.fixture(scope="module")
 def data():
     if "MELISMA_TEST_DATA" not in os.environ:
@@ -304,7 +295,7 @@ class TestRealSpeech:
 
     def test_shards_hold_words_and_phones(self, data, tmp_path):
         recipe = read_recipe("an4")
-        few = Few(AN4(str(data / "phones_an4"), lists=["train"]), 50)
+        few = GivenCorpus(AN4(str(data / "phones_an4"), lists=["train"]).recordings()[::50])
         prepare(
             ShardRecipe(few, str(tmp_path), segment=None, context=0.0, phones=recipe["phones"], splits={"train": 1.0}),
             progress=False,

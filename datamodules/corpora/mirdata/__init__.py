@@ -1,1 +1,1 @@
-"""Corpora that `mirdata` has readers for."""
+"""Data sets that the library mirdata reads."""

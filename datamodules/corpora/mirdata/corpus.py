@@ -1,4 +1,4 @@
-"""Music data sets with f0 annotations, read through mirdata."""
+"""Whole data sets through mirdata, by its index."""
 
 from __future__ import annotations
 
@@ -6,60 +6,49 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from datamodules.corpora.base import AudioSource, Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from typing_extensions import override
+
+from datamodules.corpora.base import AudioSource, Corpus, Recording, require, unique_and_sorted
+from datamodules.corpora.mirdata.datasets import DATASETS, DatasetFields, TrackAudio
 from datamodules.corpora.mirdata.f0 import mirdata_truth
 from datamodules.corpora.mirdata.index import MirdataSet
-from datamodules.corpora.mirdata.layouts import LAYOUTS, Annotation, Layout, Signal
-from datamodules.corpora.sources.audio_channels import AudioChannel
-from datamodules.corpora.sources.audio_files import AudioFile
-from datamodules.corpora.sources.files import identifier
-from datamodules.corpora.sources.track_lists import splits_of_tracks
+from datamodules.corpora.sources.audio_files import AudioChannel, AudioFile
+from datamodules.corpora.sources.lists import splits_of_tracks
+from datamodules.corpora.sources.names import identifier
 from datamodules.errors import DataError
 
 
 class Choice(NamedTuple):
-    """What is read of a data set.
+    """What is read of a data set: the name of an annotation, and which audio."""
 
-    Attributes:
-        layout: of the data set.
-        annotation: name of the annotation.
-        signal: the audio.
-    """
-
-    layout: Layout
+    fields: DatasetFields
     annotation: str
-    signal: Signal
-
-    @property
-    def truth(self) -> Annotation:
-        """The annotation."""
-        return self.layout.annotations[self.annotation]
+    signal: TrackAudio
 
     def audio(self, path: Path) -> AudioSource:
-        """The audio in a file."""
+        """The source that reads the audio from a file."""
         return AudioFile(path) if self.signal.channel is None else AudioChannel(path, self.signal.channel)
 
 
 def choose(corpus: Corpus, dataset: str, annotation: str | None, signal: str | None) -> Choice:
-    """Look up the options `dataset`, `annotation` and `signal` of a corpus.
+    """Look up the options `dataset`, `annotation` and `signal` of a corpus in `DATASETS`.
 
     Raises:
         DataError: there is no such data set, annotation or signal; the message names the option and what there is.
     """
-    layout = _entry(corpus, "dataset", LAYOUTS, dataset)
-    name = next(iter(layout.annotations)) if annotation is None else annotation
-    signals = _entry(corpus, "annotation", layout.annotations, name).signals
-    return Choice(layout, name, _entry(corpus, "signal", signals, next(iter(signals)) if signal is None else signal))
+    fields = _entry(corpus, "dataset", DATASETS, dataset)
+    name = next(iter(fields.annotations)) if annotation is None else annotation
+    signals = _entry(corpus, "annotation", fields.annotations, name).signals
+    return Choice(fields, name, _entry(corpus, "signal", signals, next(iter(signals)) if signal is None else signal))
 
 
-def _entry(corpus: Corpus, key: str, entries: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 -- any table's
+def _entry(corpus: Corpus, key: str, entries: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 -- an entry of any of the tables
     require(corpus, key, name in entries, f"one of {', '.join(entries)}")
     return entries[name]
 
 
 class MirdataCorpus(Corpus):
-    """A data set that mirdata knows: its audio, and one of its f0 annotations as the truth.
+    """A data set that mirdata knows: its audio, and one of its f0 annotations.
 
     | dataset | annotation | signal | artist | song |
     |---|---|---|---|---|
@@ -72,21 +61,22 @@ class MirdataCorpus(Corpus):
     | guitarset | multif0 (several voices) | mic, mix | player | accompaniment and solo |
     | guitarset | E, A, D, G, B, e: a string | hex_cln, hex | player | accompaniment and solo |
 
-    The folder holds the data set as mirdata lays it out. mirdata's index, which lists the files, comes from the folder
-    too or from where mirdata keeps it. Tracks to which the index gives no such annotation or audio are left out.
+    The folder holds the data set as mirdata lays it out. mirdata's index lists the files; it is in the folder too, or
+    in mirdata's own folder. Tracks without this annotation or audio in the index are left out. The id of a recording
+    is that of mirdata's track, with `_` for characters that an id cannot have.
 
     Args:
-        dataset: see the table.
+        dataset: name of the data set, from the table.
         folder: where the data set is.
-        annotation: see the table; null: the first.
-        signal: the audio; see the table; null: the first.
-        group: recordings of one artist, or only of one song, never stand in two splits.
-        version: of the data set, as mirdata counts them.
+        annotation: name of the f0 annotation, from the table; null: the first.
+        signal: name of the audio, from the table; null: the first.
+        group: recordings of one `artist`, or only of one `song`, are always in the same split.
+        version: of the data set, by mirdata's names.
         index: file of mirdata's index; null: the one in the folder, or mirdata's own.
-        download: get the index and whatever mirdata offers of the data set, if they are not there.
-        tracks: JSON file: a list of songs, or lists of songs by split; tracks of other songs are left out, and the
-            recordings carry the split. Null: all tracks.
-        splits: those wanted of the file's splits; null: all.
+        download: download the index and what mirdata offers of the data set, if they are missing.
+        tracks: JSON file with a list of songs, or an object of such lists by split: tracks of other songs are left out,
+            and recordings get the split. Null: all tracks.
+        splits: the splits of `tracks` to read; null: all.
     """
 
     def __init__(
@@ -116,13 +106,8 @@ class MirdataCorpus(Corpus):
         require(self, "group", group in ("artist", "song"), "artist or song")
         require(self, "splits", tracks is not None or splits is None, "it needs tracks, the file that states them")
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id: that of mirdata, with `_` for what an id cannot hold.
-
-        Raises:
-            DataError: mirdata, the index, audio, an annotation, what mirdata knows of a track or the list of tracks is
-                missing, or no track is left.
-        """
         index = None if self.index is None else Path(self.index)
         found = MirdataSet(self.dataset, Path(self.folder), self.version, index)
         if self.download and not found.index.is_file():
@@ -138,7 +123,7 @@ class MirdataCorpus(Corpus):
             )
         splits = None if self.tracks is None else splits_of_tracks(Path(self.tracks), self.splits)
         if splits is not None:
-            tracks = [track for track in tracks if self._choice.layout.song(track) in splits]
+            tracks = [track for track in tracks if self._choice.fields.song(track) in splits]
             if not tracks:
                 raise DataError(f"{self.tracks}: none of its tracks is a song of {found.name}")
         return unique_and_sorted((self._recording(track, splits) for track in tracks), str(found.index))
@@ -151,15 +136,15 @@ class MirdataCorpus(Corpus):
         return [path for path in paths if not path.is_file()]
 
     def _attributes(self) -> tuple[str, str]:
-        return self._choice.signal.path, self._choice.truth.path
+        return self._choice.signal.path, self._choice.fields.annotations[self._choice.annotation].path
 
     def _recording(self, track: Any, splits: Mapping[str, str | None] | None) -> Recording:  # noqa: ANN401
-        layout = self._choice.layout
+        fields = self._choice.fields
         audio, annotation = (Path(getattr(track, attribute)) for attribute in self._attributes())
-        song = layout.song(track)
+        song = fields.song(track)
         try:
-            group = song if self.group == "song" else layout.artist(track)
-            known = {name: getattr(track, name) for name in layout.metadata}
+            group = song if self.group == "song" else fields.artist(track)
+            known = {name: getattr(track, name) for name in fields.metadata}
         except (OSError, LookupError, ValueError, AttributeError) as error:  # mirdata's file of metadata
             raise DataError(f"{self.folder}: mirdata cannot say of {track.track_id!r} who it is by: {error}") from error
         if not group:

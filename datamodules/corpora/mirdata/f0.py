@@ -1,4 +1,4 @@
-"""The f0 that mirdata reads, in our conventions."""
+"""Annotations that mirdata reads, as f0 series."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.f0_tables import SAME_TIME
 from datamodules.corpora.base import PitchSource
-from datamodules.corpora.mirdata.layouts import LAYOUTS, Loader
+from datamodules.corpora.mirdata.datasets import DATASETS, Loader
 from datamodules.corpora.sources.f0_files import F0File
-from datamodules.corpora.sources.files import sha256
 from datamodules.errors import DataError
+from datamodules.files import sha256_of
 
-VERSION = 1  # to be raised whenever the same annotation is converted to another series
+VERSION = 1  # part of cache keys: raise it when the same annotation is converted to another series
 
 
 def mirdata_module(dataset: str) -> ModuleType:
@@ -38,36 +39,26 @@ def mirdata_module(dataset: str) -> ModuleType:
 
 
 def mirdata_truth(dataset: str, annotation: str, path: Path) -> PitchSource:
-    """An annotation file of a data set in `LAYOUTS` as the truth of a recording."""
-    reader = LAYOUTS[dataset].annotations[annotation].reader
+    """The source that reads an annotation file of a data set in `DATASETS`."""
+    reader = DATASETS[dataset].annotations[annotation].reader
     return MirdataF0(path, dataset, reader) if isinstance(reader, Loader) else F0File(path, reader)
 
 
 @dataclass(frozen=True)
-class MirdataF0:
-    """An annotation file that a function of mirdata reads.
-
-    Attributes:
-        path: of the file.
-        dataset: name in mirdata.
-        loader: the function.
-    """
+class MirdataF0(PitchSource):
+    """An annotation file that a function of mirdata reads; `dataset` is the name of its module there."""
 
     path: Path
     dataset: str
     loader: Loader
 
+    @override
     def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes and how they are read, as canonical JSON."""
-        parts = {"MirdataF0": VERSION, "dataset": self.dataset, "loader": self.loader, "sha256": sha256(self.path)}
+        parts = {"MirdataF0": VERSION, "dataset": self.dataset, "loader": self.loader, "sha256": sha256_of(self.path)}
         return json.dumps(parts, sort_keys=True)
 
+    @override
     def read(self) -> F0Series | MultiF0Series:
-        """Read the annotation.
-
-        Raises:
-            DataError: mirdata is not installed, or cannot read the file; the message names it.
-        """
         load = getattr(mirdata_module(self.dataset), self.loader.name)
         try:
             voices = [_series(load(str(self.path), *arguments)) for arguments in self.loader.voices]
@@ -76,7 +67,7 @@ class MirdataF0:
         return voices[0] if len(voices) == 1 else self._mixed([voice for voice in voices if len(voice.times)])
 
     def _mixed(self, voices: list[F0Series | MultiF0Series]) -> MultiF0Series:
-        """Voices of one time grid, each from its beginning on, as one series."""
+        """Voices whose frames have the same times, though some end earlier, as one series."""
         if not voices:
             return MultiF0Series.from_rows(np.zeros(0), [])
         times = max((voice.times for voice in voices), key=len)

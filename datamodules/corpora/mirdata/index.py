@@ -1,4 +1,4 @@
-"""mirdata's data sets with their index, which is not part of mirdata and is kept in the data set's folder here."""
+"""A data set on disk as mirdata sees it, with its index, which mirdata does not contain and we keep beside the data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class MirdataSet:
     """A data set on disk.
 
     Args:
-        name: in mirdata.
+        name: of the data set in mirdata.
         folder: where the data set is.
         version: of the data set; `default` is mirdata's choice.
-        index: file of mirdata's index; None: the one in the folder, or else where mirdata keeps it.
+        index: file of mirdata's index; None: the one in the folder, or else the one in mirdata's own folder.
 
     Raises:
         DataError: mirdata is not installed, or does not know the version.
@@ -46,10 +46,10 @@ class MirdataSet:
         return Path(self._dataset.index_path)
 
     def tracks(self) -> list[Any]:
-        """All tracks as mirdata has them, in the order of the index.
+        """Mirdata's tracks, in the order of the index.
 
         Raises:
-            DataError: the index is missing or is none.
+            DataError: the index is missing or invalid.
         """
         if not self.index.is_file():
             raise DataError(
@@ -62,7 +62,7 @@ class MirdataSet:
             raise DataError(f"{self.index}: not mirdata's index of {self.name}: {error!r}") from error
 
     def download_index(self) -> None:
-        """Get the index, into the data set's folder.
+        """Download the index into the data set's folder.
 
         Raises:
             DataError: the download failed.
@@ -70,7 +70,7 @@ class MirdataSet:
         self._download(["index"])
 
     def download_files(self) -> None:
-        """Get whatever mirdata offers of the data set; some are given only to those who ask their owners.
+        """Download all that mirdata offers of the data set; some data sets are given out on request only.
 
         Raises:
             DataError: the download failed.

@@ -1,1 +1,1 @@
-"""How recordings lie on disk: audio files, tables, arrays, folders, pairs, manifests."""
+"""What lies on disk: audio files, f0 tables, arrays, lists and dictionaries, and what the files' names say."""

@@ -1,4 +1,4 @@
-"""Tables of f0 and multi-f0 as the truth of a recording."""
+"""f0 and multi-f0 tables as the annotation of a recording."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.f0_tables import read_f0, read_multi_f0
-from datamodules.corpora.sources.files import sha256
+from datamodules.corpora.base import PitchSource
+from datamodules.files import sha256_of
 
-VERSION = 1  # to be raised whenever the same table is read as another series
+VERSION = 1  # part of cache keys: raise it when the same table is read as another series
 
 
 @dataclass(frozen=True)
@@ -29,32 +32,23 @@ class TableOptions:
 
 
 @dataclass(frozen=True)
-class F0File:
-    """An f0 table.
-
-    Attributes:
-        path: of the file.
-        options: how it is read.
-    """
+class F0File(PitchSource):
+    """An f0 table."""
 
     path: Path
     options: TableOptions
 
+    @override
     def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes and the options, as canonical JSON."""
-        return json.dumps({"F0File": VERSION, "sha256": sha256(self.path), **asdict(self.options)}, sort_keys=True)
+        return json.dumps({"F0File": VERSION, "sha256": sha256_of(self.path), **asdict(self.options)}, sort_keys=True)
 
+    @override
     def read(self) -> F0Series:
-        """Read the table.
-
-        Raises:
-            DataError: the table cannot be read; the message names the file and the line.
-        """
         return read_f0(self.path, step=self.options.step, offset=self.options.offset, gap=self.options.gap)
 
 
 @dataclass(frozen=True)
-class MultiF0File:
+class MultiF0File(PitchSource):
     """A multi-f0 table.
 
     Attributes:
@@ -67,15 +61,11 @@ class MultiF0File:
     offset: float = 0.0
     gap: float | None = None
 
+    @override
     def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes and the options, as canonical JSON."""
         options = {"offset": self.offset, "gap": self.gap}
-        return json.dumps({"MultiF0File": VERSION, "sha256": sha256(self.path), **options}, sort_keys=True)
+        return json.dumps({"MultiF0File": VERSION, "sha256": sha256_of(self.path), **options}, sort_keys=True)
 
+    @override
     def read(self) -> MultiF0Series:
-        """Read the table.
-
-        Raises:
-            DataError: the table cannot be read; the message names the file and the line.
-        """
         return read_multi_f0(self.path, offset=self.offset, gap=self.gap)

@@ -9,35 +9,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from datamodules.corpora.sources.files import sha256
+from datamodules.corpora.base import FeatureSource
 from datamodules.errors import DataError
+from datamodules.files import sha256_of
 
-# The header is a Python literal, and NumPy lets out what its parser says of a damaged one.
+# The header is a Python literal: of a damaged one NumPy passes on whatever Python's parser raises.
 DAMAGED = (ValueError, EOFError, TypeError, SyntaxError, TokenError, MemoryError)
 
 
 @dataclass(frozen=True)
-class NpyFeatures:
-    """Features in a .npy file.
-
-    Attributes:
-        path: of the file.
-    """
+class NpyFeatures(FeatureSource):
+    """Features in a .npy file: `(frames, dimensions)`, at least one frame, finite in float32."""
 
     path: Path
 
+    @override
     def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes."""
-        return sha256(self.path)
+        return sha256_of(self.path)
 
+    @override
     def read(self) -> NDArray[np.float32]:
-        """Read the features, `(frames, dimensions)`.
-
-        Raises:
-            DataError: the file is missing or damaged, does not hold numbers in two dimensions and at least one
-                frame, or one of them is not finite in float32.
-        """
         array = read_npy(self.path)
         if array.dtype.kind not in "fiu":
             raise DataError(f"{self.path}: features are numbers, but these are of the type {array.dtype}")

@@ -1,4 +1,4 @@
-"""Words to phones by a pronouncing dictionary."""
+"""A pronouncing dictionary: from words to phones."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Literal
 from datamodules.errors import DataError
 
 ALTERNATIVE = re.compile(r"\(\d+\)$")  # WORD(2): another pronunciation of WORD
-REMARK = re.compile(r"\s#.*$")  # as newer editions of CMUdict have them behind the phones
+REMARK = re.compile(r"\s#.*$")  # newer editions of CMUdict have comments behind the phones
 STRESSED = re.compile(r"([A-Z]+)[012]")  # an ARPAbet vowel
 NAMED = 10  # utterances and words that a warning names
 
 
 @dataclass(frozen=True)
 class Pronunciations:
-    """A pronouncing dictionary in the format of CMUdict, and how utterances are transcribed by it.
+    """A pronouncing dictionary in the format of CMUdict, and how it is used.
 
-    A line is a word and its phones between blanks; `WORD(2)` is another pronunciation of `WORD`; lines that begin with
-    `;;;` and whatever follows a ` #` are remarks. The first pronunciation that is listed counts, and capitals do not.
-    The text is UTF-8 or, as the file of CMUdict 0.7b, Latin-1.
+    A line has a word and its phones, separated by blanks. `WORD(2)` is another pronunciation of `WORD`; the first one
+    is used. Lines that begin with `;;;` and text behind ` #` are comments. Upper and lower case are the same. The file
+    is UTF-8 or, like CMUdict 0.7b, Latin-1.
 
     Attributes:
-        path: the dictionary; CMUdict is fetched by `torchaudio.datasets.CMUDict(FOLDER, download=True)` as
+        path: the dictionary; `torchaudio.datasets.CMUDict(FOLDER, download=True)` fetches CMUdict as
             FOLDER/cmudict-0.7b.
-        stress: `keep` or `strip` the digit of ARPAbet's vowels, which is 1 or 2 in stressed syllables.
+        stress: `keep` or `strip` the digit at the end of ARPAbet's vowels (0 unstressed, 1 primary, 2 secondary).
         silence: symbol before the first word and after the last one; null: none.
-        unknown: what becomes of an utterance with a word that the dictionary lacks: `refuse` it, or `leave_out` all
-            such utterances with a warning that counts them.
+        unknown: `refuse` an utterance with a word that is not in the dictionary, or `leave_out` all such utterances,
+            with a warning that names them.
     """
 
     path: str
@@ -40,13 +40,13 @@ class Pronunciations:
     unknown: Literal["refuse", "leave_out"] = "refuse"
 
     def transcribe(self, utterances: Mapping[str, str]) -> dict[str, str]:
-        """Phones of utterances, between single blanks.
+        """Utterances as phones.
 
         Args:
-            utterances: words between blanks, by utterance id.
+            utterances: words separated by blanks, by utterance id.
 
         Returns:
-            By utterance id; without those that are left out.
+            Phones separated by single blanks, by utterance id, without the utterances that are left out.
 
         Raises:
             DataError: the dictionary cannot be read, or lacks a word of an utterance.
@@ -72,7 +72,7 @@ class Pronunciations:
         return found
 
     def read(self) -> dict[str, str]:
-        """Phones between single blanks by word, in capitals.
+        """The dictionary: phones separated by single blanks, by word in upper case.
 
         Raises:
             DataError: the file is missing or holds no word, or a word has no phones; the message names the line.

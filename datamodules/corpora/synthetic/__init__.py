@@ -1,1 +1,1 @@
-"""Corpora that are computed: their f0 is exact by construction."""
+"""Corpora that are computed, whose f0 is exact by construction."""

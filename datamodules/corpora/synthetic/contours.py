@@ -1,6 +1,6 @@
-"""Audio made from f0 tables, so that an annotation becomes the exact truth of what is heard.
+"""Audio synthesised from f0 tables, so that the table is the exact f0 of the audio.
 
-In the manner of MDB-stem-synth: J. Salamon, R. M. Bittner, J. Bonada, J. J. Bosch, E. Gómez, J. P. Bello, "An
+After MDB-stem-synth: J. Salamon, R. M. Bittner, J. Bonada, J. J. Bosch, E. Gómez, J. P. Bello, "An
 analysis/synthesis framework for automatic f0 annotation of multitrack datasets", ISMIR 2017. Deviation: the timbre is
 drawn at random, not measured on the recording that was annotated.
 """
@@ -15,58 +15,49 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series
 from datamodules.annotations.f0_tables import check_options
-from datamodules.corpora.base import Audio, Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from datamodules.corpora.base import Audio, AudioSource, Corpus, PitchSource, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.f0_files import F0File, TableOptions
-from datamodules.corpora.sources.files import by_identifier, group_of, group_pattern, visible_files
-from datamodules.corpora.sources.track_lists import splits_of_tracks
+from datamodules.corpora.sources.lists import splits_of_tracks
+from datamodules.corpora.sources.names import by_identifier, compiled, group_of, visible_files
 from datamodules.corpora.synthetic.harmonics import FADE_BEGINS, Articulation, Timbre, render
 from datamodules.corpora.synthetic.mixing import mix
 from datamodules.errors import DataError
 
-VERSION = 1  # to be raised whenever the same table and parameters give other audio or another contour
+VERSION = 1  # part of cache keys: raise it when the same table and parameters give other audio or another contour
 
 
 @dataclass(frozen=True)
-class Contour:
-    """The f0 of a table, without long silences at its ends.
-
-    Attributes:
-        table: the file.
-        trim: s of silence left at most before the first and after the last voiced frame; None: all of it.
-    """
+class Contour(PitchSource):
+    """The f0 of a table, with at most `trim` s of silence (None: all of it) at each end; the audio begins at time 0."""
 
     table: F0File
     trim: float | None
 
+    @override
     def fingerprint(self) -> str:
-        """The table's fingerprint and the trimming, as canonical JSON."""
         parts = {"Contour": VERSION, "table": self.table.fingerprint(), "trim": self.trim}
         return json.dumps(parts, sort_keys=True)
 
+    @override
     def read(self) -> F0Series:
-        """Read the table and trim it; time 0 is where the audio begins.
-
-        Raises:
-            DataError: the table cannot be read; the message names the file and the line.
-        """
         series = self.table.read()
         return series if self.trim is None else _trimmed(series, self.trim)
 
 
 @dataclass(frozen=True)
-class ResynthesizedAudio:
-    """A contour made audible.
+class ResynthesizedAudio(AudioSource):
+    """A contour rendered in a timbre of its own, up to its last frame.
 
     Attributes:
-        contour: what drives the oscillators.
+        contour: f0 of the oscillators.
         rate: samples per second.
-        harmonics: of the voice.
+        harmonics: how many.
         snr_db: level of the voice relative to noise, dB; None: no noise.
-        stream: seed, table and rendering, which name the recording's own random numbers.
+        stream: seed, hash of the table's id, and number of the rendering: the seed of the recording's random numbers.
     """
 
     contour: Contour
@@ -75,17 +66,13 @@ class ResynthesizedAudio:
     snr_db: float | None
     stream: tuple[int, int, int]
 
+    @override
     def fingerprint(self) -> str:
-        """The contour's fingerprint and all parameters, as canonical JSON."""
         parts = {**asdict(self), "contour": self.contour.fingerprint(), "ResynthesizedAudio": VERSION}
         return json.dumps(parts, sort_keys=True)
 
+    @override
     def read(self) -> Audio:
-        """Render the contour in a timbre of its own, up to its last frame.
-
-        Raises:
-            DataError: the table cannot be read, or its f0 does not fit below half the rate.
-        """
         series = self.contour.read()
         self._check_rate(series)
         generator = np.random.default_rng(self.stream)
@@ -105,7 +92,10 @@ class ResynthesizedAudio:
 
 
 class ContourResynthesis(Corpus):
-    """Every f0 table of a folder, played by a bank of oscillators in random timbres.
+    """Every f0 table of a folder, rendered by harmonic oscillators in random timbres.
+
+    The id of a recording is that of its table (the path below the folder, without extension, as one word), with
+    `_r<number>` if there are several renderings.
 
     Args:
         folder: where the tables are.
@@ -113,18 +103,17 @@ class ContourResynthesis(Corpus):
         rate: samples per second of the audio.
         step: s between rows of tables that have one column and no times.
         offset: s added to the tables' times.
-        gap: rows of a table that are more than this many seconds apart have silence between them.
-        trim: s of silence left at most before the first and after the last voiced frame; null: all of it.
-        harmonics: of every voice.
+        gap: s; where rows of a table are further apart than this, there is silence between them.
+        trim: longest silence kept before the first and after the last voiced frame, s; null: all of it.
+        harmonics: number of harmonics.
         snr_db: level of the voice relative to white or pink noise, dB; null: no noise.
-        renderings: timbres that each contour is played in; a contour's renderings are one group.
-        group_pattern: regular expression that is searched in a table's id (its path below the folder, without
-            extension, as one word); its first group names the group of tables that never stand in two splits.
-            Null: every table is a group of its own.
-        tracks: JSON file: a list of groups, or lists of groups by split; tables of other groups are left out, and the
-            recordings carry the split. Null: all tables.
-        splits: those wanted of the file's splits; null: all.
-        seed: of everything that is drawn, from 0 on.
+        renderings: how many timbres each contour is rendered in; they are one group.
+        group_pattern: regular expression searched in a table's id; its first group names the group. Recordings of one
+            group are always in the same split. Null: every table is a group of its own.
+        tracks: JSON file with a list of groups, or an object of such lists by split: tables of other groups are left
+            out, and recordings get the split. Null: all tables.
+        splits: the splits of `tracks` to read; null: all.
+        seed: of all random numbers, 0 or more.
     """
 
     def __init__(
@@ -160,12 +149,8 @@ class ContourResynthesis(Corpus):
         self.seed = seed
         self._check()
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id: the table's id, and `_r<number>` after it if there are several renderings.
-
-        Raises:
-            DataError: folder, tables or the list of tracks is missing, or no table is left.
-        """
         root = Path(self.folder)
         relatives = [path.relative_to(root).as_posix() for path in visible_files(root, self.tables)]
         if not relatives:
@@ -196,7 +181,7 @@ class ContourResynthesis(Corpus):
 
     def _check(self) -> None:
         check_options(self.step, self.offset, self.gap)
-        self._group_pattern = group_pattern(self.group_pattern, "ContourResynthesis")
+        self._group_pattern = compiled(self.group_pattern, "ContourResynthesis", "group_pattern")
         for key in ("rate", "harmonics", "renderings"):
             require(self, key, getattr(self, key) >= 1, "at least 1")
         require(self, "trim", self.trim is None or 0 <= self.trim < math.inf, "seconds, not negative; null: none")

@@ -1,6 +1,6 @@
-"""A bank of harmonic oscillators driven by an f0 contour, so that the contour is the exact truth of what is heard.
+"""Harmonic oscillators driven by an f0 contour, which is then the exact f0 of the audio.
 
-Resynthesis from the annotation, as in J. Salamon, R. M. Bittner, J. Bonada, J. J. Bosch, E. Gómez, J. P. Bello, "An
+Resynthesis from an annotation, as in J. Salamon, R. M. Bittner, J. Bonada, J. J. Bosch, E. Gómez, J. P. Bello, "An
 analysis/synthesis framework for automatic f0 annotation of multitrack datasets", ISMIR 2017; there the amplitudes of
 the harmonics follow the original recording, here they are drawn at random.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from datamodules.annotations.f0_series import F0Series
 
 BLOCK = 4096  # samples; the arrays of one block stay in the processor's cache
-FADE_BEGINS = 0.9  # relative to half the rate, where a harmonic that rises begins to fade; it is silent at 1
+FADE_BEGINS = 0.9  # relative to half the rate: a harmonic fades from here on and is silent at 1
 RELEASE = 0.005  # s
 
 
@@ -24,7 +24,7 @@ class Timbre:
     """The spectrum of a voice, the same at every pitch.
 
     Attributes:
-        amplitudes: of harmonic 1, 2, …; a voice with the squares' sum at 2 has a root mean square of 1.
+        amplitudes: of harmonic 1, 2, …; if their squares add up to 2, the voice has a root mean square of 1.
         phases: of the same harmonics, rad.
     """
 
@@ -33,12 +33,10 @@ class Timbre:
 
     @classmethod
     def draw(cls, generator: np.random.Generator, harmonics: int) -> Timbre:
-        """A random timbre: a spectral tilt, up to three formant bumps, and irregularity.
-
-        Some have weak even harmonics, some a weak fundamental.
+        """A random timbre: spectral tilt, up to three formants, jitter; some have weak even harmonics or fundamentals.
 
         Args:
-            generator: where the numbers come from.
+            generator: of all random numbers.
             harmonics: how many, at least 1.
         """
         number = np.arange(1, harmonics + 1)
@@ -58,12 +56,12 @@ class Timbre:
 
 @dataclass(frozen=True)
 class Articulation:
-    """How loud a voice is over the course of each voiced run.
+    """The amplitude envelope of each voiced run.
 
     Attributes:
         attack: s of raised-cosine onset.
-        decay: s in which the excess over the sustained level falls to 1/e.
-        sustain: level that the decay ends at, relative to the one it begins at.
+        decay: time constant of the decay to the sustained level, s.
+        sustain: level after the decay, relative to the level before it.
     """
 
     attack: float
@@ -72,11 +70,11 @@ class Articulation:
 
     @classmethod
     def draw(cls, generator: np.random.Generator) -> Articulation:
-        """A random articulation between plucked and bowed; never so quiet that a voiced frame is not heard."""
+        """A random articulation between plucked and bowed; the sustained level of at least 0.4 keeps it audible."""
         return cls(generator.uniform(0.003, 0.03), generator.uniform(0.05, 0.5), generator.uniform(0.4, 1.0))
 
     def gain(self, voiced: NDArray[np.bool_], rate: int) -> NDArray[np.float64]:
-        """Amplitude at every sample; each voiced run begins and ends without a click.
+        """The envelope at every sample; each voiced run begins and ends without a click.
 
         Args:
             voiced: `(samples,)`.
@@ -104,14 +102,14 @@ class Articulation:
 def render(
     series: F0Series, timbre: Timbre, articulation: Articulation, *, samples: int, rate: int
 ) -> NDArray[np.float64]:
-    """The sound of a contour: at every sample the instantaneous frequency is `series.at` the sample's time.
+    """Render a contour: the instantaneous frequency of a sample is `series.at` its time.
 
     Args:
         series: the f0; sample 0 is at time 0.
         timbre: spectrum of the voice.
-        articulation: loudness over each voiced run.
+        articulation: envelope of each voiced run.
         samples: length of the result.
-        rate: samples per second; harmonics that would lie above half of it are left out.
+        rate: samples per second; harmonics above half of it are left out.
 
     Returns:
         float64 `(samples,)`, exactly 0 where unvoiced; its root mean square in a steady part is about 1.

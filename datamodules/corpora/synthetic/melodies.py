@@ -1,4 +1,4 @@
-"""Melodies made of nothing but random numbers, with truth that is exact by construction."""
+"""Random melodies rendered as audio, whose f0 is exact by construction."""
 
 from __future__ import annotations
 
@@ -10,30 +10,39 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series
-from datamodules.corpora.base import Audio, Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from datamodules.corpora.base import (
+    Audio,
+    AudioSource,
+    Corpus,
+    PitchSource,
+    Recording,
+    Source,
+    require,
+    unique_and_sorted,
+)
 from datamodules.corpora.synthetic.harmonics import FADE_BEGINS, Articulation, Timbre, render
 from datamodules.corpora.synthetic.mixing import mix
 from datamodules.corpora.synthetic.phrases import Melody, MelodyStyle, draw_melody
 from datamodules.errors import DataError
 
-VERSION = 1  # to be raised whenever the same parameters give other audio or another contour
+VERSION = 1  # part of cache keys: raise it when the same parameters give other audio or another contour
 
 
 @dataclass(frozen=True)
 class SyntheticRecording:
-    """One recording's parameters, from which its audio and its truth are computed.
+    """Parameters of one recording, from which its audio and f0 are computed.
 
     Attributes:
-        style: what the melody is drawn from.
+        style: distribution of the melody.
         seconds: length.
         rate: samples per second.
-        harmonics: of every voice.
+        harmonics: number of harmonics of every voice.
         accompaniment_db: level of the accompaniment relative to the melody, dB; None: none.
         snr_db: level of the melody relative to noise, dB; None: no noise.
-        stream: seed, split and number, which name the recording's own random numbers.
+        stream: seed, hash of the split's name, and number: the seed of the recording's random numbers.
     """
 
     style: MelodyStyle
@@ -49,22 +58,24 @@ class SyntheticRecording:
         return json.dumps({"SyntheticMelody": VERSION, **asdict(self)}, sort_keys=True)
 
     def melody(self) -> Melody:
-        """The melody, always the same; the sound draws from another stream, so that the truth needs no rendering."""
+        """The melody, always the same. Rendering draws other random numbers, so the f0 is known without it."""
         return draw_melody(np.random.default_rng([*self.stream, 0]), self.style, self.seconds)
 
 
 @dataclass(frozen=True)
-class SyntheticAudio:
-    """The audio of a synthetic recording."""
-
+class _Rendered(Source):
     recording: SyntheticRecording
 
+    @override
     def fingerprint(self) -> str:
-        """The recording's parameters."""
         return self.recording.fingerprint()
 
+
+class SyntheticAudio(_Rendered, AudioSource):
+    """Melody, accompaniment and noise of a synthetic recording."""
+
+    @override
     def read(self) -> Audio:
-        """Render the melody, its accompaniment and noise."""
         generator = np.random.default_rng([*self.recording.stream, 1])
         melody = self._voice(self.recording.melody(), generator)
         accompaniment = None
@@ -92,26 +103,19 @@ class SyntheticAudio:
         return audio * np.interp(np.arange(samples) / rate, melody.contour.times, melody.loudness)
 
 
-@dataclass(frozen=True)
-class SyntheticTruth:
-    """The f0 contour that drives a synthetic recording."""
+class SyntheticTruth(_Rendered, PitchSource):
+    """The f0 of a synthetic recording's melody, every 2 ms."""
 
-    recording: SyntheticRecording
-
-    def fingerprint(self) -> str:
-        """The recording's parameters."""
-        return self.recording.fingerprint()
-
+    @override
     def read(self) -> F0Series:
-        """The contour, a point every 2 ms."""
         return self.recording.melody().contour
 
 
 class SyntheticMelody(Corpus):
     """Random melodies of harmonic tones.
 
-    A recording depends on the seed, its split's name and its number only: recordings of different splits share no
-    phrase, and a split that grows or a new one changes no other.
+    A recording depends only on the seed, the name of its split and its number. So splits share no phrase, and a split
+    can grow, or a new one be added, without a change to the others. Every recording, `<split>_<number>`, is a group.
 
     Args:
         recordings: how many in each split, by the split's name.
@@ -120,13 +124,13 @@ class SyntheticMelody(Corpus):
         lowest_note: MIDI.
         highest_note: MIDI.
         notes_per_second: slowest and fastest tempo; one is drawn for each melody.
-        vibrato_cents: greatest deviation of vibrato from the note.
-        glide_probability: that a note is reached by a glide from the one before in its phrase.
-        rest_probability: that a note is followed by a rest.
-        harmonics: of every voice.
+        vibrato_cents: largest deviation of vibrato from the note.
+        glide_probability: that a note begins with a glide from the previous one of its phrase.
+        rest_probability: that a rest follows a note.
+        harmonics: number of harmonics of every voice.
         accompaniment_db: level of two or three other voices together, relative to the melody, dB; null: none.
         snr_db: level of the melody relative to white or pink noise, dB; null: no noise.
-        seed: of everything that is drawn, from 0 on.
+        seed: of all random numbers, 0 or more.
     """
 
     def __init__(
@@ -161,8 +165,8 @@ class SyntheticMelody(Corpus):
         self._check_sizes()
         self._check_notes()
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, `<split>_<number>`, each its own group."""
         return unique_and_sorted(
             (self._recording(split, number) for split, count in self.counts.items() for number in range(count)),
             "SyntheticMelody",
@@ -170,21 +174,21 @@ class SyntheticMelody(Corpus):
 
     def _recording(self, split: str, number: int) -> Recording:
         style = MelodyStyle(
-            self.lowest_note,
-            self.highest_note,
-            (self.notes_per_second[0], self.notes_per_second[1]),
-            self.vibrato_cents,
-            self.glide_probability,
-            self.rest_probability,
+            lowest_note=self.lowest_note,
+            highest_note=self.highest_note,
+            notes_per_second=(self.notes_per_second[0], self.notes_per_second[1]),
+            vibrato_cents=self.vibrato_cents,
+            glide_probability=self.glide_probability,
+            rest_probability=self.rest_probability,
         )
         parameters = SyntheticRecording(
-            style,
-            self.seconds,
-            self.rate,
-            self.harmonics,
-            self.accompaniment_db,
-            self.snr_db,
-            (self.seed, zlib.crc32(split.encode()), number),
+            style=style,
+            seconds=self.seconds,
+            rate=self.rate,
+            harmonics=self.harmonics,
+            accompaniment_db=self.accompaniment_db,
+            snr_db=self.snr_db,
+            stream=(self.seed, zlib.crc32(split.encode()), number),
         )
         name = f"{split}_{number:05d}"
         return Recording(name, SyntheticAudio(parameters), SyntheticTruth(parameters), group=name, split=split)

@@ -1,4 +1,4 @@
-"""Put a rendered voice, its accompaniment and noise together at stated levels."""
+"""Mix a rendered voice with accompaniment and noise at given levels."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def mix(
     accompaniment_db: float = 0.0,
     snr_db: float | None = None,
 ) -> Audio:
-    """One channel of audio in which the voice has a root mean square of 0.1, less if a peak would be clipped.
+    """Mix to one channel, in which the voice has a root mean square of 0.1, or less where a peak would be clipped.
 
     Args:
         voice: `(samples,)`, exactly 0 where it is silent; levels are measured where it is not.
         rate: samples per second.
-        generator: where the noise comes from.
-        accompaniment: `(samples,)`, of any level, or None.
+        generator: of the noise.
+        accompaniment: `(samples,)`, at any level, or None.
         accompaniment_db: level of the accompaniment relative to the voice, dB.
         snr_db: level of the voice relative to noise, which is white or pink, dB; None: no noise.
     """
@@ -51,7 +51,7 @@ def _at_level(signal: NDArray[np.float64], level: float) -> NDArray[np.float64]:
 
 
 def _noise(generator: np.random.Generator, samples: int, *, pink: bool) -> NDArray[np.float64]:
-    # A power of two, because the length of a contour may be a large prime, which a Fourier transform is slow at.
+    # A power of two, because a Fourier transform is slow if the length, that of a contour, is a large prime.
     white = generator.standard_normal(1 << (max(samples, 2) - 1).bit_length())
     if not pink:
         return white[:samples]

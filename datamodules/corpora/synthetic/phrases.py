@@ -1,4 +1,4 @@
-"""Draw a melody at random: phrases of notes on a scale, with glides, vibrato and rests, as a fine f0 contour."""
+"""Random melodies as f0 contours: phrases of notes on a scale, with glides, vibrato and rests."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ STEP_PROBABILITIES = (0.03, 0.05, 0.14, 0.28, 0.28, 0.14, 0.05, 0.03)
 
 @dataclass(frozen=True)
 class MelodyStyle:
-    """What melodies are drawn from.
+    """The distribution of melodies.
 
     Attributes:
         lowest_note: MIDI, may be fractional.
         highest_note: MIDI, may be fractional.
         notes_per_second: slowest and fastest tempo; one is drawn for each melody.
-        vibrato_cents: greatest deviation of vibrato from the note; it may lead out of the range of notes.
-        glide_probability: that a note is reached by a glide from the one before in its phrase.
-        rest_probability: that a note is followed by a rest, which ends the phrase.
+        vibrato_cents: largest deviation of vibrato from the note; it may leave the range of notes.
+        glide_probability: that a note begins with a glide from the previous one of its phrase.
+        rest_probability: that a rest follows a note, which ends the phrase.
     """
 
     lowest_note: float
@@ -45,11 +45,11 @@ class MelodyStyle:
 
 
 class Melody(NamedTuple):
-    """A melody as it is played.
+    """Pitch and loudness of a melody.
 
     Attributes:
         contour: f0 every 2 ms from 0 to at least the end of the recording.
-        loudness: float64 `(frames,)`, amplitude relative to a note of middle loudness, at the contour's times.
+        loudness: float64 `(frames,)`, amplitude relative to a note of average loudness, at the contour's times.
     """
 
     contour: F0Series
@@ -60,7 +60,7 @@ class _Note(NamedTuple):
     start: float  # s
     stop: float  # s
     pitch: float  # MIDI
-    origin: float  # MIDI, where the glide begins; the pitch itself if there is none
+    origin: float  # MIDI, where the glide begins; equal to the pitch without a glide
     glide: float  # s
     vibrato_depth: float  # semitones
     vibrato_rate: float  # Hz
@@ -70,7 +70,7 @@ class _Note(NamedTuple):
         """MIDI pitch at these times, s."""
         age = times - self.start
         still_to_go = 0.5 + 0.5 * np.cos(np.pi * np.clip(age / self.glide, 0.0, 1.0))
-        # Vibrato sets in during the first fifth of a second, as players do it.
+        # Vibrato grows during the first fifth of a second, as players do it.
         depth = self.vibrato_depth * np.clip(age / 0.2, 0.0, 1.0)
         vibrato = depth * np.sin(2.0 * np.pi * self.vibrato_rate * age)
         return np.asarray(self.pitch + (self.origin - self.pitch) * still_to_go + vibrato)
@@ -80,7 +80,7 @@ def draw_melody(generator: np.random.Generator, style: MelodyStyle, seconds: flo
     """A random melody.
 
     Args:
-        generator: where the numbers come from.
+        generator: of all random numbers.
         style: range, tempo and ornaments.
         seconds: length.
     """
@@ -129,7 +129,7 @@ def _draw_notes(generator: np.random.Generator, style: MelodyStyle, seconds: flo
 
 
 def _draw_scale(generator: np.random.Generator, style: MelodyStyle) -> NDArray[np.float64]:
-    """A scale's notes in the style's range, MIDI; its root is any pitch, not a piano's, so that none is preferred."""
+    """The notes of a scale in the style's range, MIDI. Its root is any pitch, also between the keys of a piano."""
     intervals = SCALES[str(generator.choice(list(SCALES)))]
     root = generator.uniform(0.0, 12.0)
     octaves = 12.0 * np.arange(math.floor(style.lowest_note / 12.0) - 1, math.ceil(style.highest_note / 12.0) + 1)
@@ -143,7 +143,7 @@ def _draw_duration(generator: np.random.Generator, tempo: float) -> float:
 
 
 def _next_degree(generator: np.random.Generator, degree: int, notes: int) -> int:
-    """A step on the scale, most often to a neighbour; steps out of the range turn back."""
+    """A step on the scale, most often to a neighbour; a step out of the range is reversed."""
     step = int(generator.choice(STEPS, p=STEP_PROBABILITIES))
     return degree + step if 0 <= degree + step < notes else min(max(degree - step, 0), notes - 1)
 

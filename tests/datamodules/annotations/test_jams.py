@@ -124,10 +124,13 @@ def test_a_file_that_is_not_as_expected_is_named(tmp_path, content, reason):
         assert str(error.value).startswith(f"{path}: ") and reason in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"{"])
-def test_a_file_that_is_not_json_is_named(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"\xff", "song.jams, line 1: byte 0xff is not UTF-8 text"), (b"{", "song.jams: not a JSON file")],
+)
+def test_a_file_that_is_not_json_is_named(tmp_path, content, reason):
     (tmp_path / "song.jams").write_bytes(content)
-    with pytest.raises(DataError, match=r"song\.jams: not a JSON file"):
+    with pytest.raises(DataError, match=reason):
         read_f0(tmp_path / "song.jams")
 
 

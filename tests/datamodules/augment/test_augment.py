@@ -1,4 +1,4 @@
-"""Augmentations: what they do to sound and label, and that draws hang on run, epoch, recording and window alone."""
+"""Augmentations: what they do to sound and label, and that draws depend on run, epoch, recording and window alone."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,7 +24,7 @@ from datamodules.augment import (
     move_labels,
 )
 from datamodules.batches import EvaluationSet
-from datamodules.corpora.base import Audio, Corpus, Recording
+from datamodules.corpora.base import Audio, Recording
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.preparation.prepare import prepare
@@ -34,6 +34,7 @@ from datamodules.windows.augmented import AugmentedReader
 from datamodules.windows.loaders import EvaluationLoader, TrainingLoader
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
+from tests.given_corpus import Given, GivenCorpus
 
 RATE, HOP, WINDOW = 8000, 80, 256
 EVERYTHING = (PitchShift((-2, 2), p=0.7), Mix((0, 20), p=0.5), Noise((5, 30), 0.5, "pink"), Gain((-6, 6)), Polarity())
@@ -41,16 +42,13 @@ EVERYTHING = (PitchShift((-2, 2), p=0.7), Mix((0, 20), p=0.5), Noise((5, 30), 0.
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sine whose frequency changes linearly, sound and truth in one; silent from `until` on."""
+    """A sine whose frequency changes linearly; silent from `until` on."""
 
     begin: float  # Hz
     slope: float  # Hz/s
     seconds: float
     until: float = np.inf  # s
     level: float = 0.3
-
-    def fingerprint(self):
-        return repr(self)
 
     def f0(self, times):
         return np.where(times < self.until, self.begin + self.slope * times, 0.0)
@@ -59,46 +57,25 @@ class Sweep:
         phase = self.begin * times + self.slope * times**2 / 2
         return self.level * np.sin(2 * np.pi * phase) * (times < self.until)
 
-
-class SweepAudio(Sweep):
-    def read(self):
+    def audio(self):
         return Audio(self.sound(np.arange(round(self.seconds * RATE)) / RATE).astype(np.float32), RATE)
 
-
-class SweepTruth(Sweep):
-    def read(self):
+    def one_voice(self):
         times = np.arange(round(self.seconds * RATE / HOP)) * HOP / RATE
         return F0Series(times, self.f0(times))
 
-
-class Octaves(Sweep):
-    """Two voices while the sweep sounds, none then."""
-
-    def read(self):
-        times = np.arange(round(self.seconds * RATE / HOP)) * HOP / RATE
-        return MultiF0Series(times, np.stack([self.f0(times), 2 * self.f0(times)], axis=1))
+    def octaves(self):
+        times, f0 = self.one_voice()
+        return MultiF0Series(times, np.stack([f0, 2 * f0], axis=1))
 
 
-class Sweeps(Corpus):
-    truth = SweepTruth
-
-    def __init__(self, *sweeps):
-        self.sweeps = sweeps
-
-    def recordings(self):
-        return [
-            Recording(f"{split}{k}", SweepAudio(*sweep), self.truth(*sweep), f"{split}{k}", split)
-            for split in ("train", "validation")
-            for k, sweep in enumerate(self.sweeps)
-        ]
-
-
-class OctaveSweeps(Sweeps):
-    truth = Octaves
-
-
-def shards(directory, *sweeps, context=0.2, corpus=Sweeps):
-    prepare(ShardRecipe(corpus(*sweeps), str(directory), RATE, HOP, 1.0, context, records_per_shard=4), progress=False)
+def shards(directory, *sweeps, context=0.2, truth=Sweep.one_voice):
+    corpus = GivenCorpus(
+        Recording(f"{split}{k}", Given(sweep.audio()), Given(truth(sweep)), f"{split}{k}", split)
+        for split in ("train", "validation")
+        for k, sweep in enumerate(Sweep(*values) for values in sweeps)
+    )
+    prepare(ShardRecipe(corpus, str(directory), RATE, HOP, 1.0, context, records_per_shard=4), progress=False)
     return directory
 
 
@@ -452,7 +429,7 @@ def test_labels_are_the_tracks_own_where_records_meet_and_not_valid_beyond_its_e
     margin = shift.margin(ExcerptLayout(512, frames, HOP))
     room = np.zeros((len(batch.signal), 512 + 2 * margin.samples), np.int16)
     _, factors = shift.shift(room, Draws(batch.seed.numpy(), 0), 512)
-    truth = [SweepTruth(300, 600, 2.5).read(), SweepTruth(1800, -500, 2.5, 2.0).read()]
+    truth = [Sweep(300, 600, 2.5).one_voice(), Sweep(1800, -500, 2.5, 2.0).one_voice()]
     centre, seams = ExcerptLayout(512, frames, HOP).centre, 0
     for track, frame, f0, valid, factor in zip(
         batch.track.tolist(), batch.frame.tolist(), batch.f0.numpy(), batch.valid.numpy(), factors, strict=True
@@ -466,7 +443,7 @@ def test_labels_are_the_tracks_own_where_records_meet_and_not_valid_beyond_its_e
 
 def test_all_voices_are_shifted(tmp_path):
     windows = Windows(6, 1)
-    directory = shards(tmp_path / "octaves", (300, 600, 2.5, 1.5), corpus=OctaveSweeps)
+    directory = shards(tmp_path / "octaves", (300, 600, 2.5, 1.5), truth=Sweep.octaves)
     batch = whole_epoch(reader(directory, PitchShift((4, 4)), windows=windows, window=512))
     assert batch.f0.shape == (250, 6, 2) and batch.valid.shape == (250, 6)
     factor = 2 * round(320 * 2 ** (4 / 12)) / 640

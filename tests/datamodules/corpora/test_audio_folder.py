@@ -129,7 +129,7 @@ class TestManifest:
         assert reason in refusal(str(folder), manifest="list.tsv")
 
     def test_a_missing_manifest_is_named(self, folder):
-        assert "list.tsv: the manifest cannot be read: No such file" in refusal(str(folder), manifest="list.tsv")
+        assert "list.tsv: cannot be read: No such file" in refusal(str(folder), manifest="list.tsv")
 
 
 class TestRefusals:

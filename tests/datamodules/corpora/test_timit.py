@@ -58,7 +58,7 @@ def test_names_in_small_letters_below_another_folder(tmp_path, write_tone):
         ("0 3050 h#\n3050 sh\n", "SX37.PHN, line 2: first sample, last sample and phone are expected, not '3050 sh'"),
         ("0 end h#\n", "SX37.PHN, line 1: first sample"),
         ("\n", "SX37.PHN: no phone in it"),
-        ("0 3050 ä\n", "SX37.PHN: not ASCII text"),
+        ("0 3050 ä\n", "SX37.PHN, line 1: first sample, last sample and phone are expected"),
     ],
 )
 def test_damaged_phones_are_named(folder, content, reason):

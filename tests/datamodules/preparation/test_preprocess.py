@@ -11,20 +11,7 @@ from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.preprocess import Preprocessor, Rejected, frame_count, to_mono_int16
 from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
-
-
-class Given:
-    """A source that is what it is given, and counts how often it is read."""
-
-    def __init__(self, value, mark="1"):
-        self.value, self.mark, self.reads = value, mark, 0
-
-    def fingerprint(self):
-        return self.mark
-
-    def read(self):
-        self.reads += 1
-        return self.value
+from tests.given_corpus import Given
 
 
 def tone(rate=16000, seconds=1.0, hz=440.0, level=0.5):
@@ -103,8 +90,8 @@ def test_arrays_are_found_again_until_anything_they_are_made_from_changes(tmp_pa
     first = preprocessor(tmp_path).put(Recording("a", audio, truth, "a"))
     assert preprocessor(tmp_path).put(Recording("a", audio, truth, "a")) == first
     assert audio.reads == truth.reads == 1
-    other_audio = preprocessor(tmp_path).put(Recording("a", Given(tone(), "2"), truth, "a"))
-    other_truth = preprocessor(tmp_path).put(Recording("a", audio, Given(contour(), "2"), "a"))
+    other_audio = preprocessor(tmp_path).put(Recording("a", Given(tone(hz=441.0)), truth, "a"))
+    other_truth = preprocessor(tmp_path).put(Recording("a", audio, Given(contour(0.9)), "a"))
     other_hop = preprocessor(tmp_path, hop=93).put(Recording("a", audio, truth, "a"))
     other_rate = preprocessor(tmp_path, rate=8000).put(Recording("a", audio, truth, "a"))
     assert len({each.arrays["samples"] for each in (first, other_audio, other_truth, other_hop, other_rate)}) == 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from datamodules.errors import DataError
 from datamodules.preparation.prepare import prepare
-from datamodules.shards.format import Grid, decode_flac, is_done, read_sidecar, sidecar
+from datamodules.shards.format import Grid, decode_audio, is_done, read_sidecar, sidecar
 from datamodules.shards.index import SplitIndex
 from datamodules.shards.verify import verify
 from datamodules.shards.writer import RecordPlan, TrackArrays, encode_record, write_shard
@@ -42,7 +42,7 @@ def test_a_record_is_the_track_around_its_frames_and_silence_beyond_the_ends(num
     if start >= whole.f0.size:
         return
     members, entry = encode_record(whole, segment(start), GRID)
-    audio = decode_flac(members["flac"].data)
+    audio = decode_audio(members["flac"].data, "flac")
     padded = np.concatenate([np.zeros(800, np.int16), whole.samples, np.zeros(30_000, np.int16)])
     begin = start * 80
     assert np.array_equal(audio, padded[begin : begin + (entry["frames"] - 1) * 80 + 1600])

@@ -2,7 +2,7 @@
 
 import json
 import tarfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import librosa
 import numpy as np
@@ -11,7 +11,7 @@ import webdataset
 from numpy.testing import assert_array_equal
 
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
-from datamodules.corpora.base import Audio, Corpus, Recording
+from datamodules.corpora.base import Audio, Recording
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.preparation.prepare import prepare
@@ -20,42 +20,19 @@ from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
 from datamodules.shards.index import SplitIndex, describe
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
+from tests.given_corpus import Given, GivenCorpus
 
 RATE, HOP = 8000, 80
 
 
-@dataclass(frozen=True)
-class Given:
-    """A source of one value."""
-
-    name: str
-    value: object
-
-    def fingerprint(self):
-        return self.name
-
-    def read(self):
-        return self.value
-
-
-class Listed(Corpus):
-    def __init__(self, recordings):
-        self._recordings = recordings
-
-    def recordings(self):
-        return self._recordings
-
-
 def audio(number, seconds):
-    return Given(
-        f"audio {number}",
-        Audio(np.random.default_rng(number).uniform(-0.5, 0.5, int(seconds * RATE)).astype(np.float32), RATE),
-    )
+    samples = np.random.default_rng(number).uniform(-0.5, 0.5, int(seconds * RATE)).astype(np.float32)
+    return Given(Audio(samples, RATE))
 
 
 def made(directory, recordings, **options):
     values = {"rate": RATE, "hop": HOP, "splits": {"train": 1.0}, "context": 0.1, "segment": 1.0, **options}
-    recipe = ShardRecipe(Listed(recordings), str(directory), **values)
+    recipe = ShardRecipe(GivenCorpus(recordings), str(directory), **values)
     prepare(recipe, progress=False)
     return SplitIndex([directory], "train"), recipe
 
@@ -94,9 +71,7 @@ def test_raw_and_flac_members_hold_the_same_samples(tmp_path, segment):
 
 def test_windows_of_whole_recordings_are_those_of_cut_ones(tmp_path):
     recordings = [
-        Recording(
-            f"r{n}", audio(n, 2.337), Given(f"f0 {n}", F0Series(np.arange(240) * 0.01, np.full(240, 100.0 + n))), "g"
-        )
+        Recording(f"r{n}", audio(n, 2.337), Given(F0Series(np.arange(240) * 0.01, np.full(240, 100.0 + n))), "g")
         for n in range(2)
     ]
     whole, _ = made(tmp_path / "whole", recordings, segment=None)
@@ -116,8 +91,7 @@ def test_several_voices_come_through_padded_to_the_most_that_sound(tmp_path):
     two = np.stack([np.full(150, 200.0), np.where(times < 0.7, 300.0, 0.0)], axis=1)
     three = np.stack([np.full(150, 110.0), np.full(150, 220.0), np.full(150, 330.0)], axis=1)
     recordings = [
-        Recording(f"r{n}", audio(n, 1.5), Given(f"f0 {n}", MultiF0Series(times, f0)), f"r{n}")
-        for n, f0 in enumerate((two, three))
+        Recording(f"r{n}", audio(n, 1.5), Given(MultiF0Series(times, f0)), f"r{n}") for n, f0 in enumerate((two, three))
     ]
     index, _ = made(tmp_path, recordings)
     assert index.has_f0 and index.pitches == 3
@@ -134,7 +108,7 @@ def test_several_voices_come_through_padded_to_the_most_that_sound(tmp_path):
 def test_a_frame_of_several_voices_is_voiced_if_any_sounds(tmp_path):
     f0 = np.zeros((100, 2))
     f0[10:20, 0], f0[15:30, 1] = 100.0, 200.0
-    recording = Recording("r", audio(0, 1.0), Given("f0", MultiF0Series(np.arange(100) * 0.01, f0)), "r")
+    recording = Recording("r", audio(0, 1.0), Given(MultiF0Series(np.arange(100) * 0.01, f0)), "r")
     index, _ = made(tmp_path, [recording])
     assert_array_equal(index.voiced_frames(0), f0.any(axis=1))
 
@@ -142,7 +116,7 @@ def test_a_frame_of_several_voices_is_voiced_if_any_sounds(tmp_path):
 def test_features_stand_in_for_audio(tmp_path):
     values = [np.random.default_rng(n).normal(size=(50 + n, 13)).astype(np.float32) for n in range(3)]
     recordings = [
-        Recording(f"r{n}", None, None, f"r{n}", transcript="A B", features=Given(f"mfcc {n}", value))
+        Recording(f"r{n}", None, None, f"r{n}", transcript="A B", features=Given(value))
         for n, value in enumerate(values)
     ]
     index, _ = made(tmp_path, recordings, segment=None, context=0.0, phones=["A", "B"])
@@ -164,8 +138,7 @@ def test_recordings_without_annotation_are_not_learned_from(tmp_path):
 
 def test_features_of_another_dimension_are_refused_by_name(tmp_path):
     recordings = [
-        Recording(f"r{n}", None, None, f"r{n}", features=Given(f"mfcc {n}", np.zeros((5, 13 + n), np.float32)))
-        for n in range(2)
+        Recording(f"r{n}", None, None, f"r{n}", features=Given(np.zeros((5, 13 + n), np.float32))) for n in range(2)
     ]
     with pytest.raises(DataError, match=r"'r1': its features have 14 dimensions, those of 'r0' have 13"):
         made(tmp_path, recordings)
@@ -244,7 +217,7 @@ def test_webdatasets_own_reader_opens_every_kind_of_record(tmp_path):
         Recording(
             "r0",
             audio(0, 0.5),
-            Given("f0", F0Series(np.arange(50) * 0.01, np.full(50, 100.0))),
+            Given(F0Series(np.arange(50) * 0.01, np.full(50, 100.0))),
             "r0",
             label="a",
             transcript="x y",

@@ -19,7 +19,7 @@ from webdataset.gopen import Pipe
 
 from datamodules.annotations.f0_series import MultiF0Series
 from datamodules.augment import item_seeds
-from datamodules.corpora.base import Audio, Corpus, Recording
+from datamodules.corpora.base import Audio, Recording
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.preparation.prepare import prepare
@@ -31,6 +31,7 @@ from datamodules.windows.loaders import TrainingLoader
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
 from datamodules.windows.source import Processes
+from tests.given_corpus import Given, GivenCorpus
 
 WINDOWS = 1200  # 4 tracks of 300 frames, in 12 records, in 3 shards
 
@@ -221,30 +222,17 @@ def test_neighbouring_windows_are_of_different_records(tars):
 
 
 def test_several_voices_are_padded_as_by_the_index(tmp_path):
-    class Voices(Corpus):
-        def recordings(self):
-            return [Recording(f"r{n}", Constant(n), Constant(n, n), f"r{n}") for n in (1, 3)]
+    def voices(number):
+        tone = Audio(0.1 * np.sin(np.arange(12000) * number / 10).astype(np.float32), 8000)
+        f0 = MultiF0Series(np.arange(150) / 100, np.tile(100.0 * np.arange(1, number + 1), (150, 1)))
+        return Recording(f"r{number}", Given(tone), Given(f0), f"r{number}")
 
-    prepare(ShardRecipe(Voices(), str(tmp_path), 8000, 80, 1.0, 0.1, splits={"train": 1.0}), progress=False)
+    corpus = GivenCorpus([voices(1), voices(3)])
+    prepare(ShardRecipe(corpus, str(tmp_path), 8000, 80, 1.0, 0.1, splits={"train": 1.0}), progress=False)
     tars = [str(path) for path in tmp_path.glob("train-*.tar")]
     assert_the_same_windows(tmp_path, streamed(tars, pitches=3, windows_per_epoch=2000))
     with pytest.raises(DataError, match=r"train-0.*: t.*3 pitches at a time, data\.reader\.pitches is 2"):
         places(streamed(tars, pitches=2))
-
-
-class Constant:
-    """A tone of 1.5 s, or as many constant voices."""
-
-    def __init__(self, number, voices=0):
-        self.number, self.voices = number, voices
-
-    def fingerprint(self):
-        return f"{self.number} {self.voices}"
-
-    def read(self):
-        if self.voices:
-            return MultiF0Series(np.arange(150) / 100, np.tile(100.0 * np.arange(1, self.voices + 1), (150, 1)))
-        return Audio(0.1 * np.sin(np.arange(12000) * self.number / 10).astype(np.float32), 8000)
 
 
 def cut(tar, size):

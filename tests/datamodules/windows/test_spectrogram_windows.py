@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ from architectures import HCNN, DeepSalience
 from architectures.spectrogram.harmonics import Harmonics
 from datamodules.annotations.f0_series import F0Series
 from datamodules.augment import Gain
-from datamodules.corpora.base import Audio, Corpus, Recording
+from datamodules.corpora.base import Audio, Recording
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.preparation.prepare import prepare
@@ -31,6 +30,7 @@ from datamodules.windows.cut import WindowAudio, WindowSpectrogram
 from datamodules.windows.loaders import TrainingLoader, message_windows
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
+from tests.given_corpus import Given, GivenCorpus
 
 RATE, HOP = 8000, 80
 FRAMES = (237, 100, 57, 205)  # of the tracks, in records of 100
@@ -41,46 +41,26 @@ KINDS = {
 SHAPES = {"one channel": SpectrogramShape(1, 36, 45.0, 1), "three channels": SpectrogramShape(3, 24, 33.0, 1)}
 
 
-@dataclass(frozen=True)
-class Noise:
+def noise(frames):
     """Noise whose loudness changes, so that no two frames are alike."""
-
-    frames: int
-
-    def fingerprint(self):
-        return f"noise {self.frames}"
-
-    def read(self):
-        rng = np.random.default_rng(self.frames)
-        loudness = np.repeat(rng.uniform(0.01, 0.9, self.frames), HOP)
-        return Audio((loudness * rng.uniform(-1, 1, self.frames * HOP)).astype(np.float32), RATE)
+    rng = np.random.default_rng(frames)
+    loudness = np.repeat(rng.uniform(0.01, 0.9, frames), HOP)
+    return Audio((loudness * rng.uniform(-1, 1, frames * HOP)).astype(np.float32), RATE)
 
 
-@dataclass(frozen=True)
-class Counting:
+def counting(frames):
     """f0 that is 100 Hz at the first frame and rises by 1 Hz each."""
-
-    frames: int
-
-    def fingerprint(self):
-        return f"counting {self.frames}"
-
-    def read(self):
-        return F0Series(np.arange(self.frames) * HOP / RATE, 100.0 + np.arange(self.frames))
-
-
-class Noises(Corpus):
-    def recordings(self):
-        return [
-            Recording(f"{split}_{number}", Noise(frames), Counting(frames), f"{split}_{number}", split)
-            for split in ("train", "validation")
-            for number, frames in enumerate(FRAMES)
-        ]
+    return F0Series(np.arange(frames) * HOP / RATE, 100.0 + np.arange(frames))
 
 
 def prepared(directory, kind, **options):
+    corpus = GivenCorpus(
+        Recording(f"{split}_{number}", Given(noise(frames)), Given(counting(frames)), f"{split}_{number}", split)
+        for split in ("train", "validation")
+        for number, frames in enumerate(FRAMES)
+    )
     values = {"rate": RATE, "hop": HOP, "segment": 1.0, "context": 0.2, "records_per_shard": 3, **options}
-    prepare(ShardRecipe(Noises(), str(directory), spectrogram=kind, **values), progress=False)
+    prepare(ShardRecipe(corpus, str(directory), spectrogram=kind, **values), progress=False)
     return directory
 
 
@@ -95,7 +75,7 @@ def wholes():
     """For each kind, the spectrograms of the whole recordings, `(frames, channels, bins)` uint16."""
 
     def whole(kind, frames):
-        samples = np.clip(np.rint(Noise(frames).read().samples.astype(np.float64) * 32768), -32768, 32767)
+        samples = np.clip(np.rint(noise(frames).samples.astype(np.float64) * 32768), -32768, 32767)
         spectrum = kind.compute((samples / 32768).astype(np.float32), RATE, HOP)[..., :frames]
         return np.rint(spectrum * 65535).astype(np.uint16).transpose(2, 0, 1)
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from datamodules.corpora.sources.audio_clips import AudioClip, cut
-from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.corpora.sources.audio_files import AudioClip, AudioFile, cut
 from datamodules.errors import DataError
 
 

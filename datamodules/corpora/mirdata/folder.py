@@ -1,35 +1,35 @@
-"""Some files of a data set that mirdata knows, without its index."""
+"""A folder of audio with annotations that mirdata can read, without mirdata's index."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from datamodules.corpora.base import Corpus, Recording, unique_and_sorted
-from datamodules.corpora.checks import require
+from typing_extensions import override
+
+from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
 from datamodules.corpora.mirdata.corpus import choose
 from datamodules.corpora.mirdata.f0 import mirdata_truth
 from datamodules.corpora.sources.audio_files import EXTENSIONS
-from datamodules.corpora.sources.files import by_identifier, group_of, group_pattern, visible_files
-from datamodules.corpora.sources.pairs import is_pairable, partner
+from datamodules.corpora.sources.names import by_identifier, compiled, group_of, is_pairable, partner, visible_files
 from datamodules.errors import DataError
 
 
 class MirdataFiles(Corpus):
-    """Audio files with annotations that mirdata's functions read, paired by their names.
+    """Audio files paired by name with annotations that mirdata's functions read.
 
-    For parts of a data set, other folders than mirdata's, and machines without mirdata's index.
+    For parts of a data set, for folders with another layout than mirdata's, and where mirdata's index is missing. The
+    id of a recording is its path below the folder, without extension, as one word.
 
     Args:
-        dataset: see `MirdataCorpus`.
+        dataset: name of the data set in the table of `MirdataCorpus`.
         folder: where the files are.
-        audio: pattern of the audio files below the folder, with one `*` in their name.
-        table: pattern of the annotation's path below the folder, with `{}` for what the `*` stands for.
-        annotation: see `MirdataCorpus`; null: the first.
-        signal: see `MirdataCorpus`; null: the first.
-        group_pattern: regular expression that is searched in a recording's id (its path below the folder, without
-            extension, as one word); its first group names the group of recordings that never stand in two splits.
-            Null: every recording is a group of its own.
+        audio: pattern of the audio files below the folder, with one `*` in the file name.
+        table: pattern of the annotation's path below the folder; `{}` stands for what matched the `*`.
+        annotation: name of the annotation in the table of `MirdataCorpus`; null: the first.
+        signal: name of the audio there, which says which channel to read; null: the first.
+        group_pattern: regular expression searched in a recording's id; its first group names the group. Recordings of
+            one group are always in the same split. Null: every recording is a group of its own.
     """
 
     def __init__(
@@ -51,12 +51,8 @@ class MirdataFiles(Corpus):
         self.group_pattern = group_pattern
         self._check()
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by id.
-
-        Raises:
-            DataError: the folder, the audio or an annotation is missing, or two files give the same id.
-        """
         root = Path(self.folder)
         paths = [path for path in visible_files(root, self.audio) if path.suffix.lower() in EXTENSIONS]
         if not paths:
@@ -79,5 +75,5 @@ class MirdataFiles(Corpus):
 
     def _check(self) -> None:
         self._choice = choose(self, self.dataset, self.annotation, self.signal)
-        self._group_pattern = group_pattern(self.group_pattern, "MirdataFiles")
+        self._group_pattern = compiled(self.group_pattern, "MirdataFiles", "group_pattern")
         require(self, "table", is_pairable(self.audio, self.table), "it needs {} for the one * in the name in audio")

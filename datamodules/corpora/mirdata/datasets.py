@@ -1,4 +1,4 @@
-"""What is what in the data sets that are read through mirdata: audio, f0, and who must not stand in two splits.
+"""The data sets that are read through mirdata: where each has its audio, f0, artists and songs.
 
 mirdata: R. M. Bittner, M. Fuentes, D. Rubinstein, A. Jansson, K. Choi, T. Kell, "mirdata: software for reproducible
 usage of datasets", ISMIR 2019.
@@ -16,11 +16,11 @@ from datamodules.corpora.sources.f0_files import TableOptions
 STRINGS = "EADGBe"  # of a guitar, from the lowest; mirdata and GuitarSet number them in this order
 
 
-class Signal(NamedTuple):
+class TrackAudio(NamedTuple):
     """Audio of a track.
 
     Attributes:
-        path: attribute of mirdata's track that holds the file's path.
+        path: name of the attribute of mirdata's track with the path of the file.
         channel: of the file; None: the mean of all.
     """
 
@@ -33,7 +33,7 @@ class Loader(NamedTuple):
 
     Attributes:
         name: of the function in the data set's module.
-        voices: arguments behind the path, once for every voice.
+        voices: for every voice the arguments that follow the path.
     """
 
     name: str
@@ -44,24 +44,24 @@ class Annotation(NamedTuple):
     """An f0 annotation of a track.
 
     Attributes:
-        path: attribute of mirdata's track that holds the file's path.
-        reader: how the file is read: by mirdata, or as a table.
-        signals: audio that the annotation is of, by name; the first is the usual choice.
+        path: name of the attribute of mirdata's track with the path of the file.
+        reader: what reads the file: a function of mirdata, or ours for tables.
+        signals: the audio that it annotates, by name; the first is the default.
     """
 
     path: str
     reader: Loader | TableOptions
-    signals: Mapping[str, Signal]
+    signals: Mapping[str, TrackAudio]
 
 
-class Layout(NamedTuple):
-    """A data set.
+class DatasetFields(NamedTuple):
+    """What mirdata's tracks of a data set hold.
 
     Attributes:
-        annotations: by name; the first is the usual choice.
-        artist: who plays, sings or wrote a track, given mirdata's track.
-        song: what a track is of.
-        metadata: attributes of mirdata's track that are kept.
+        annotations: by name; the first is the default.
+        artist: from a track to its performer or composer.
+        song: from a track to its song.
+        metadata: names of the attributes that are stored with every record.
     """
 
     annotations: Mapping[str, Annotation]
@@ -90,12 +90,12 @@ def _guitarset_take(track: Any) -> str:  # noqa: ANN401 -- the solo is played ov
     return str(track.track_id).rpartition("_")[0]
 
 
-_MIX = {"mix": Signal("audio_path")}
-_STEM = {"stem": Signal("audio_path")}
-_VOCALS = {"vocals": Signal("audio_path")}
+_MIX = {"mix": TrackAudio("audio_path")}
+_STEM = {"stem": TrackAudio("audio_path")}
+_VOCALS = {"vocals": TrackAudio("audio_path")}
 
-LAYOUTS: dict[str, Layout] = {
-    "medleydb_melody": Layout(
+DATASETS: dict[str, DatasetFields] = {
+    "medleydb_melody": DatasetFields(
         {
             "melody2": Annotation("melody2_path", Loader("load_melody"), _MIX),
             "melody1": Annotation("melody1_path", Loader("load_melody"), _MIX),
@@ -105,58 +105,58 @@ LAYOUTS: dict[str, Layout] = {
         attrgetter("track_id"),
         ("genre", "is_excerpt", "is_instrumental", "n_sources"),
     ),
-    "medleydb_pitch": Layout(
+    "medleydb_pitch": DatasetFields(
         # These tables leave unvoiced frames out, and mirdata 1.0 refuses tables with uneven times.
         {"pitch": Annotation("pitch_path", TableOptions(gap=0.02), _STEM)},
         _before_underscore,
         _without_stem,
         ("genre", "instrument"),
     ),
-    "mdb_stem_synth": Layout(
+    "mdb_stem_synth": DatasetFields(
         {"f0": Annotation("f0_path", Loader("load_f0"), _STEM)}, _before_underscore, _without_stem
     ),
-    "orchset": Layout(
+    "orchset": DatasetFields(
         {
             "melody": Annotation(
                 "melody_path",
                 Loader("load_melody"),
-                {"mono": Signal("audio_path_mono"), "stereo": Signal("audio_path_stereo")},
+                {"mono": TrackAudio("audio_path_mono"), "stereo": TrackAudio("audio_path_stereo")},
             )
         },
         _orchset_composer,
         _orchset_work,
         ("composer", "work", "alternating_melody", "only_strings", "only_winds", "only_brass"),
     ),
-    "ikala": Layout(
+    "ikala": DatasetFields(
         {
             "f0": Annotation(
                 "f0_path",
                 Loader("load_f0"),
-                {"vocals": Signal("audio_path", channel=1), "mix": Signal("audio_path")},
+                {"vocals": TrackAudio("audio_path", channel=1), "mix": TrackAudio("audio_path")},
             )
         },
         attrgetter("singer_id"),
         attrgetter("song_id"),
         ("section",),
     ),
-    "vocadito": Layout(
+    "vocadito": DatasetFields(
         {"f0": Annotation("f0_path", Loader("load_f0"), _VOCALS)},
         attrgetter("singer_id"),
         attrgetter("track_id"),
         ("language",),
     ),
-    "guitarset": Layout(
+    "guitarset": DatasetFields(
         {
             "multif0": Annotation(
                 "jams_path",
                 Loader("load_pitch_contour", tuple((string,) for string in range(len(STRINGS)))),
-                {"mic": Signal("audio_mic_path"), "mix": Signal("audio_mix_path")},
+                {"mic": TrackAudio("audio_mic_path"), "mix": TrackAudio("audio_mix_path")},
             ),
             **{
                 string: Annotation(
                     "jams_path",
                     Loader("load_pitch_contour", ((number,),)),
-                    {"hex_cln": Signal("audio_hex_cln_path", number), "hex": Signal("audio_hex_path", number)},
+                    {"hex_cln": TrackAudio("audio_hex_cln_path", number), "hex": TrackAudio("audio_hex_path", number)},
                 )
                 for number, string in enumerate(STRINGS)
             },

@@ -1,0 +1,137 @@
+"""The files of a corpus, and what their names say: a recording's id, group and label, and the table beside it."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from datamodules.errors import DataError
+
+PLACE = "{}"  # in the pattern of a table: what the `*` in the audio file's name stands for
+
+
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """Files below a folder that match a pattern, sorted, without hidden files and those in hidden folders.
+
+    Args:
+        folder: where to look.
+        pattern: as `pathlib.Path.glob` takes it, relative to the folder.
+
+    Raises:
+        DataError: there is no such folder, or the pattern is invalid.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder")
+    try:
+        found = sorted(path for path in folder.glob(pattern) if not path.is_dir())
+    except (ValueError, NotImplementedError) as error:
+        raise DataError(f"{pattern!r} is not a pattern for files below {folder}: {error}") from error
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def identifier(relative: str) -> str:
+    """The id of the recording in a file: its path below the corpus' folder, without extension, as one word."""
+    word = re.sub(r"[^A-Za-z0-9_.\-]", "_", Path(relative).with_suffix("").as_posix())
+    return re.sub(r"^\.|\.$|\.(?=\.)", "_", word)
+
+
+def by_identifier(relatives: Iterable[str], origin: Path) -> dict[str, str]:
+    """Paths below a corpus' folder by the id of their recording.
+
+    Args:
+        relatives: the paths.
+        origin: folder or manifest, for messages.
+
+    Raises:
+        DataError: two paths give the same id.
+    """
+    found: dict[str, str] = {}
+    for relative in relatives:
+        name = identifier(relative)
+        if name in found:
+            raise DataError(f"{origin}: {found[name]!r} and {relative!r} give the same id {name!r}; rename one of them")
+        found[name] = relative
+    return found
+
+
+def compiled(pattern: str | None, corpus: str, key: str) -> re.Pattern[str] | None:
+    """Compile a regular expression among a corpus' options.
+
+    Args:
+        pattern: its value; None: there is none.
+        corpus: class of the corpus, for the message.
+        key: name of the option, for the message.
+
+    Raises:
+        DataError: it is not a regular expression with a group.
+    """
+    if pattern is None:
+        return None
+    try:
+        made = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"{corpus}: {key} = {pattern!r}: not a regular expression: {error}") from error
+    if not made.groups:
+        raise DataError(f"{corpus}: {key} = {pattern!r}: put parentheses around what names the {key.split('_')[0]}")
+    return made
+
+
+def first_group(text: str, pattern: re.Pattern[str], key: str, name: str) -> str:
+    """What the pattern's first group finds in a text.
+
+    Args:
+        text: a recording's id or path.
+        pattern: searched in it.
+        key: name of the option that holds the pattern, for the message.
+        name: the recording's id, for the message.
+
+    Raises:
+        DataError: the pattern does not match, or its first group is empty.
+    """
+    match = pattern.search(text)
+    if match is None or not match[1]:
+        place = "its id" if text == name else repr(text)
+        raise DataError(f"recording {name!r}: {key} = {pattern.pattern!r} finds no {key.split('_')[0]} in {place}")
+    return match[1]
+
+
+def group_of(name: str, pattern: re.Pattern[str] | None) -> str:
+    """The split group of the recording with this id: what `group_pattern` finds in it; without a pattern, the id.
+
+    Raises:
+        DataError: the pattern does not match, or its first group is empty.
+    """
+    return name if pattern is None else first_group(name, pattern, "group_pattern", name)
+
+
+def is_pairable(audio: str, table: str) -> bool:
+    """Whether `partner` can work with these patterns: one `*` in the audio file's name, `{}` in the table's path."""
+    name = PurePosixPath(audio).name
+    return name.count("*") == 1 and not set(name) & set("?[]") and PLACE in table
+
+
+def partner(root: Path, relative: Path, audio: str, table: str) -> str:
+    """The table of an audio file, found by what their names have in common.
+
+    Args:
+        root: folder of both.
+        relative: path of the audio file below it.
+        audio: pattern that the audio file was found by.
+        table: pattern of the table's path below the folder; `{}` stands for what matched the `*` in the name in
+            `audio`, without extension.
+
+    Returns:
+        The table's path below the folder, or the pattern with the name filled in if no file matches it.
+
+    Raises:
+        DataError: several files match; the message names the audio file and two of them.
+    """
+    before, _, behind = PurePosixPath(audio).name.partition("*")
+    name = relative.name if behind else relative.stem
+    stem = name[len(before) : len(name) - len(behind)]
+    found = visible_files(root, table.replace(PLACE, glob.escape(stem)))
+    if len(found) > 1:
+        raise DataError(f"{root / relative}: both {found[0]} and {found[1]} match its table, {table!r}")
+    return found[0].relative_to(root).as_posix() if found else table.replace(PLACE, stem)
