@@ -1,10 +1,11 @@
-"""Who may import whom: between folders, between the rooms of datamodules, and what an import must not load."""
+"""Who may import whom; what an import must not load; one name, one class."""
 
 import ast
 import importlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,10 @@ def test_an_import_loads_no_more_than_it_needs(code):
 @pytest.mark.parametrize("name", PACKAGES)
 def test_packages_are_those_of_this_checkout(name):
     assert Path(importlib.import_module(name).__file__).parent.parent == ROOT
+
+
+def test_a_class_name_is_defined_once():
+    found = Counter()
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        found.update(node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef))
+    assert [name for name, times in found.items() if times > 1] == []

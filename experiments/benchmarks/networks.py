@@ -221,7 +221,7 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-class Cost(NamedTuple):
+class PairedSeconds(NamedTuple):
     """What a turn took for a second of audio.
 
     Attributes:
@@ -233,12 +233,12 @@ class Cost(NamedTuple):
     reference: float
 
 
-Costs = Mapping[str, Mapping[str, Sequence[Cost]]]
+Costs = Mapping[str, Mapping[str, Sequence[PairedSeconds]]]
 
 
 def measure(subjects: Mapping[str, Subject], device: torch.device, rounds: int, least: float) -> Costs:
     """The costs of every network by the name of the turn, one of each round."""
-    costs: dict[str, dict[str, list[Cost]]] = {
+    costs: dict[str, dict[str, list[PairedSeconds]]] = {
         name: {turn: [] for turn in subject.turns()} for name, subject in subjects.items()
     }
     reference, names = subjects[REFERENCE], list(subjects)
@@ -248,14 +248,14 @@ def measure(subjects: Mapping[str, Subject], device: torch.device, rounds: int, 
                 subject = subjects[names[place]]
                 for turn, call in subject.turns().items():
                     before = duration(reference.turns()[turn], device, least) / reference.seconds
-                    cost = Cost(duration(call, device, least) / subject.seconds, before)
+                    cost = PairedSeconds(duration(call, device, least) / subject.seconds, before)
                     if number:  # nothing is allocated or compiled any more
                         costs[names[place]][turn].append(cost)
                 progress.update()
     return costs
 
 
-def ratio(costs: Sequence[Cost]) -> float:
+def ratio(costs: Sequence[PairedSeconds]) -> float:
     """How many times as long as CREPE tiny: the median over the rounds."""
     return statistics.median(cost.seconds / cost.reference for cost in costs)
 

@@ -208,7 +208,10 @@ def test_a_turn_is_repeated_and_its_mean_taken():
 
 
 def test_networks_are_compared_with_the_reference_of_the_same_turn():
-    assert networks.ratio([networks.Cost(4, 1), networks.Cost(40, 10), networks.Cost(5, 100)]) == 4
+    assert (
+        networks.ratio([networks.PairedSeconds(4, 1), networks.PairedSeconds(40, 10), networks.PairedSeconds(5, 100)])
+        == 4
+    )
 
 
 def test_the_last_line_holds_two_ratios_for_each_network_and_one_for_a_rule(capsys):
