@@ -54,7 +54,7 @@ LIGHT = {
         "datamodules.corpora",
     ),
     "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
-    "import callbacks.pictures": ("torch", "lightning"),
+    "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
     "import lightning_modules.outputs": ("torch", "lightning"),
     "import architectures": ("lightning", "librosa", "torchvision"),
 }

@@ -52,7 +52,6 @@ class AlignmentPictures(PictureCallback[PhonemeOutput, FirstByName[AlignedUttera
 
     Args:
         utterances: drawn of each set.
-        every_n_validations: draw at the first and then every n-th validation of a fit.
 
     Raises:
         ValueError: an argument is below 1.

@@ -69,7 +69,6 @@ class ClipPictures(PictureCallback[ClipOutput, ClipResults], ClipCallback):
     Args:
         wrong: clips drawn of each set.
         top: classes listed of each of these, the most probable first.
-        every_n_validations: draw at the first and then every n-th validation of a fit.
 
     Raises:
         ValueError: `wrong` is negative, or another argument is below 1.

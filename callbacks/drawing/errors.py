@@ -59,7 +59,6 @@ class ErrorPictures(PictureCallback[PitchTrackOutput, FrameCounts], TrackCallbac
     the voicing threshold. A set without any reference is left out.
 
     Args:
-        every_n_validations: draw at the first and then every n-th validation of a fit.
         further_formats: formats to save each picture in besides PNG.
 
     Raises:

@@ -48,7 +48,6 @@ class PhoneConfusions(PictureCallback[PhonemeOutput, PhoneCounts], PhonemeCallba
 
     Args:
         pairs: most frequent edits that are drawn.
-        every_n_validations: draw at the first and then every n-th validation of a fit.
 
     Raises:
         ValueError: an argument is below 1.

@@ -53,7 +53,6 @@ class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback
     Args:
         tracks: tracks drawn of each set, besides those of `excerpts`.
         seconds: length of the excerpt, which starts shortly before the first voiced frame.
-        every_n_validations: draw at the first and then every n-th validation of a fit.
         excerpts: start and end, s, by the name of the track; drawn in every set that has it.
 
     Raises:

@@ -89,15 +89,15 @@ class RunFolder(Callback):
     """Sends checkpoints to the run folder and says at the end where the folder is."""
 
     def __init__(self) -> None:
-        self._homeless: list[ModelCheckpoint] = []
+        self._without_folder: list[ModelCheckpoint] = []
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # Lightning runs the checkpoints' own `setup` last, and it gives a folder to those that have none.
-        known = {id(callback) for callback in self._homeless}
+        known = {id(callback) for callback in self._without_folder}
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, ModelCheckpoint) and callback.dirpath is None and id(callback) not in known:
-                self._homeless.append(callback)
+                self._without_folder.append(callback)
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ class RunFolder(Callback):
 
     def _place_checkpoints(self, trainer: Trainer) -> None:
         folder = run_folder(trainer) / _CHECKPOINTS
-        for callback in self._homeless:
+        for callback in self._without_folder:
             callback.dirpath = str(folder)  # text, because it is saved and checkpoints are loaded with weights_only
 
     @override

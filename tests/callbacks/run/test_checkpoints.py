@@ -1,6 +1,8 @@
 import os
 import shutil
 import signal
+import socket
+import subprocess
 
 import pytest
 import torch
@@ -106,6 +108,18 @@ def test_a_save_that_dies_half_way_leaves_the_old_checkpoint(made_trainer, toy_t
         trainer.fit(toy_tracker())
     assert step_of(checkpoint(trainer, "last")) == 2
     assert names(trainer) == ["last.ckpt"]
+
+
+def test_half_a_checkpoint_of_a_run_that_was_killed_is_removed_by_the_next_save(made_trainer, toy_tracker):
+    first = made_trainer()
+    first.fit(toy_tracker())
+    folder = checkpoint(first, "last").parent
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    for pid in (dead.pid, os.getpid()):  # the latter may still be writing
+        (folder / f".last.ckpt.melisma-{socket.gethostname()}.{pid}-1.tmp").write_bytes(b"half")
+    made_trainer(max_epochs=2).fit(toy_tracker(), ckpt_path=checkpoint(first, "last"))
+    assert names(first) == [f".last.ckpt.melisma-{socket.gethostname()}.{os.getpid()}-1.tmp", "best.ckpt", "last.ckpt"]
 
 
 @pytest.mark.parametrize("moved", [False, True])
