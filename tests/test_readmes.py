@@ -1,0 +1,42 @@
+"""Every folder says on one screen what lives in it, and what a README names is there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+FOLDERS = sorted(
+    {
+        str(folder)
+        for file in TRACKED
+        for folder in Path(file).parents
+        if file.endswith((".py", ".yaml", ".sbatch")) and file.split("/")[0] not in ("tests", file)
+    }
+    - {"."}
+)
+# One experiment a file, and nothing else: their folder's README speaks for them.
+SPOKEN_FOR = re.compile(r"experiments/melody/\w+|experiments/\w+/records")
+READMES = [ROOT / "README.md", *(ROOT / file for file in TRACKED if file.endswith("/README.md"))]
+SCREEN = 45  # lines
+LONG = {"README.md", "experiments/melody/README.md"}  # with the map; with the table of a catalogue
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if not SPOKEN_FOR.fullmatch(folder)])
+def test_a_folder_has_a_readme(folder):
+    assert (ROOT / folder / "README.md").is_file(), f"write {folder}/README.md: what lives here, how to add one"
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_readme_fits_on_one_screen_and_its_links_lead_somewhere(path):
+    text = path.read_text()
+    assert str(path.relative_to(ROOT)) in LONG or len(text.splitlines()) <= SCREEN
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (path.parent / link).exists(), link
+    for named in re.findall(
+        r"(?<![\w/.-])((?:architectures|datamodules|lightning_modules|callbacks|experiments|tests)/[\w./]+\w)", text
+    ):
+        if not re.search(r"NAME|my_|[A-Z]{3,}|linear_spectrum", named) or (ROOT / named).exists():
+            assert (ROOT / named).exists() or (ROOT / f"{named}.py").exists(), named
