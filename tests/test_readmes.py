@@ -1,17 +1,17 @@
 """Every folder says on one screen what lives in it, and what a README names is there."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+PACKAGES = ("architectures", "datamodules", "lightning_modules", "callbacks", "experiments", "tests")
+FILES = [str(path.relative_to(ROOT)) for name in PACKAGES for path in (ROOT / name).rglob("*.*")]
 FOLDERS = sorted(
     {
         str(folder)
-        for file in TRACKED
+        for file in FILES
         for folder in Path(file).parents
         if file.endswith((".py", ".yaml", ".sbatch")) and file.split("/")[0] not in ("tests", file)
     }
@@ -19,7 +19,7 @@ FOLDERS = sorted(
 )
 # One experiment a file, and nothing else: their folder's README speaks for them.
 SPOKEN_FOR = re.compile(r"experiments/melody/\w+|experiments/\w+/records")
-READMES = [ROOT / "README.md", *(ROOT / file for file in TRACKED if file.endswith("/README.md"))]
+READMES = [ROOT / "README.md", *(ROOT / file for file in FILES if file.endswith("/README.md"))]
 SCREEN = 45  # lines
 LONG = {"README.md", "experiments/melody/README.md"}  # with the map; with the table of a catalogue
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
+from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora import Audio, Corpus, Recording
@@ -76,8 +77,8 @@ class SilentSongs(Corpus):
     def __init__(self, tracks: int) -> None:
         self.tracks = tracks
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """One for each song."""
         return [Recording(f"song{k:05d}", Silence(k), Notes(k), f"{k}", "train") for k in range(self.tracks)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora import Audio, Corpus, Recording
@@ -69,8 +70,8 @@ class Tones(Corpus):
     def __init__(self, tracks: int, samples: int) -> None:
         self.tracks, self.samples = tracks, samples
 
+    @override
     def recordings(self) -> Sequence[Recording]:
-        """One for each track."""
         return [
             Recording(f"tone{k:05d}", ToneAudio(k, self.samples), ToneTruth(k, self.samples), f"{k}", "train")
             for k in range(self.tracks)

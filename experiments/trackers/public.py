@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
@@ -38,8 +39,8 @@ class PublicTracker(Tracker):
         super().__init__(name)
         self.method, self.python = method, python
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """Settings, versions of the packages that the interpreter has, and the code between them and melisma."""
         versions = json.loads(self._output("versions", *self.method.packages))
         missing = [package for package, version in versions.items() if version is None]
         if missing:
@@ -60,8 +61,8 @@ class PublicTracker(Tracker):
             said = error.stderr.decode(errors="replace").strip()[-SHOWN:]
             raise DataError(f"{self.name}: {self.python} has no numpy, or cannot run:\n{said}") from error
 
+    @override
     def __enter__(self) -> Self:
-        """Start the process; it answers when the tracker is loaded and warm."""
         self._start()
         return self
 
@@ -80,10 +81,10 @@ class PublicTracker(Tracker):
             self._stop()
             raise
 
+    @override
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the process."""
         self._stop()
 
     def _stop(self) -> None:
@@ -91,9 +92,9 @@ class PublicTracker(Tracker):
         self._process.communicate()
         self._said.close()
 
+    @override
     def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
-        """Track one recording; see `Tracker`. If the one before ended the process, a new one is started."""
-        if self._process.poll() is not None:
+        if self._process.poll() is not None:  # the recording before ended it
             self._stop()
             self._start()
         assert self._process.stdin is not None and self._process.stdout is not None

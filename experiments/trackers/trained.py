@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from datamodules import DataError
 from datamodules.corpora.base import Audio
@@ -31,24 +32,24 @@ class TrainedTracker(Tracker):
         super().__init__(name)
         self.checkpoint, self.device = checkpoint, device
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """Hashes of the checkpoint and of its run's configuration."""
         config = self.checkpoint.parent.parent / "config.yaml"
         return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": str(self.device)}
 
+    @override
     def __enter__(self) -> Self:
-        """Load the checkpoint."""
         self._transcriber = Transcriber(self.checkpoint, self.device)
         return self
 
+    @override
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the model."""
         del self._transcriber
 
+    @override
     def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
-        """Track one recording; see `Tracker`."""
         began = time.perf_counter()
         try:
             series = self._transcriber(Audio(samples, rate))
