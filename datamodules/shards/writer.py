@@ -182,7 +182,7 @@ def write_shard(
         with webdataset.TarWriter(file, mtime=0, encoder=False) as tar:
             for members, entry in records:
                 tar.write({"__key__": entry["key"], **{name: member.data for name, member in members.items()}})
-    with tarfile.open(path) as tar:
+    with tarfile.open(path, "r:") as tar:
         offsets = {info.name: info.offset_data for info in tar}
     index = {
         "format": FORMAT,

@@ -46,7 +46,7 @@ def test_no_two_ids_share_a_file(identifiers):
     assert len({file_name(each) for each in every}) == len(every)
 
 
-@given(st.from_regex(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*", fullmatch=True).filter(lambda word: len(word) <= 240))
+@given(st.lists(st.text("Az09_-", min_size=1, max_size=20), min_size=1, max_size=11).map(".".join))
 @example("Opéra (live) №2, Teil~1 = \\a:b*")
 def test_ordinary_ids_are_names_as_they_are(identifier):
     assert file_name(identifier) == identifier
