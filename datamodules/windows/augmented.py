@@ -74,8 +74,8 @@ class AugmentedReader(PooledReader):
         windows: which windows are training examples.
         augmentations: applied in their order.
         seed: of the run.
-        streams: see TrainingPlan.
-        group: see TrainingPlan.
+        streams: how many streams the sequence interleaves.
+        group: records of a stream whose windows are permuted together.
 
     Raises:
         DataError: the windows need more context than the shards store, or there is no other track to mix with.

@@ -230,8 +230,8 @@ class PooledReader:
     Args:
         reader: cuts the windows.
         seed: of the run.
-        streams: see TrainingPlan.
-        group: see TrainingPlan.
+        streams: how many streams the sequence interleaves.
+        group: records of a stream whose windows are permuted together.
     """
 
     def __init__(self, reader: WindowReader, seed: int, streams: int, group: int) -> None:
