@@ -8,14 +8,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from datamodules import DataError
 from datamodules.corpora.base import Audio
 from datamodules.files import sha256_of
-from experiments.commands.transcribe import Transcriber
 from experiments.trackers.base import Tracked, Tracker
+from experiments.transcriber import Transcriber
 
 
 class TrainedTracker(Tracker):
@@ -27,14 +26,14 @@ class TrainedTracker(Tracker):
         device: where it runs.
     """
 
-    def __init__(self, name: str, checkpoint: Path, device: torch.device) -> None:
+    def __init__(self, name: str, checkpoint: Path, device: str) -> None:
         super().__init__(name)
         self.checkpoint, self.device = checkpoint, device
 
     def identity(self) -> dict[str, Any]:
         """Hashes of the checkpoint and of its run's configuration."""
         config = self.checkpoint.parent.parent / "config.yaml"
-        return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": str(self.device)}
+        return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": self.device}
 
     def __enter__(self) -> Self:
         """Load the checkpoint."""
