@@ -1,7 +1,7 @@
 """Say in two lines what is wrong with a configuration: the key with its file and line, and what it could be.
 
-jsonargparse prints the usage and the whole value before the reason. The exceptions behind its message name the key piece
-by piece, and the classes between, from the outermost to the reason itself.
+jsonargparse prints the usage and the whole value before the reason. The exceptions behind its message name the key
+piece by piece, and the classes between, from the outermost to the reason itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import inspect
 import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -24,7 +25,8 @@ PACKAGES = ("architectures", "callbacks", "datamodules", "lightning_modules")
 _KEY = re.compile(r'Parser key "(?P<key>.+?)"')
 _CLASS = re.compile(r"(Problem with given class_path|Type typing\.Callable.+class_path=)\s?'(?P<path>.+?)'", re.DOTALL)
 _AROUND = re.compile(
-    r"Parser key|Problem with given class_path|Does not validate against|Type typing|\n- Expected a path|Call to compute_fn"
+    r"Parser key|Problem with given class_path|Does not validate against|Type typing|\n- Expected a path"
+    r"|Call to compute_fn"
 )
 _NO_KEY = re.compile(
     r"(?:Group '(?P<group>.+?)' does not accept option|Subcommand '\w+' does not accept option|Option) '(?P<key>.+?)'"
@@ -32,7 +34,7 @@ _NO_KEY = re.compile(
 )
 _NO_CLASS = re.compile(
     r"(?:Import path|Unexpected import path format:|Expected a dot import path string:) (?P<path>\S+)"
-    r"|module '(?P<module>\S+)' has no attribute '(?P<name>\w+)'"
+    r"|module '(?P<module>\S+)' has no attribute '(?P<name>\w+)'|No (?P<lazy>\S+) attribute (?P<lazy_name>\w+)"
 )
 _NO_MODULE = re.compile(r"No module named '(?P<module>\S+)'")
 _NO_SUBCLASS = re.compile(r"Import path (?P<path>\S+) does not correspond to a subclass of (?P<base>\S+)")
@@ -116,13 +118,14 @@ class Reason(NamedTuple):
         if (found := _NO_MODULE.match(self.text)) and f"{self.owner}.".startswith(f"{found['module']}."):
             return self.owner  # else a package that the class needs is missing
         found = _NO_CLASS.match(self.text)
-        return (found["path"] or f"{found['module']}.{found['name']}") if found else None
+        return ".".join(filter(None, found.groups())) if found else None
 
     def expected(self) -> str | None:
         """The types that would do and the value, if that is of another."""
         if not (found := _EXPECTED.match(self.text)):
             return None
-        types = [each for each, _ in _EXPECTED.findall(self.around)] if "\nErrors:\n" in self.around else [found["type"]]
+        union = "\nErrors:\n" in self.around
+        types = [each for each, _ in _EXPECTED.findall(self.around)] if union else [found["type"]]
         return f"expected {' or '.join(map(_readable, types))}, got {found['value']!r}"
 
 
@@ -203,7 +206,7 @@ def _located(path: Sequence[str], words: Sequence[str], value: str | None = None
 
 def _files(words: Sequence[str]) -> list[Path]:
     """The values of --config, in their order."""
-    options = [(word.partition("="), after) for word, after in zip(words, [*words[1:], ""], strict=True)]
+    options = [(word.partition("="), after) for word, after in zip_longest(words, words[1:], fillvalue="")]
     return [Path(value or after) for (word, _, value), after in options if word in ("--config", "-c")]
 
 

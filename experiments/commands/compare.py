@@ -97,7 +97,9 @@ def make_trackers(methods: str, interpreters: Mapping[str, str], device: str) ->
         if method is not None:
             trackers[name] = PublicTracker(name, method, interpreters.get(name, sys.executable))
         elif equals:
-            from experiments.trackers.trained import TrainedTracker  # needs torch; no other tracker does, in this process
+            from experiments.trackers.trained import (
+                TrainedTracker,  # needs torch; no other tracker does, in this process
+            )
 
             trackers[name] = TrainedTracker(name, Path(where), device)
         else:
