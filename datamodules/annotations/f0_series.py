@@ -11,8 +11,6 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import mir_eval.melody
-import mir_eval.multipitch
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -52,6 +50,8 @@ class F0Series(NamedTuple):
         return f0
 
     def _resampled(self, asked: NDArray[np.float64]) -> NDArray[np.float64]:
+        import mir_eval.melody  # here, because it loads scipy, and reading tables does without
+
         # mir_eval takes grids that differ by less than 1e-5 for the same one, and extends the last frame to the last
         # time that is asked for; the extra time after the end prevents both.
         after_the_end = 2.0 * abs(self.times[-1]) + 1.0
@@ -99,6 +99,8 @@ class MultiF0Series(NamedTuple):
         Returns:
             float64 `(frames, pitches)`, Hz, 0 where fewer pitches sound.
         """
+        import mir_eval.multipitch
+
         asked = np.round(np.asarray(times, dtype=np.float64), TIME_DECIMALS)
         f0 = np.zeros((asked.size, self.f0.shape[1]))
         known = np.round(self.times, TIME_DECIMALS)

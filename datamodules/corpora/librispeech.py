@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from torchaudio.datasets import LIBRISPEECH
 from typing_extensions import override
 
 from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
@@ -74,6 +73,8 @@ class LibriSpeech(Corpus):
             )
 
     def _metadata(self, subset: str) -> list[tuple[str, int, str, int, int, int]]:
+        from torchaudio.datasets import LIBRISPEECH  # here, for `melisma prepare --help` does without torch
+
         try:
             if self.download:
                 Path(self.folder).mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from torchaudio.datasets import SPEECHCOMMANDS
 from typing_extensions import override
 
 from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
@@ -91,6 +90,8 @@ class SpeechCommands(Corpus):
             )
 
     def _metadata(self, subset: str) -> list[tuple[str, int, str, str, int]]:
+        from torchaudio.datasets import SPEECHCOMMANDS  # here, for `melisma prepare --help` does without torch
+
         try:
             if self.download:
                 Path(self.folder).mkdir(parents=True, exist_ok=True)

@@ -6,22 +6,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
-from datamodules import DataError
+from datamodules.errors import DataError
 from experiments.commands.evaluate import add_scoring, described, scoring
-from experiments.evaluation.pictures import BOXES, PIANOROLLS, write_pictures
 from experiments.evaluation.report import table_lines, write_report
 from experiments.evaluation.scores import score
 from experiments.evaluation.statistics import summarise
 from experiments.evaluation.tables import TableFolder, pair
+from experiments.mistakes import parse
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import METHODS, own
 from experiments.trackers.kept import KeptTables
 from experiments.trackers.public import PublicTracker
-from experiments.trackers.trained import TrainedTracker
 from experiments.trackers.whole_tracks import WholeTracks
 
 REFERENCE = "reference"
@@ -55,9 +53,9 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--device", default="cpu", help="of checkpoints; public trackers run on the CPU")
     add_scoring(parser)
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     rules, bootstrap = scoring(options)
-    trackers = make_trackers(options.methods, _interpreters(options.environment), torch.device(options.device))
+    trackers = make_trackers(options.methods, _interpreters(options.environment), options.device)
     tracks = WholeTracks(options.data, options.split)
     kept = keep(trackers, tracks, options.out)
     references = TableFolder(_keep_references(tracks, options.out / REFERENCE).folder)
@@ -72,11 +70,14 @@ def main(arguments: list[str]) -> None:
     print("real-time factor: seconds of audio for each second on this machine, without loading the tracker")
     details = {"data": str(options.data), **tracks.identity, "real_time_factors": speeds, **described(rules)}
     write_report(options.out, summary, details)
+
+    from experiments.evaluation.pictures import BOXES, PIANOROLLS, write_pictures
+
     write_pictures(options.out, scores, references, estimates, pairs)
     print(f"\nf0 tables, tracks.csv, summary.csv, summary.json, {BOXES} and {PIANOROLLS} in {options.out}")
 
 
-def make_trackers(methods: str, interpreters: Mapping[str, str], device: torch.device) -> list[Tracker]:
+def make_trackers(methods: str, interpreters: Mapping[str, str], device: str) -> list[Tracker]:
     """What `--methods` names, in its order.
 
     Args:
@@ -96,6 +97,10 @@ def make_trackers(methods: str, interpreters: Mapping[str, str], device: torch.d
         if method is not None:
             trackers[name] = PublicTracker(name, method, interpreters.get(name, sys.executable))
         elif equals:
+            from experiments.trackers.trained import (
+                TrainedTracker,  # needs torch; no other tracker does, in this process
+            )
+
             trackers[name] = TrainedTracker(name, Path(where), device)
         else:
             known = ", ".join(METHODS)

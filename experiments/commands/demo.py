@@ -6,9 +6,6 @@ import json
 import time
 from pathlib import Path
 
-import wandb
-
-from callbacks import run_folder
 from experiments import commands
 from experiments.cli import run
 
@@ -33,6 +30,10 @@ def main(arguments: list[str]) -> None:
     if "--help" in arguments or "-h" in arguments:
         print(f"usage: melisma demo [OVERRIDES OF {RECIPE.name}]\n\n{__doc__}")
         return
+    import wandb
+
+    from callbacks import run_folder
+
     began = time.monotonic()
     print("Preparing shards (unless they stand already) and training:", flush=True)
     fit = run(["fit", "--config", str(RECIPE), *arguments])

@@ -9,11 +9,12 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from datamodules import DataError
+from datamodules.errors import DataError
 from experiments.evaluation.report import table_lines, write_report
 from experiments.evaluation.scores import Rules, score
 from experiments.evaluation.statistics import Bootstrap, summarise
 from experiments.evaluation.tables import TableFolder, pair
+from experiments.mistakes import parse
 from lightning_modules.metrics import Criteria
 
 
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--out", type=Path | None, default=None, help="folder for tracks.csv, summary.csv, summary.json"
     )
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     rules, bootstrap = scoring(options)
     references = _folder(options, "reference", options.references)
     estimates = {

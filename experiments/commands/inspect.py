@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jsonargparse import ArgumentParser
 
-from datamodules.shards.index import SplitIndex, describe
+from experiments.mistakes import parse
+
+if TYPE_CHECKING:
+    from datamodules.shards.index import SplitIndex
 
 
 def main(arguments: list[str]) -> None:
@@ -17,7 +20,10 @@ def main(arguments: list[str]) -> None:
     parser = ArgumentParser(prog="melisma inspect", description=__doc__, allow_abbrev=False)
     parser.add_argument("directory", type=Path, help="a prepared directory")
     parser.add_argument("--rows", type=int, default=3, help="records to show of each split")
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
+
+    from datamodules.shards.index import SplitIndex, describe
+
     description = describe(options.directory)
     for line in _overview(options.directory, description):
         print(line)

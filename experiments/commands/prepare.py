@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser
 
 from datamodules import corpora
 from datamodules.errors import DataError
-from datamodules.preparation.description import Prepared
-from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Share, prepare
 from datamodules.preparation.recipe import ShardRecipe
-from datamodules.shards.index import describe
+from experiments.mistakes import parse
+
+if TYPE_CHECKING:
+    from datamodules.preparation.description import Prepared
+    from datamodules.preparation.prepare import Share
 
 
 def main(arguments: list[str]) -> None:
@@ -23,8 +24,11 @@ def main(arguments: list[str]) -> None:
 
     Recordings that cannot be used are left out and listed at the end; the exit code is then 1.
     """
-    options = _parser().parse_args(_with_config_option(arguments))
-    options = _parser().instantiate(options)
+    options = _parser().instantiate(parse(_parser(), _with_config_option(arguments)))
+
+    from datamodules.preparation.engines import Engine
+    from datamodules.preparation.prepare import prepare
+
     recipe = ShardRecipe(**{field.name: options[field.name] for field in fields(ShardRecipe)})
     engine = Engine(options.jobs, options.backend, options.scheduler)
     result = prepare(recipe, engine, cache=options.cache, share=share(options.share), again=True)
@@ -67,6 +71,8 @@ def share(text: str | None) -> Share | None:
     Raises:
         DataError: it is not I/N with 0 <= I < N.
     """
+    from datamodules.preparation.prepare import Share
+
     if text is None:
         return None
     task, _, tasks = text.partition("/")
@@ -77,6 +83,8 @@ def share(text: str | None) -> Share | None:
 
 def report(directory: Path, result: Prepared) -> None:
     """Print what stands in the directory now; exit with code 1 after naming what had to be left out."""
+    from datamodules.shards.index import describe
+
     description = describe(directory)
     print(f"{directory}: {'prepared' if result.built else 'already prepared'}, id {description['id'][:12]}")
     for split, counts in description["splits"].items():

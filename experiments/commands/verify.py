@@ -6,16 +6,20 @@ import sys
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
-from datamodules.shards.verify import verify
+from experiments.mistakes import parse
 
 
 def main(arguments: list[str]) -> None:
     """Read every shard; exit with code 1 and a line for each that is damaged, missing or foreign."""
     parser = ArgumentParser(prog="melisma verify", description=__doc__, allow_abbrev=False)
     parser.add_argument("directory", type=Path, help="a prepared directory")
-    directory = parser.parse_args(arguments).directory
+    directory = parse(parser, arguments).directory
+
+    from tqdm import tqdm
+
+    from datamodules.shards.verify import verify
+
     findings = list(tqdm(verify(directory), desc="verifying", unit="shard"))
     problems = [finding.problem for finding in findings if finding.problem]
     print(f"{directory}: {len(findings)} shards, {len(problems)} with a problem")

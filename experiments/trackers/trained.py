@@ -8,15 +8,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from datamodules import DataError
 from datamodules.corpora.base import Audio
 from datamodules.files import sha256_of
-from experiments.commands.transcribe import Transcriber
 from experiments.trackers.base import Tracked, Tracker
+from experiments.transcriber import Transcriber
 
 
 class TrainedTracker(Tracker):
@@ -28,14 +27,14 @@ class TrainedTracker(Tracker):
         device: where it runs.
     """
 
-    def __init__(self, name: str, checkpoint: Path, device: torch.device) -> None:
+    def __init__(self, name: str, checkpoint: Path, device: str) -> None:
         super().__init__(name)
         self.checkpoint, self.device = checkpoint, device
 
     @override
     def identity(self) -> dict[str, Any]:
         config = self.checkpoint.parent.parent / "config.yaml"
-        return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": str(self.device)}
+        return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": self.device}
 
     @override
     def __enter__(self) -> Self:

@@ -1,0 +1,99 @@
+"""`melisma fit|validate|test|predict`: LightningCLI with our checkpoints, links and messages.
+
+Only `cli.run` imports this module, because Lightning and torch take seconds to load.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from typing_extensions import override
+
+import architectures
+import callbacks
+import datamodules
+import lightning_modules
+from experiments import links, mistakes
+from experiments.precision import refusal
+
+BASE = Path(__file__).with_name("base.yaml")
+
+
+class MelismaCLI(LightningCLI):
+    """LightningCLI with our checkpoint groups and the links that keep network, grid and data in step.
+
+    Args:
+        args: as on the command line, without the program's name; None: those of this process.
+    """
+
+    def __init__(self, args: ArgsType = None) -> None:
+        for package in (architectures, callbacks, datamodules, lightning_modules):
+            for name in package.__all__:
+                getattr(package, name)  # a short class name resolves only if its class is imported
+        # An abbreviated key would be taken silently for the key that it begins; a typo must fail.
+        common: dict[str, Any] = {"allow_abbrev": False, "exit_on_error": False}
+        parsers = {name: {**common, "default_config_files": [str(BASE)]} for name in self.subcommands()}
+        super().__init__(
+            lightning_modules.AudioModule,
+            datamodules.ShardedData,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=callbacks.RunConfig,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            parser_kwargs={"prog": "melisma", **common, **parsers},
+            args=args,
+        )
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
+        parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
+        parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
+        parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
+        parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
+        links.link_to_network(parser)
+        links.link_network_to_data(parser)
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        try:
+            super().parse_arguments(parser, args)
+        except ArgumentError as error:
+            words = args if isinstance(args, list) else sys.argv[1:]
+            mistakes.stop(mistakes.explain(error, self._subcommand_parsers.get(words[0], parser), words))
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        data = self.config[str(self.subcommand)].data
+        if key := links.overruled(data):  # it would be overwritten without a word
+            mistakes.stop(f"data.{key}: {data.init_args[key]}, but this follows from the network; leave it out")
+
+    @override
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:  # a value that a class refuses is a mistake in the configuration
+            mistakes.stop(mistakes.Reason.of(error).text)
+        # As it was asked for: of 16-mixed on a CPU the trainer makes bf16-mixed.
+        asked = self.config[str(self.subcommand)].trainer.precision or self.trainer.precision
+        if why := refusal(str(asked), self.trainer.strategy.root_device):
+            raise MisconfigurationException(why)
+
+    def before_validate(self) -> None:
+        """ScoreTable prints the figures."""
+        self.config_init["validate"]["verbose"] = False
+
+    def before_test(self) -> None:
+        """ScoreTable prints the figures."""
+        self.config_init["test"]["verbose"] = False
+
+    def before_predict(self) -> None:
+        """Callbacks write the predictions; keeping the salience of every track in memory as well would not scale."""
+        self.config_init["predict"]["return_predictions"] = False
