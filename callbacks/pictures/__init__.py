@@ -10,8 +10,8 @@ from callbacks.pictures.features import draw_features
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
-from callbacks.pictures.results import box_plots, heat_map, line_plot
-from callbacks.pictures.salience import draw_salience, stacked_saliences
+from callbacks.pictures.results import box_plots
+from callbacks.pictures.salience import draw_salience
 
 __all__ = [
     "FrameClass",
@@ -33,11 +33,8 @@ __all__ = [
     "draw_pianoroll",
     "draw_salience",
     "error_histogram",
-    "heat_map",
-    "line_plot",
     "most_frequent",
     "note_accuracy",
     "phone_confusion",
     "pianoroll_with_salience",
-    "stacked_saliences",
 ]

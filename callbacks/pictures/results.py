@@ -1,4 +1,4 @@
-"""Metrics of many runs or tracks, over the options that distinguish them.
+"""Metrics of many runs or tracks, over an option that distinguishes them.
 
 Results are tidy rows: one mapping for each run, track or fold, from the names of options and metrics to their values,
 as `table.to_dict("records")` of pandas gives them. A metric that is NaN is undefined (a track without a voiced frame,
@@ -18,7 +18,6 @@ from callbacks.pictures.style import PALETTE, say_empty
 
 Row = Mapping[str, Any]
 _COLUMNS = 4  # of axes in a figure
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def box_plots(rows: Sequence[Row], metrics: Sequence[str], option: str, title: str = "") -> Figure:
@@ -75,84 +74,6 @@ def _draw_boxes(axes: Axes, rows: Sequence[Row], metric: str, option: str) -> No
         say_empty(axes, "no results")
 
 
-def heat_map(rows: Sequence[Row], metric: str, down: str, across: str, title: str = "") -> Figure:
-    """Draw the mean of a metric for every pair of values of two options, written into its cell.
-
-    A pair without results is left white.
-
-    Args:
-        rows: tidy results.
-        metric: a key of the rows, whose values are numbers.
-        down: a key of the rows, the option whose values stand below each other, the first at the top.
-        across: a key of the rows, the option whose values stand side by side.
-        title: shown above, as it is.
-
-    Returns:
-        A figure that belongs to no window; save it with `savefig`.
-
-    Raises:
-        ValueError: a row lacks one of the three keys, or its metric is not a number.
-    """
-    groups = _grouped(rows, metric, (down, across))
-    lines, columns = (_ordered([key[place] for key in groups]) for place in (0, 1))
-    means = np.full((len(lines), len(columns)), math.nan)
-    for (line, column), values in groups.items():
-        means[lines.index(line), columns.index(column)] = values.mean()
-    figure = Figure(
-        figsize=(max(4.5, 2.8 + 0.9 * len(columns)), max(3.0, 1.6 + 0.6 * len(lines))), layout="constrained"
-    )
-    axes = _labelled(figure.subplots(), across, down, title)
-    axes.grid(False)
-    if means.size:
-        image = axes.imshow(means, aspect="auto", cmap="viridis", interpolation="none")
-        figure.colorbar(image, label=_words(metric), pad=0.02)
-        _write_cells(axes, means)
-    _name_places(axes, np.arange(len(columns)), [_text(column) for column in columns])
-    axes.set_yticks(range(len(lines)), [_text(line) for line in lines], parse_math=False)
-    if not means.size:
-        say_empty(axes, "no results")
-    return figure
-
-
-def line_plot(rows: Sequence[Row], metric: str, number: str, series: str | None = None, title: str = "") -> Figure:
-    """Draw a metric against a number, such as parameters or the window: every result as a dot, their means as a line.
-
-    The numbers stand on a logarithmic scale if they are positive and span more than a decade.
-
-    Args:
-        rows: tidy results.
-        metric: a key of the rows, whose values are numbers.
-        number: a key of the rows, whose values are numbers.
-        series: a key of the rows, with a line for each of its values; None: one line.
-        title: shown above, as it is.
-
-    Returns:
-        A figure that belongs to no window; save it with `savefig`.
-
-    Raises:
-        ValueError: a row lacks one of the keys, or its metric or number is not a number.
-    """
-    keys = (number,) if series is None else (number, series)
-    groups = _grouped(rows, metric, keys)
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    axes = _labelled(figure.subplots(), number, metric, title)
-    for place, name in enumerate(_ordered([key[-1] for key in groups]) if series is not None else [None]):
-        of_name = {_as_number(key[0], number): values for key, values in groups.items() if key[1:] in ((), (name,))}
-        style: dict[str, Any] = {"color": PALETTE[place % len(PALETTE)], "marker": _MARKERS[place % len(_MARKERS)]}
-        numbers = sorted(of_name)
-        for each in numbers:
-            axes.plot(np.full(len(of_name[each]), each), of_name[each], linestyle="none", alpha=0.35, **style)
-        axes.plot(numbers, [of_name[each].mean() for each in numbers], label=_text(name), **style)
-    if series is not None and groups:
-        axes.legend(title=_words(series), frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    positive = [float(key[0]) for key in groups]
-    if positive and min(positive) > 0 and max(positive) > 10 * min(positive):
-        axes.set_xscale("log")
-    if not groups:
-        say_empty(axes, "no results")
-    return figure
-
-
 def _grouped(rows: Sequence[Row], metric: str, keys: tuple[str, ...]) -> dict[tuple[Any, ...], NDArray[np.float64]]:
     """The defined values of a metric by the values of some keys."""
     groups: dict[tuple[Any, ...], list[float]] = {}
@@ -194,17 +115,6 @@ def _name_places(axes: Axes, places: NDArray[Any], labels: list[str]) -> None:
     if longest <= 12:
         slanted = {}
     axes.set_xticks(places, labels, parse_math=False, **slanted)
-
-
-def _write_cells(axes: Axes, means: NDArray[np.float64]) -> None:
-    darkest, brightest = np.nanmin(means), np.nanmax(means)
-    middle = (darkest + brightest) / 2
-    largest = max(abs(darkest), abs(brightest))
-    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest >= 1 else 3
-    for (line, column), mean in np.ndenumerate(means):
-        if not math.isnan(mean):
-            colour = "black" if mean > middle else "white"
-            axes.text(column, line, f"{mean:.{decimals}f}", ha="center", va="center", color=colour)
 
 
 def _words(key: str) -> str:
