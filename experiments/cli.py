@@ -16,8 +16,6 @@ from datamodules.errors import DataError
 from experiments import commands, quiet
 
 if TYPE_CHECKING:
-    from lightning.pytorch.cli import ArgsType
-
     from experiments.lightning_cli import MelismaCLI
 
 EXPERIMENTS = """usage: melisma COMMAND ...
@@ -54,8 +52,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def run(args: ArgsType = None) -> MelismaCLI:
-    """Parse and run a Lightning subcommand; `args` as on the command line, without the program's name."""
+def run(args: list[str] | None = None) -> MelismaCLI:
+    """Run a Lightning subcommand.
+
+    Args:
+        args: words as on the command line, the subcommand first; None: those of this process.
+    """
     from experiments.lightning_cli import MelismaCLI
 
     return MelismaCLI(args)

@@ -28,10 +28,11 @@ class MelismaCLI(LightningCLI):
     """LightningCLI with our checkpoint groups and the links that keep network, grid and data in step.
 
     Args:
-        args: as on the command line, without the program's name; None: those of this process.
+        args: words as on the command line, the subcommand first; None: those of this process.
     """
 
-    def __init__(self, args: ArgsType = None) -> None:
+    def __init__(self, args: list[str] | None = None) -> None:
+        self._words = sys.argv[1:] if args is None else args
         for package in (architectures, callbacks, datamodules, lightning_modules):
             for name in package.__all__:
                 getattr(package, name)  # a short class name resolves only if its class is imported
@@ -51,6 +52,11 @@ class MelismaCLI(LightningCLI):
         )
 
     @override
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        chosen = self._words[0]  # building the parsers of the others takes as long
+        return {chosen: LightningCLI.subcommands()[chosen]}
+
+    @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
@@ -66,8 +72,7 @@ class MelismaCLI(LightningCLI):
         try:
             super().parse_arguments(parser, args)
         except ArgumentError as error:
-            words = args if isinstance(args, list) else sys.argv[1:]
-            mistakes.stop(mistakes.explain(error, self._subcommand_parsers.get(words[0], parser), words))
+            mistakes.stop(mistakes.explain(error, self._subcommand_parsers[self._words[0]], self._words))
 
     @override
     def before_instantiate_classes(self) -> None:

@@ -13,7 +13,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from architectures import ClipNetwork, FrameNetwork, SequenceNetwork, VoicingNetwork
 from architectures.layers import parameter_count
-from experiments import cli
+from experiments import lightning_cli
+from experiments.cli import run
 from experiments.commands import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -165,16 +166,16 @@ def preparations(path):
     return {options.directory: options for options in found}
 
 
-class _Shared(cli.MelismaCLI):
+class _Shared(lightning_cli.MelismaCLI):
     """The command line with parsers that were made before: making them takes longer than a step."""
 
     def setup_parser(self, *_):
-        made = _parsed_once()
+        made = _parsed_once(self._words[0])
         self.parser, self._subcommand_parsers = made.parser, made._subcommand_parsers
         self._subcommand_method_arguments = made._subcommand_method_arguments
 
 
-class _Unrun(cli.MelismaCLI):
+class _Unrun(lightning_cli.MelismaCLI):
     """The command line's parsers, and nothing built or run."""
 
     def instantiate_classes(self):
@@ -185,21 +186,21 @@ class _Unrun(cli.MelismaCLI):
 
 
 def _run_as(kind, words):
-    usual, cli.MelismaCLI = cli.MelismaCLI, kind
+    usual, lightning_cli.MelismaCLI = lightning_cli.MelismaCLI, kind
     try:
-        return cli.run(words)
+        return run(words)
     finally:
-        cli.MelismaCLI = usual
+        lightning_cli.MelismaCLI = usual
 
 
 @cache
-def _parsed_once():
-    return _run_as(_Unrun, ["fit", "--config", str(recipes("melody")[0])])
+def _parsed_once(subcommand):
+    return _run_as(_Unrun, [subcommand, "--config", str(recipes("melody")[0])])
 
 
 def parsed(subcommand, *words):
     """The configuration that `melisma SUBCOMMAND` makes of these words, from the repository root."""
-    return _parsed_once()._subcommand_parsers[subcommand].parse_args(list(words))
+    return _parsed_once(subcommand)._subcommand_parsers[subcommand].parse_args(list(words))
 
 
 def take_a_step(folder, *words):

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from experiments import cli, precision
+from experiments import cli, lightning_cli, precision
 from tests.experiments.catalogue import ROOT, SWEEPS, recipes
 
 # A CPU without AVX-512, as far as torch and oneDNN see.
@@ -94,6 +94,6 @@ def test_a_gpu_is_asked_for_its_compute_capability():
 
 def test_recipes_leave_the_precision_to_their_user():
     families = (recipes(family) for family in ("melody", "classification", "phonemes"))
-    files = [cli.BASE, *SWEEPS, *itertools.chain(*families)]
+    files = [lightning_cli.BASE, *SWEEPS, *itertools.chain(*families)]
     assert len(files) > 150
     assert [path for path in files if "precision:" in path.read_text()] == []
