@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from architectures import ClipNetwork, FrameNetwork, SequenceNetwork, VoicingNetwork
 from architectures.layers import parameter_count
-from experiments import cli
+from experiments import cli, lightning_cli
 from experiments.commands import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +165,7 @@ def preparations(path):
     return {options.directory: options for options in found}
 
 
-class _Shared(cli.MelismaCLI):
+class _Shared(lightning_cli.MelismaCLI):
     """The command line with parsers that were made before: making them takes longer than a step."""
 
     def setup_parser(self, *_):
@@ -174,7 +174,7 @@ class _Shared(cli.MelismaCLI):
         self._subcommand_method_arguments = made._subcommand_method_arguments
 
 
-class _Unrun(cli.MelismaCLI):
+class _Unrun(lightning_cli.MelismaCLI):
     """The command line's parsers, and nothing built or run."""
 
     def instantiate_classes(self):
@@ -185,11 +185,11 @@ class _Unrun(cli.MelismaCLI):
 
 
 def _run_as(kind, words):
-    usual, cli.MelismaCLI = cli.MelismaCLI, kind
+    usual, lightning_cli.MelismaCLI = lightning_cli.MelismaCLI, kind
     try:
         return cli.run(words)
     finally:
-        cli.MelismaCLI = usual
+        lightning_cli.MelismaCLI = usual
 
 
 @cache
