@@ -89,7 +89,7 @@ def fakes(tmp_path, monkeypatch):
 def pictures(monkeypatch):
     """Folders for which pictures would be drawn; drawing them is tested on its own."""
     folders = []
-    monkeypatch.setattr("experiments.commands.compare.write_pictures", lambda folder, *_: folders.append(folder))
+    monkeypatch.setattr("experiments.evaluation.pictures.write_pictures", lambda folder, *_: folders.append(folder))
     return folders
 
 
