@@ -1,5 +1,6 @@
 """Synthetic data for all tests: made once a session, in a temporary folder."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,44 @@ from datamodules.corpora import SyntheticMelody
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.precision import cpu_has_bfloat16
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightning_modules", "tests")
+BEFORE = pytest.StashKey[set[str]]()
+LEFT = pytest.StashKey[list[str]]()
+
+
+def in_the_checkout(root: Path) -> set[str]:
+    """The entries of a checkout and of its packages; caches, hidden names and what shards and runs hold left out."""
+    found = {entry.name for entry in os.scandir(root) if not entry.name.startswith(".")}
+    for package in PACKAGES:
+        for folder, names, files in os.walk(root / package):
+            names[:] = [name for name in names if name != "__pycache__" and not name.startswith(".")]
+            found |= {os.path.relpath(os.path.join(folder, name), root) for name in (*names, *files)}
+    return found
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember what the checkout holds."""
+    session.config.stash[BEFORE] = in_the_checkout(ROOT)
+
+
+@pytest.hookimpl(trylast=True)  # when the processes of pytest-xdist have ended
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a session that leaves something in the checkout; of several processes, the one that started them looks."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    config.stash[LEFT] = sorted(in_the_checkout(ROOT) - config.stash[BEFORE])
+    if config.stash[LEFT] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what the session left in the checkout."""
+    if left := config.stash.get(LEFT, []):
+        terminalreporter.section("left in the checkout", red=True, bold=True)
+        terminalreporter.write_line("Tests write into tmp_path only. New since the start: " + ", ".join(left))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -79,12 +79,11 @@ def assert_compiled_equals_eager(make, backend):
 @pytest.mark.slow
 @every_network
 def test_traced_as_one_graph_it_gives_the_same(make, fresh_compiler):
-    assert_compiled_equals_eager(make, "aot_eager")
+    with torch.no_grad():  # with the graph of the gradients, which the next test makes, it takes twice as long
+        assert_compiled_equals_eager(make, "aot_eager")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["CREPE", "DeepSalience with harmonic layers", "HCNN with a head", "ConvolutionalVoicing"]
-)
+@pytest.mark.parametrize("name", ["CREPE", "HCNN with a head"])
 def test_compiled_it_gives_the_same(name, fresh_compiler):
     assert_compiled_equals_eager(EVERY[name], "inductor")

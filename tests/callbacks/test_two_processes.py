@@ -1,6 +1,7 @@
 """What two processes write: the same as one, and no less where they fail."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,10 @@ from callbacks import (
 )
 
 ROOT = Path(__file__).parents[2]
+# As torch.distributed.run starts them, but what both import is imported once.
 SCRIPT = """
-import importlib.util, pathlib, sys
+import importlib.util, multiprocessing, os, pathlib, sys
+from lightning.pytorch.utilities import rank_zero_only
 
 def module(name, path):
     spec = importlib.util.spec_from_file_location(name, path)
@@ -36,8 +39,19 @@ def module(name, path):
 
 toy, test = module("toy", sys.argv[1]), module("test", sys.argv[2])
 options = dict(devices=2, strategy="ddp", use_distributed_sampler=False)
-test.evaluate(toy, pathlib.Path("root"), **options)
-test.fail(toy, pathlib.Path("failed"), **options)
+
+def one(rank):
+    os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
+    rank_zero_only.rank = int(rank)
+    test.evaluate(toy, pathlib.Path("root"), **options)
+    test.fail(toy, pathlib.Path("failed"), **options)
+
+ranks = [multiprocessing.get_context("fork").Process(target=one, args=(rank,)) for rank in "01"]
+for rank in ranks:
+    rank.start()
+for rank in ranks:
+    rank.join()
+sys.exit(any(rank.exitcode for rank in ranks))
 """
 
 
@@ -81,12 +95,15 @@ def two(tmp_path_factory):
     (folder / "script.py").write_text(SCRIPT)
     own = {f"WANDB_{place}_DIR": str(folder / "elsewhere") for place in ("CONFIG", "CACHE", "DATA")}
     own |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    own |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"}
+    # The service that an earlier test started would write relative paths below its own directory.
+    inherited = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     result = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "script.py"),
-            *(str(Path(__file__).with_name("conftest.py")), __file__),
-        ],
-        env=os.environ | own,
+        [sys.executable, "script.py", Path(__file__).with_name("conftest.py"), __file__],
+        env=inherited | own,
         cwd=folder,
         capture_output=True,
         text=True,

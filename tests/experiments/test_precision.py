@@ -14,6 +14,11 @@ from tests.experiments.catalogue import ROOT, SWEEPS, recipes
 
 # A CPU without AVX-512, as far as torch and oneDNN see.
 LESSER = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+REFUSED = """
+import torch
+from experiments.precision import refusal
+print(refusal("bf16-mixed", torch.device("cpu")))
+"""
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,7 @@ def test_what_a_device_lacks_is_refused_with_the_key_and_the_remedy(monkeypatch,
         assert refusal.endswith(f"; set --trainer.precision to {remedy}")
 
 
-@pytest.mark.parametrize("asked", ["bf16-true", "bf16", "16-mixed", "16"])
+@pytest.mark.parametrize("asked", ["bf16-mixed", "16-true"])
 def test_the_command_line_refuses_in_one_line_and_writes_nothing(melisma, small_recipe, tmp_path, monkeypatch, asked):
     monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
     words = ("--trainer.default_root_dir", tmp_path, f"--trainer.precision={asked}")
@@ -73,18 +78,13 @@ def test_bfloat16_trains_where_the_cpu_has_it(small_recipe):
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="imitates an x86 CPU")
-def test_on_a_cpu_without_avx512_bfloat16_is_refused_before_training(small_recipe, tmp_path):
+def test_on_a_cpu_without_avx512_bfloat16_is_refused():
+    """torch reads these variables once in a process; what the command line makes of a refusal is tested above."""
     finished = subprocess.run(
-        [sys.executable, "-m", "experiments.cli", "fit", "--config", small_recipe, "--trainer.precision=bf16-mixed"],
-        env={**os.environ, **LESSER, "PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", REFUSED], env=os.environ | LESSER, cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert finished.returncode == 1 and "Traceback" not in finished.stderr
-    (line,) = (line for line in finished.stderr.splitlines() if line.startswith("melisma:"))
-    assert "trainer.precision: bf16-mixed, but this CPU" in line and line.endswith("to 32-true")
-    assert not any(tmp_path.iterdir())
+    assert "trainer.precision: bf16-mixed, but this CPU" in finished.stdout
+    assert finished.stdout.endswith("to 32-true\n")
 
 
 @pytest.mark.gpu

@@ -1,5 +1,7 @@
 """A run that is stopped in the middle of an epoch and resumed is the run that was not stopped."""
 
+import functools
+
 import pytest
 import torch
 
@@ -16,32 +18,45 @@ def fit(recipe, root, *words):
     return folder
 
 
-@pytest.mark.parametrize("stop", [5, 6])
-def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, tmp_path, stop):
-    schedule = [
-        "--model.scheduler=torch.optim.lr_scheduler.OneCycleLR",
-        "--model.scheduler.max_lr=0.003",
-        "--model.scheduler.total_steps=200",
-        "--model.network.dropout=0.25",
-    ]
-    whole = fit(small_recipe, tmp_path / "whole", *schedule)
-    part = fit(small_recipe, tmp_path / "part", *schedule, f"--trainer.max_steps={stop}")
-    fit(small_recipe, tmp_path / "part", *schedule, "--ckpt_path", str(part / "checkpoints" / "last.ckpt"))
-    one, other = weights(whole), weights(part)
-    for name, value in one.items():
+SCHEDULE = (
+    "--model.scheduler=torch.optim.lr_scheduler.OneCycleLR",
+    "--model.scheduler.max_lr=0.003",
+    "--model.scheduler.total_steps=200",
+    "--model.network.dropout=0.25",
+)
+# 1200 windows in steps of 120 are ten steps an epoch.
+EPOCHS = ("--data.batch_size=120", "--trainer.max_steps=24", "--trainer.limit_val_batches=0")
+
+
+@pytest.fixture(scope="module")
+def whole(small_recipe, tmp_path_factory):
+    """The weights of the run with some options that was not stopped; each is trained once."""
+
+    @functools.cache
+    def trained(options):
+        return weights(fit(small_recipe, tmp_path_factory.mktemp("whole"), *options))
+
+    return trained
+
+
+def assert_the_same_after_resuming(recipe, root, options, stop, expected):
+    part = fit(recipe, root, *options, f"--trainer.max_steps={stop}")
+    fit(recipe, root, *options, "--ckpt_path", str(part / "checkpoints" / "last.ckpt"))
+    resumed = weights(part)
+    for name, value in expected.items():
         if isinstance(value, torch.Tensor):
-            assert torch.equal(value, other[name]), name
+            assert torch.equal(value, resumed[name]), name
+
+
+@pytest.mark.parametrize("stop", [5, 6])
+def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, whole, tmp_path, stop):
+    assert_the_same_after_resuming(small_recipe, tmp_path, SCHEDULE, stop, whole(SCHEDULE))
 
 
 @pytest.mark.parametrize("stop", [10, 12, 20])
-def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, tmp_path, stop):
-    """1200 windows in steps of 120 are ten steps an epoch: stopped at the end of one, within one, and at the second."""
-    epochs = ["--data.batch_size=120", "--trainer.max_steps=24", "--trainer.limit_val_batches=0"]
-    whole = fit(small_recipe, tmp_path / "whole", *epochs)
-    part = fit(small_recipe, tmp_path / "part", *epochs, f"--trainer.max_steps={stop}")
-    fit(small_recipe, tmp_path / "part", *epochs, "--ckpt_path", str(part / "checkpoints" / "last.ckpt"))
-    one, other = weights(whole), weights(part)
-    assert all(torch.equal(value, other[name]) for name, value in one.items() if isinstance(value, torch.Tensor))
+def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, whole, tmp_path, stop):
+    """Stopped at the end of an epoch, within one, and at the second end."""
+    assert_the_same_after_resuming(small_recipe, tmp_path, EPOCHS, stop, whole(EPOCHS))
 
 
 def test_another_sequence_of_training_examples_is_refused(small_recipe, make_recipe, tmp_path, melisma):

@@ -1,5 +1,6 @@
 """Killed, and resumed with other workers, processes or batch size: nothing is lost and nothing is repeated."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -43,18 +44,19 @@ def words_of(recipe, root, *words, **log):
     return ["fit", "--config", str(recipe), "--trainer.default_root_dir", str(root), *map(str, words), *logging]
 
 
-def command(words, processes=1):
-    """Run in processes of its own; the exit code of the launcher."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
+def launch(words, processes):
+    """Run in processes that torch's launcher starts."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     environment = {
         **os.environ,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}",
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
     }
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, *launcher, "-m", "experiments", *words],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def last_of(root):
@@ -90,8 +92,11 @@ def test_a_killed_fit_resumed_is_the_fit_that_was_not_killed(small_recipe, tmp_p
     ]  # fmt: skip
     whole, killed, resumed = (tmp_path / name for name in ("whole", "killed", "resumed"))
     run(words_of(small_recipe, whole, *options))
-    outcome = command(words_of(small_recipe, killed, *options, kill_at=kill_at))
-    assert outcome.returncode == -signal.SIGKILL, outcome.stderr[-3000:]
+    words = words_of(small_recipe, killed, *options, kill_at=kill_at)
+    process = multiprocessing.get_context("fork").Process(target=run, args=(words,))  # imports nothing anew
+    process.start()
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL
     state = torch.load(last_of(killed), weights_only=True)["MelodyData"]
     assert 0 < state["items"] < 1200 and state["batches"] <= kill_at
     run(words_of(small_recipe, resumed, *options, *then, "--ckpt_path", last_of(killed)))
@@ -124,8 +129,7 @@ def test_processes_and_batch_size_may_change_in_the_middle_of_an_epoch(small_rec
         if processes == 1:
             run(words)
         else:
-            outcome = command(words, processes)
-            assert outcome.returncode == 0, outcome.stderr[-3000:]
+            launch(words, processes)
         logs = [step_log.read(root / "log", rank) for rank in range(processes)]
         expected = []
         for number, (epoch, first, steps) in enumerate(parts):

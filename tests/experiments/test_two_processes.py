@@ -1,33 +1,58 @@
 """Two gloo processes: one run folder, one set of files, and the figures of one process."""
 
+import multiprocessing
 import os
 import re
-import subprocess
+import socket
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
 
 from datamodules import AudioFolder, ShardRecipe
 from datamodules.preparation.prepare import prepare
+from experiments.cli import main
 
-ROOT = Path(__file__).parents[2]
+
+def start(rank, folder, words, environment):
+    """Run `melisma` in a forked process, which prints to a file."""
+    os.chdir(folder)
+    os.environ |= environment | {"COLUMNS": "200"}
+    rank_zero_only.rank = rank  # read from the environment when Lightning is imported
+    torch.set_num_threads(1)
+    sys.argv = ["melisma", *map(str, words)]
+    with open(f"printed_{rank}", "w") as sys.stdout, open(f"errors_{rank}", "w") as sys.stderr:
+        main()
 
 
 def melisma(folder, *words, processes=1):
-    """Run in processes of its own, as a user would; the figures that the validation's table printed."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    start = [*launcher, "-m", "experiments"] if processes > 1 else [sys.executable, "-m", "experiments"]
-    options = [f"--trainer.devices={processes}", "--trainer.strategy=ddp"] if processes > 1 else []
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    done = subprocess.run(
-        [*start, *map(str, words), *options], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-9000:]
-    return {key: float(value) for key, value in re.findall(r"^(\w+) +(-?\d+\.\d{6})$", done.stdout, re.MULTILINE)}
+    """Run in processes with the variables of torch's launcher; the figures that the validation's table printed.
+
+    They are forked, which imports nothing anew. The launcher itself starts those of `test_resume_elsewhere`.
+    """
+    environment = {}
+    if processes > 1:
+        words += (f"--trainer.devices={processes}", "--trainer.strategy=ddp")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+        environment |= {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), "GROUP_RANK": "0"}
+        environment |= {"TORCHELASTIC_RUN_ID": "none"}
+    ranks = []
+    for rank in range(processes):
+        own = environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if environment else {}
+        ranks.append(multiprocessing.get_context("fork").Process(target=start, args=(rank, folder, words, own)))
+        ranks[-1].start()
+    for rank in ranks:
+        rank.join(300)
+        rank.kill()
+    assert [rank.exitcode for rank in ranks] == [0] * processes, (folder / "errors_0").read_text()[-9000:]
+    printed = (folder / "printed_0").read_text()
+    return {key: float(value) for key, value in re.findall(r"^(\w+) +(-?\d+\.\d{6})$", printed, re.MULTILINE)}
 
 
 @pytest.mark.slow

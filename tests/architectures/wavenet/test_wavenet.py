@@ -152,10 +152,9 @@ def test_any_batch_and_any_number_of_frames_from_one(batch, frames):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("skips", SKIPS.values(), ids=SKIPS)
-def test_compiled_it_gives_the_same(skips):
+def test_compiled_it_gives_the_same():
     torch.manual_seed(0)
-    network = WaveNet(**SMALL, initial=InitialConvolution(4), skips=skips, postprocessing=STRIDED)
+    network = WaveNet(**SMALL, initial=InitialConvolution(4), skips=SKIPS["concat"], postprocessing=STRIDED)
     audio = torch.randn(2, network.window)
     compiled = torch.compile(network, fullgraph=True)
     torch.testing.assert_close(compiled(audio), network(audio), rtol=1e-4, atol=1e-5)

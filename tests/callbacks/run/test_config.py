@@ -60,15 +60,19 @@ def test_resuming_never_loses_the_earlier_configuration(fitted):
     assert "max_epochs: 3" in (folder / "config_resumed_2.yaml").read_text()
 
 
-def test_wandb_gets_the_keys_of_the_file(fitted, monkeypatch):
+def test_wandb_gets_the_keys_of_the_file(fitted, tmp_path, monkeypatch):
     sent = []
     monkeypatch.setattr(WandbLogger, "log_hyperparams", lambda self, keys: sent.append(keys))
-    monkeypatch.setenv("WANDB_MODE", "disabled")
+    for place in ("CONFIG", "CACHE", "DATA"):
+        monkeypatch.setenv(f"WANDB_{place}_DIR", str(tmp_path / "elsewhere"))
+    # Offline as everywhere, with an absolute path: what an earlier test has started reads no other mode, and has a
+    # working directory of its own.
+    monkeypatch.setenv("WANDB_MODE", "offline")
     fitted(
         "--checkpoint.monitor=val/toy/accuracy",
         "--trainer.logger=WandbLogger",
         "--trainer.logger.project=toy",
-        "--trainer.logger.save_dir=runs",
+        f"--trainer.logger.save_dir={tmp_path / 'runs'}",
     )
     wandb.finish()
     config = sent[-1]
