@@ -1,6 +1,7 @@
 """Synthetic data for all tests: made once a session, in a temporary folder."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput"):
         return
-    config.stash[LEFT] = sorted(in_the_checkout(ROOT) - config.stash[BEFORE])
+    if new := in_the_checkout(ROOT) - config.stash[BEFORE]:  # perhaps a commit was checked out meanwhile
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
+        new -= {str(part) for name in listed for part in (Path(name), *Path(name).parents)}
+    config.stash[LEFT] = sorted(new)
     if config.stash[LEFT] and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
