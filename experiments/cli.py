@@ -40,6 +40,8 @@ def main() -> None:
             print(overview(files))
         elif words[0] in SUBCOMMANDS:
             run()
+            if "wandb" in sys.modules:
+                sys.modules["wandb"].finish()  # at its own exit it prints how to upload a run behind the result
         elif words[0] in files:
             sys.argv[1:] = []  # a command that calls `run` with words of its own is not confused with this one
             importlib.import_module(f"{commands.__name__}.{words[0]}").main(words[1:])
