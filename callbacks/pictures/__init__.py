@@ -3,7 +3,7 @@
 from callbacks.pictures.alignment import TimedPhone, aligned_phones
 from callbacks.pictures.class_confusion import class_confusion
 from callbacks.pictures.clip import classified_clip
-from callbacks.pictures.comparison import PlottedSpectrogram, compare_methods
+from callbacks.pictures.comparison import compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
 from callbacks.pictures.features import draw_features
@@ -16,7 +16,6 @@ from callbacks.pictures.salience import draw_salience
 __all__ = [
     "FrameClass",
     "PhoneEdit",
-    "PlottedSpectrogram",
     "TimedPhone",
     "aligned_phones",
     "box_plots",

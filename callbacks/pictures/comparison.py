@@ -1,35 +1,17 @@
 """Pianorolls of several methods on one recording."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from callbacks.pictures.notes import hz_to_notes
 from callbacks.pictures.pianoroll import add_legend, draw_frames, scores_line
-from callbacks.pictures.salience import cell_edges
 from callbacks.pictures.style import name_notes, say_empty
 
 _MARGIN = 13  # semitones around the reference: octave errors are visible, wild guesses do not shrink the rest
 _NOTES_WHEN_EMPTY = (48.0, 72.0)
-_RANGE = 60.0  # dB shown below the loudest
-
-
-class PlottedSpectrogram(NamedTuple):
-    """A constant-Q transform.
-
-    Attributes:
-        times: `(frames,)`, s, increasing.
-        notes: `(bins,)`, MIDI notes, increasing.
-        decibels: `(frames, bins)`.
-    """
-
-    times: ArrayLike
-    notes: ArrayLike
-    decibels: ArrayLike
 
 
 def compare_methods(
@@ -37,9 +19,8 @@ def compare_methods(
     reference: ArrayLike,
     estimates: Mapping[str, ArrayLike],
     title: str,
-    spectrogram: PlottedSpectrogram | None = None,
 ) -> Figure:
-    """Draw a pianoroll and the scores of every method on the same axes, and a spectrogram below them.
+    """Draw a pianoroll and the scores of every method on the same axes.
 
     Pitch spans 13 semitones on each side of the reference.
 
@@ -48,7 +29,6 @@ def compare_methods(
         reference: `(frames,)`, Hz, 0 where unvoiced.
         estimates: `(frames,)`, Hz, negative where unvoiced, by the name of the method.
         title: shown above, as it is.
-        spectrogram: drawn below, on axes of the same limits.
 
     Returns:
         A figure that belongs to no window; save it with `savefig`.
@@ -58,17 +38,13 @@ def compare_methods(
     """
     seconds, truth = np.asarray(times, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     drawn = dict(estimates) or {"reference": np.zeros(truth.shape)}
-    rows = len(drawn) + (spectrogram is not None)
-    figure = Figure(figsize=(12.0, 0.8 + 2.4 * rows), layout="constrained")
-    stacked = figure.subplots(rows, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    pianorolls = list(stacked[: len(drawn)])
-    for axes, (name, estimate) in zip(pianorolls, drawn.items(), strict=True):
+    figure = Figure(figsize=(12.0, 0.8 + 2.4 * len(drawn)), layout="constrained")
+    stacked = list(figure.subplots(len(drawn), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
+    for axes, (name, estimate) in zip(stacked, drawn.items(), strict=True):
         draw_frames(axes, seconds, truth, estimate)
         axes.set_title(name, loc="left", fontsize="medium", parse_math=False)
         axes.set_title(scores_line(truth, estimate), loc="right", fontsize="small")
-    add_legend(pianorolls[0], pianorolls)
-    if spectrogram is not None:
-        _draw_spectrogram(stacked[-1], spectrogram)
+    add_legend(stacked[0], stacked)
     name_notes(stacked[0], *_around(truth))
     if len(seconds):
         step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.01
@@ -85,21 +61,3 @@ def _around(reference: NDArray[np.float64]) -> tuple[float, float]:
     if not len(notes):
         return _NOTES_WHEN_EMPTY
     return float(notes.min()) - _MARGIN, float(notes.max()) + _MARGIN
-
-
-def _draw_spectrogram(axes: Axes, spectrogram: PlottedSpectrogram) -> None:
-    values = np.asarray(spectrogram.decibels, dtype=np.float32).T
-    axes.set_title("constant-Q spectrogram", loc="left", fontsize="medium")
-    axes.set_ylabel("pitch")
-    if not values.size:
-        return
-    loudest = float(values.max())
-    image = axes.pcolorfast(
-        cell_edges(np.asarray(spectrogram.times, dtype=np.float64), alone=0.01),
-        cell_edges(np.asarray(spectrogram.notes, dtype=np.float64), alone=1.0),
-        values,
-        cmap="cubehelix",
-        vmin=loudest - _RANGE,
-        vmax=loudest,
-    )
-    axes.figure.colorbar(image, cax=axes.inset_axes((1.015, 0.0, 0.012, 1.0)), label="level (dB)")

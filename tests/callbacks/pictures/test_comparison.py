@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from callbacks.pictures import PlottedSpectrogram, compare_methods
+from callbacks.pictures import compare_methods
 
 TIMES = np.arange(4) * 0.1
 REFERENCE = np.array([440.0, 440.0, 440.0, 0.0])
 RIGHT, OCTAVE_UP = REFERENCE, np.array([880.0, 440.0, -880.0, 3000.0])
-NOTES = np.arange(40.0, 90.0)
 
 
 def lines(axes):
@@ -46,26 +45,13 @@ def test_the_scores_stand_beside_the_name():
     assert axes.get_title(loc="right") == "OA 0.250   RPA 0.333   RCA 1.000   VR 0.667   VFA 1.000   VA 0.500"
 
 
-def test_a_spectrogram_lies_on_the_same_axes():
-    spectrogram = PlottedSpectrogram(TIMES, NOTES, np.linspace(-100.0, -10.0, 4 * 50).reshape(4, 50))
-    figure = compare_methods(TIMES, REFERENCE, {"right": RIGHT}, "", spectrogram)
-    figure.draw_without_rendering()
-    upper, lower = figure.axes[:2]
-    assert upper.get_xlim() == lower.get_xlim() == pytest.approx((-0.05, 0.35))
-    assert upper.get_ylim() == lower.get_ylim() == (56, 82)
-    assert lower.images[0].get_extent() == pytest.approx((-0.05, 0.35, 39.5, 89.5))
-    assert lower.images[0].get_clim() == (-70.0, -10.0)
-    assert lower.child_axes[0].get_ylabel() == "level (dB)"
-
-
 def test_an_estimate_of_other_frames_is_refused():
     with pytest.raises(ValueError, match="must share their frames"):
         compare_methods(TIMES, REFERENCE, {"short": RIGHT[:3]}, "")
 
 
-@pytest.mark.parametrize("spectrogram", [None, PlottedSpectrogram([], NOTES, np.zeros((0, 50)))])
-def test_nothing_to_compare_gives_an_empty_picture(spectrogram):
-    figure = compare_methods([], [], {}, "empty", spectrogram)
+def test_nothing_to_compare_gives_an_empty_picture():
+    figure = compare_methods([], [], {}, "empty")
     figure.draw_without_rendering()
     assert [text.get_text() for text in figure.axes[0].texts] == ["no frame"]
     assert figure.axes[-1].get_xlabel() == "time (s)"
