@@ -1,7 +1,7 @@
-"""What follows from another part of a configuration, so that none says it twice.
+"""Values that follow from another part of a configuration, so that no file states them twice.
 
-The width of a network, from the pitch grid or from the list of classes or phones; the size of its input, from the front
-end; and what the data module has to know of the network: its excerpts.
+A network's width follows from the pitch grid or from the list of classes or phones, the size of its input from the
+front end, and the windows that the data module cuts from the network.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ NEEDS: dict[str, Callable[[AudioModule], Any]] = {
 
 
 def link_network_to_data(parser: ArgumentParser) -> None:
-    """Give the data module what the network needs, once that is built; a data module that lacks a key is let alone."""
+    """Give the data module what the network needs, once that is built; keys that a data module lacks are skipped."""
     for name, need in NEEDS.items():
         parser.link_arguments("model", f"data.init_args.{name}", compute_fn=need, apply_on="instantiate")
 

@@ -1,4 +1,4 @@
-"""A trained model again, from the checkpoint and the config.yaml of its run."""
+"""Load a trained model from the checkpoint and the config.yaml of its run."""
 
 from __future__ import annotations
 

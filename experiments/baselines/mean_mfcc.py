@@ -1,7 +1,7 @@
 """Logistic regression on the mean cepstrum of each clip: `python -m experiments.baselines.mean_mfcc DIRECTORY`.
 
-It knows nothing of the order of sounds. Learns from the split `train` of prepared clips, scores another one, and ends
-with one line `RESULT {json}`.
+The order of frames is ignored. The model is fitted on the split `train` of prepared clips and scored on another one;
+the last line is `RESULT {json}`.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ Seconds = Mapping[str, Sequence[float]]
 
 
 class Posteriors(NamedTuple):
-    """What a network may give of some utterances.
+    """Synthetic outputs of an acoustic network.
 
     Attributes:
         log_probs: `(utterances, frames, 41)` float32.
@@ -66,7 +66,7 @@ class Posteriors(NamedTuple):
 
     @classmethod
     def made(cls, kind: str, utterances: int, frames: int) -> Posteriors:
-        """Synthetic ones.
+        """Draw them.
 
         Args:
             kind: one of KINDS.

@@ -1,1 +1,1 @@
-"""Hold f0 tables of one or several methods against a reference: pair them, score them, compare the methods."""
+"""Compare f0 tables of one or several methods with a reference: pair them, score them, compare the methods."""

@@ -1,4 +1,4 @@
-"""A summary as text to read and as files to go on with."""
+"""A summary as printed tables, CSV and JSON."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Rules:
-    """How tables are held against each other.
+    """How an estimate is compared with its reference.
 
     Attributes:
         criteria: tolerances and harmonics.
@@ -75,7 +75,7 @@ def score(references: TableFolder, estimates: dict[str, TableFolder], pairs: Pai
             except DataError as error:
                 problems.append(str(error))
             except ValueError as error:
-                problems.append(f"{path}: cannot be held against {pairs.references[track]}: {error}")
+                problems.append(f"{path}: cannot be compared with {pairs.references[track]}: {error}")
     if problems:
         raise DataError("\n  ".join([f"{len(problems)} problems with f0 tables:", *problems]))
     return Scores(tuple(estimates), tuple(pairs.tracks), metrics, values)

@@ -1,4 +1,4 @@
-"""Means over tracks, differences between methods, and how sure one can be of them."""
+"""Means over tracks, paired differences between methods, and bootstrap intervals of both."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Estimate:
 
     @classmethod
     def of(cls, values: NDArray[np.float64], bootstrap: Bootstrap) -> Estimate:
-        """Of `(methods, tracks, metrics)`."""
+        """Of values `(methods, tracks, metrics)`, NaN where undefined."""
         methods, tracks, metrics = values.shape
         counts = (~np.isnan(values)).sum(axis=1)
         with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""What is asked of a tracker."""
+"""The interface of a pitch tracker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tracked(NamedTuple):
 
 
 class Tracker(ABC):
-    """A way to f0; a context manager, because what it needs is loaded on entry and freed on exit.
+    """Estimates f0 from audio; a context manager, because what it needs is loaded on entry and freed on exit.
 
     Args:
         name: of the method; it names a folder.

@@ -1,4 +1,4 @@
-"""The f0 tables of one method, or of the reference: kept from run to run as long as they would come out the same."""
+"""The f0 tables of one method, or of the reference: kept from run to run until settings, versions or data change."""
 
 from __future__ import annotations
 

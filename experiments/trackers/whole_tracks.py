@@ -52,7 +52,7 @@ class WholeTracks:
         self._index = SplitIndex([directory], splits[0] if split is None else split)
         self._origin = f"{directory}: split {self._index.split!r}"
         if not (self._index.has_audio and self._index.has_f0):
-            raise DataError(f"{self._origin} has records without audio or without f0; trackers are held against both")
+            raise DataError(f"{self._origin} has records without audio or without f0; a comparison needs both")
         if self._index.pitches:
             raise DataError(f"{self._origin} has the f0 of several voices; trackers give one")
         self.names = self._index.tracks
