@@ -1,21 +1,10 @@
-"""Windows of streamed shards: those of the index, in equal numbers on all ranks, and never from half a shard."""
+"""Windows of streamed shards: those of the index, in equal numbers on all ranks."""
 
-import gc
-import json
-import shutil
-import signal
-import tarfile
-import threading
 from collections import Counter
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 
 import numpy as np
 import pytest
-import torch
-import webdataset
-from webdataset.gopen import Pipe
 
 from datamodules.annotations.f0_series import MultiF0Series
 from datamodules.augment import item_seeds
@@ -26,78 +15,11 @@ from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
 from datamodules.streaming.pipeline_reader import PipelineReader, ShardTurns
-from datamodules.streaming.tar_streams import track_number, unpack
-from datamodules.windows.loaders import TrainingLoader
+from datamodules.streaming.tar_streams import track_number
 from datamodules.windows.plan import Windows
-from datamodules.windows.reader import PooledReader, WindowReader
 from datamodules.windows.source import Processes
+from tests.datamodules.streaming.streams import WINDOWS, assert_the_same_windows, places, streamed
 from tests.given_corpus import Given, GivenCorpus
-
-WINDOWS = 1200  # 4 tracks of 300 frames, in 12 records, in 3 shards
-
-
-@pytest.fixture
-def tars(melody_shards):
-    return [str(path) for path in sorted(melody_shards.glob("train-*.tar"))]
-
-
-@pytest.fixture
-def lone_tars(tars, tmp_path):
-    """Copies without the index beside them."""
-    return [shutil.copy(tar, tmp_path) for tar in tars]
-
-
-@pytest.fixture
-def served(melody_shards, monkeypatch):
-    """Address of a server of the shards."""
-    if shutil.which("curl") is None:
-        pytest.skip("webdataset fetches over http with the program curl, which is missing")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    handler = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(melody_shards))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def streamed(urls, rank=0, ranks=1, workers=0, batch_size=16, start=0, epoch=0, seed=0, windows=None, **options):
-    reader = PipelineReader(urls, **{"windows_per_epoch": WINDOWS, "records": 4, **options})
-    with pytest.warns(UserWarning, match="inexact"):
-        source = reader.open(256, windows or Windows(), seed, Processes(rank, ranks, workers))
-    return TrainingLoader(source, batch_size, rank, ranks, workers, lambda: (epoch, start))
-
-
-def indexed(directory, windows=None):
-    index = SplitIndex([directory], "train")
-    return index, TrainingLoader(PooledReader(WindowReader(index, 256, windows or Windows()), 0, 4, 2), 1, 0, 1, 0)
-
-
-def places(loader):
-    return [list(zip(batch.track.tolist(), batch.frame.tolist(), strict=True)) for batch in loader]
-
-
-def contents(loader, numbers=None):
-    """Bytes of audio, f0 and validity of every window, by track and first frame."""
-    found = {}
-    for batch in loader:
-        for audio, f0, valid, track, frame in zip(
-            *map(torch.Tensor.numpy, (batch.signal, batch.f0, batch.valid)),
-            batch.track.tolist(), batch.frame.tolist(), strict=True,
-        ):  # fmt: skip
-            value = audio.tobytes(), f0.tobytes(), valid.tobytes()
-            assert found.setdefault((numbers[track] if numbers else track, frame), value) == value
-    return found
-
-
-def assert_the_same_windows(directory, loader, windows=None):
-    """What is streamed is what the index gives, and all of it if enough is streamed."""
-    index, exact = indexed(directory, windows)
-    expected = contents(exact, [track_number(name) for name in index.tracks])
-    got = contents(loader)
-    assert got and got == {place: expected[place] for place in got}
-    assert len(got) == len(expected)
 
 
 class TestSameWindows:
@@ -235,122 +157,6 @@ def test_several_voices_are_padded_as_by_the_index(tmp_path):
         places(streamed(tars, pitches=2))
 
 
-def cut(tar, size):
-    with open(tar, "r+b") as file:
-        file.truncate(size)
-
-
-def headers(tar):
-    with tarfile.open(tar) as file:
-        return [(info.name, info.offset, info.offset_data) for info in file]
-
-
-def end(tar):
-    with tarfile.open(tar) as file:
-        file.getmembers()
-        return file.offset
-
-
-def rewrite(tar, change):
-    """Change every record of a shard."""
-    samples = list(webdataset.tariterators.group_by_keys(unpack([{"url": tar}])))
-    with webdataset.TarWriter(tar, mtime=0, encoder=False) as file:
-        for sample in samples:
-            change(sample)
-            file.write({key: value for key, value in sample.items() if key != "__url__"})
-
-
-class TestBroken:
-    def refused(self, urls, message, **options):
-        with pytest.raises(DataError, match=message) as refusal:
-            places(streamed(urls, windows_per_epoch=4 * WINDOWS, **options))
-        return str(refusal.value)
-
-    @pytest.mark.parametrize(
-        "where", ["between records", "between members", "in a header", "in data", "before the end"]
-    )
-    def test_a_tar_cut_anywhere_is_refused(self, lone_tars, where):
-        files = headers(lone_tars[1])
-        first_of_a_record = next(n for n in range(1, len(files)) if files[n][0][:15] != files[n - 1][0][:15])
-        cut(
-            lone_tars[1],
-            {
-                "between records": files[first_of_a_record][1],
-                "between members": files[first_of_a_record + 1][1],
-                "in a header": files[2][1] + 100,
-                "in data": files[2][2] + 100,
-                "before the end": end(lone_tars[1]) + 512,
-            }[where],
-        )
-        self.refused(lone_tars, lone_tars[1])
-
-    def test_a_cut_through_a_pipe_is_refused(self, lone_tars):
-        cut(lone_tars[0], headers(lone_tars[0])[3][1])
-        self.refused([f"pipe:cat {tar}" for tar in lone_tars], f"pipe:cat {lone_tars[0]}.*cut off", allow_pipe=True)
-
-    def test_a_flipped_bit_in_a_header_is_refused(self, lone_tars):
-        with open(lone_tars[1], "r+b") as file:
-            file.seek(headers(lone_tars[1])[4][1])
-            file.write(b"X")
-        self.refused(lone_tars, f"{lone_tars[1]}.*damaged")
-
-    def test_a_local_tar_of_another_size_than_its_index_says_is_refused(self, tars, lone_tars):
-        shutil.copy(tars[2].replace(".tar", ".json"), lone_tars[2].replace(".tar", ".json"))
-        with open(lone_tars[2], "ab") as file:
-            file.write(bytes(512))
-        self.refused(lone_tars, f"{lone_tars[2]}.*bytes, but its index says")
-
-    @pytest.mark.parametrize("member", ["f0", "flac", "json"])
-    def test_a_record_without_a_member_is_refused_by_its_key(self, lone_tars, member):
-        rewrite(lone_tars[0], lambda sample: sample.pop(member))
-        self.refused(lone_tars, rf"{lone_tars[0]}: t\d+_\d+: has no {member}")
-
-    @pytest.mark.parametrize(
-        ("member", "value"),
-        [("json", b"{"), ("json", b"[]"), ("json", b'{"rate": 8000}'), ("flac", b"fLaC"), ("f0", bytes(12))],
-        ids=["no JSON", "no object", "no grid", "no FLAC", "too few f0"],
-    )
-    def test_a_damaged_member_is_refused_by_its_key(self, lone_tars, member, value):
-        rewrite(lone_tars[0], lambda sample: sample.update({member: value}))
-        self.refused(lone_tars, rf"{lone_tars[0]}: t\d+_\d+: damaged")
-
-    def test_audio_that_is_shorter_than_the_frames_is_refused(self, lone_tars):
-        rewrite(lone_tars[0], lambda sample: (sample.pop("flac"), sample.update(i16=bytes(2000))))
-        self.refused(lone_tars, rf"{lone_tars[0]}: t\d+_\d+: 1000 samples are fewer")
-
-    def test_shards_of_another_grid_are_refused(self, lone_tars):
-        def shift(sample):
-            sample["json"] = json.dumps({**json.loads(sample["json"]), "rate": 16000}).encode()
-
-        rewrite(lone_tars[2], shift)
-        self.refused(lone_tars, r"t\d+_\d+: its grid is .*prepare all alike")
-
-    def test_two_records_of_one_key_in_succession_are_refused(self, lone_tars):
-        with webdataset.TarWriter(lone_tars[0], mtime=0, encoder=False) as tar:
-            for _ in range(2):
-                tar.write({"__key__": "same", "json": b"{}"})
-        self.refused(lone_tars, f"{lone_tars[0]}.*same.json is in it twice")
-
-    def test_shards_without_a_window_are_refused_instead_of_read_for_ever(self, lone_tars):
-        for tar in lone_tars:
-            rewrite(tar, lambda sample: sample.update(f0=bytes(len(sample["f0"]))))
-        self.refused(lone_tars, "3 shards in succession hold no training window", windows=Windows(voiced_only=True))
-        for tar in lone_tars:
-            webdataset.TarWriter(tar).close()
-        self.refused(lone_tars, "3 shards in succession hold no training window")
-
-    def test_what_cannot_be_fetched_is_refused_by_its_address(self, tars, served):
-        self.refused(f"{served}/nothing.tar", f"{served}/nothing.tar.*exit 22")
-        self.refused(f"{tars[0]}.gone", f"{tars[0]}.gone: no such file")
-
-    @pytest.mark.parametrize(
-        "command", ["false", "cat {} && exec 1>&- && sleep 0.2 && exit 3", "head -c 20000 {}", "echo no tar"]
-    )
-    def test_a_command_that_fails_or_stops_early_is_refused(self, tars, command):
-        url = f"pipe:{command.format(tars[0])}"
-        assert url in self.refused(url, "cannot be read as a whole tar", allow_pipe=True)
-
-
 class TestUrls:
     def test_a_command_needs_leave(self, tars, tmp_path):
         for url in (f"pipe:touch {tmp_path}/ran", f"PIPE:touch {tmp_path}/ran", f" pipe:touch {tmp_path}/ran"):
@@ -376,13 +182,3 @@ class TestUrls:
     def test_an_index_beside_it_would_have_no_effect(self):
         with pytest.raises(DataError, match=r"data\.train: has no effect"):
             MelodyData(train=["data/mine"], reader=PipelineReader("train.tar", 1))
-
-
-def test_a_stream_that_is_left_stops_its_command(tars):
-    command = f"cat {tars[0]}; head -c 1000000 /dev/zero; exec sleep 1000"
-    loader = streamed(f"pipe:{command}", allow_pipe=True, windows_per_epoch=100, records=1)
-    list(loader)
-    (process,) = (each.proc for each in gc.get_objects() if type(each) is Pipe and each.args[0] == (command,))
-    assert process.poll() is None
-    loader.reader._stream = None
-    assert process.returncode == -signal.SIGKILL

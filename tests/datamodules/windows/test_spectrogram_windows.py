@@ -1,8 +1,6 @@
 """Excerpts of stored spectrograms: those of the whole recording's, in training and in evaluation, or refused."""
 
-import json
 import re
-import shutil
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -12,14 +10,9 @@ import torch
 
 from architectures import HCNN, DeepSalience
 from architectures.spectrogram.harmonics import Harmonics
-from datamodules.annotations.f0_series import F0Series
 from datamodules.augment import Gain
-from datamodules.corpora.base import Audio, Recording
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
-from datamodules.preparation.prepare import prepare
-from datamodules.preparation.recipe import ShardRecipe
-from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
 from datamodules.shards.format import Grid
 from datamodules.shards.index import SplitIndex
 from datamodules.streaming.pipeline_reader import PipelineReader
@@ -30,44 +23,17 @@ from datamodules.windows.cut import WindowAudio, WindowSpectrogram
 from datamodules.windows.loaders import TrainingLoader, message_windows
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
-from tests.given_corpus import Given, GivenCorpus
-
-RATE, HOP = 8000, 80
-FRAMES = (237, 100, 57, 205)  # of the tracks, in records of 100
-KINDS = {
-    "one channel": ConstantQ(minimum=110.0, bins_per_octave=12, octaves=3),
-    "three channels": HarmonicConstantQ(minimum=55.0, bins_per_octave=12, octaves=2, harmonics=[1.0, 2.0, 4.0]),
-}
-SHAPES = {"one channel": SpectrogramShape(1, 36, 45.0, 1), "three channels": SpectrogramShape(3, 24, 33.0, 1)}
-
-
-def noise(frames):
-    """Noise whose loudness changes, so that no two frames are alike."""
-    rng = np.random.default_rng(frames)
-    loudness = np.repeat(rng.uniform(0.01, 0.9, frames), HOP)
-    return Audio((loudness * rng.uniform(-1, 1, frames * HOP)).astype(np.float32), RATE)
-
-
-def counting(frames):
-    """f0 that is 100 Hz at the first frame and rises by 1 Hz each."""
-    return F0Series(np.arange(frames) * HOP / RATE, 100.0 + np.arange(frames))
-
-
-def prepared(directory, kind, **options):
-    corpus = GivenCorpus(
-        Recording(f"{split}_{number}", Given(noise(frames)), Given(counting(frames)), f"{split}_{number}", split)
-        for split in ("train", "validation")
-        for number, frames in enumerate(FRAMES)
-    )
-    values = {"rate": RATE, "hop": HOP, "segment": 1.0, "context": 0.2, "records_per_shard": 3, **options}
-    prepare(ShardRecipe(corpus, str(directory), spectrogram=kind, **values), progress=False)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    """A directory for each kind of spectrogram; read-only."""
-    return {name: prepared(tmp_path_factory.mktemp("spectra"), kind) for name, kind in KINDS.items()}
+from tests.datamodules.windows.spectrogram_shards import (
+    FRAMES,
+    HOP,
+    KINDS,
+    RATE,
+    SHAPES,
+    melody,
+    noise,
+    prepared,
+    refused,
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +55,6 @@ def excerpt(whole, frame, frames, context):
         if 0 <= time < len(whole):
             cut[row] = whole[time]
     return cut
-
-
-def melody(directory, kind="one channel", frames=1, context=0, **options):
-    directories = {"train": [str(directory)], "validation": {"mine": str(directory)}}
-    values = {"spectrogram": SHAPES[kind], "batch_size": 1, "evaluation_frames": 64, **options}
-    return MelodyData(frames + 2 * context, frames, **directories, **values)
 
 
 def assert_cut_from(wholes, batch, frames, context):
@@ -217,83 +177,6 @@ def test_networks_get_the_excerpts_that_they_are_made_for(shards, build, kind):
         assert signal.shape == (5, network.window, network.channels, network.bins)
         logits = network(signal.float().div(65535).permute(0, 2, 1, 3))
         assert logits.shape == (5, network.frames, network.width)
-
-
-def refused(message, data):
-    for load in (data.train_dataloader, data.val_dataloader):
-        with pytest.raises(DataError, match=message):
-            load()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "message"),
-    [
-        (
-            {"spectrogram": SpectrogramShape(2, 36)},
-            r"have channels 1, .*made for channels 2; .*model\.network\.channels",
-        ),
-        ({"spectrogram": SpectrogramShape(1, 48)}, r"have bins 36, .*made for bins 48; .*spectrogram\.octaves"),
-        (
-            {"spectrogram": SpectrogramShape(1, 36, 45.02, 1)},
-            r"lowest bin 110\.00 Hz, .*lowest bin 110\.13 Hz; change model\.grid\.lowest_note, .*spectrogram\.minimum",
-        ),
-        (
-            {"spectrogram": SpectrogramShape(1, 36, 45.0, 5)},
-            r"bins per semitone 1, .*bins per semitone 5; .*spectrogram\.bins_per_octave",
-        ),
-        ({"spectrogram": SpectrogramShape(3, 60)}, r"have channels 1, bins 36, .*made for channels 3, bins 60;"),
-        ({"hop": 160}, r"have hop 80, .*made for hop 160; change model\.network\.hop, or the recipe's hop"),
-        ({"hop": 160, "rate": 16000}, r"hop 80, rate 8000, .*hop 160, rate 16000; .*the recipe's hop, rate"),
-        ({"spectrogram": None, "hop": 160, "window": 256}, r"have hop 80, .*made for hop 160"),
-    ],
-)
-def test_shards_that_a_network_is_not_made_for_are_refused_with_the_keys_to_change(shards, wanted, message):
-    directory = shards["one channel"]
-    window = wanted.get("window", 1)
-    options = {"train": [str(directory)], "validation": {"mine": str(directory)}, **wanted, "window": window}
-    refused(
-        f"^{re.escape(str(directory))}: .*{message}", MelodyData(**{"spectrogram": SHAPES["one channel"], **options})
-    )
-
-
-@pytest.mark.parametrize("note", [None, 44.991, 45.0, 45.009])
-def test_a_lowest_note_within_a_cent_is_the_same(shards, note):
-    data = melody(shards["one channel"], spectrogram=SpectrogramShape(1, 36, note), hop=HOP, rate=RATE)
-    assert len(data.train_dataloader()) == sum(FRAMES)
-
-
-def test_shards_without_spectrogram_are_refused_with_what_the_recipe_lacks(melody_shards):
-    refused(rf"^{re.escape(str(melody_shards))}: .*spectrogram: \{{class_path:", melody(melody_shards))
-
-
-def test_of_several_directories_the_one_that_lacks_a_spectrogram_is_named(shards, tmp_path):
-    data = melody(shards["one channel"])
-    data.train_directories.append(str(prepared(tmp_path, None)))
-    with pytest.raises(DataError, match=rf"^{re.escape(str(tmp_path))}: there are recordings without spectrogram"):
-        data.train_dataloader()
-
-
-def test_of_several_directories_the_one_with_another_spectrogram_is_named(shards):
-    data = melody(shards["one channel"])
-    data.train_directories.append(str(shards["three channels"]))
-    with pytest.raises(DataError, match=rf"^{re.escape(str(shards['three channels']))}: .*channels 3, bins 24"):
-        data.train_dataloader()
-
-
-def test_dataset_json_states_the_class_and_every_parameter_of_the_spectrogram(shards):
-    for name, kind in KINDS.items():
-        stated = json.loads((shards[name] / "dataset.json").read_bytes())["recipe"]["spectrogram"]
-        assert stated == {"class": type(kind).__name__, **vars(kind)}
-
-
-def test_of_directories_that_do_not_state_their_spectrogram_only_channels_and_bins_are_known(shards, tmp_path):
-    directory = shutil.copytree(shards["one channel"], tmp_path / "old")
-    description = json.loads((directory / "dataset.json").read_bytes())
-    del description["recipe"]["spectrogram"]
-    (directory / "dataset.json").write_text(json.dumps(description))
-    data = melody(directory, spectrogram=SpectrogramShape(1, 36, 30.0, 7))
-    assert len(data.train_dataloader()) == sum(FRAMES)
-    refused("bins 36", melody(directory, spectrogram=SpectrogramShape(1, 35)))
 
 
 def test_windows_that_need_more_context_than_stored_are_refused_by_the_recipes_key(shards):

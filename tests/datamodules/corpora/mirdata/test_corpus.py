@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pickle
 import sys
 import zipfile
@@ -13,178 +12,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.annotations.f0_series import MultiF0Series
-from datamodules.annotations.f0_tables import read_f0
-from datamodules.corpora import MirdataCorpus, MirdataFiles
+from datamodules.corpora import MirdataCorpus
 from datamodules.errors import DataError
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
+from tests.datamodules.corpora.mirdata.trees import (
+    RATE,
+    VERSIONS,
+    pitch,
+)
 
 mirdata = pytest.importorskip("mirdata", reason="the optional dependency mirdata is not installed")
 vocadito = pytest.importorskip("mirdata.datasets.vocadito")
-
-RATE = 8000
-
-
-def tone(frequency):
-    return 0.5 * np.sin(2.0 * np.pi * frequency * np.arange(RATE) / RATE)
-
-
-def stereo(left, right):
-    return np.stack([tone(left), tone(right)], axis=1)
-
-
-def rows(*f0, step=0.1, separator=","):
-    return "".join(f"{step * row:.1f}{separator}{value}\n" for row, value in enumerate(f0))
-
-
-def jams(*strings):
-    """A GuitarSet file: a pitch contour for each string, a value every 256 samples at 44.1 kHz from frame 10 on."""
-
-    def annotation(number, f0):
-        return {
-            "namespace": "pitch_contour",
-            "annotation_metadata": {"data_source": str(number)},
-            "data": {
-                "time": [(10 + frame) * 256 / 44100 for frame in range(len(f0))],
-                "duration": [0.0] * len(f0),
-                "value": [{"index": 0, "frequency": abs(value), "voiced": value > 0} for value in f0],
-                "confidence": [None] * len(f0),
-            },
-        }
-
-    return json.dumps({"annotations": [annotation(number, f0) for number, f0 in enumerate(strings)]})
-
-
-STRINGS = np.stack([tone(frequency) for frequency in range(100, 700, 100)], axis=1)
-CONTOURS = jams([], [110.0] * 30, [], [200.0, -200.0, 200.0] * 20, [], [])
-
-# Of each data set: the files that its index gives each track, with their contents, and its other files.
-TREES = {
-    "medleydb_melody": (
-        {
-            "Some_Song": {
-                "audio": ("audio/Some_Song_MIX.wav", tone(440)),
-                "melody1": ("melody1/Some_Song_MELODY1.csv", rows(0.0, 100.0, 100.0)),
-                "melody2": ("melody2/Some_Song_MELODY2.csv", rows(0.0, 200.0, 210.0)),
-                "melody3": ("melody3/Some_Song_MELODY3.csv", "0.0,0.0,0.0\n0.1,200.0,300.0\n0.2,210.0,0.0\n"),
-            }
-        },
-        {
-            "medleydb_melody_metadata.json": json.dumps(
-                {"Some_Song": {"artist": "Some", "title": "Song", "genre": "Rock", "is_instrumental": True}}
-            )
-        },
-    ),
-    "medleydb_pitch": (
-        {
-            "Some_Song_STEM_03": {
-                "audio": ("audio/Some_Song_STEM_03.wav", tone(440)),
-                "pitch": ("pitch/Some_Song_STEM_03.csv", "0.10,220.0\n0.11,221.0\n0.50,330.0\n0.51,331.0\n"),
-                "notes_pyin": (None, None),
-            }
-        },
-        {"medleydb_pitch_metadata.json": json.dumps({"Some_Song_STEM_03": {"instrument": "flute"}})},
-    ),
-    "mdb_stem_synth": (
-        {
-            "Some_Song_STEM_03": {
-                "audio": ("audio_stems/Some_Song_STEM_03.RESYN.wav", tone(440)),
-                "f0": ("annotation_stems/Some_Song_STEM_03.RESYN.csv", rows(0.0, 200.0, 210.0)),
-            }
-        },
-        {},
-    ),
-    "orchset": (
-        {
-            "Rimski-Korsakov-Work-I-ex2": {
-                "audio_mono": ("audio/mono/Rimski-Korsakov-Work-I-ex2.wav", tone(440)),
-                "audio_stereo": ("audio/stereo/Rimski-Korsakov-Work-I-ex2.wav", stereo(220, 880)),
-                "melody": ("GT/Rimski-Korsakov-Work-I-ex2.mel", rows(0, 200.0, 210.0, separator="\t")),
-            }
-        },
-        {
-            "Orchset - Predominant Melodic Instruments.csv": (
-                "excerpt,instruments,alternating,winds,strings,brass,only strings,only winds,only brass\n"
-                "Rimski-Korsakov-Work-I-ex2.mel,strings+winds,TRUE,TRUE,TRUE,FALSE,FALSE,FALSE,FALSE\n"
-            )
-        },
-    ),
-    "ikala": (
-        {
-            "10161_chorus": {
-                "audio": ("Wavfile/10161_chorus.wav", stereo(220, 440)),
-                "pitch": ("PitchLabel/10161_chorus.pv", "0\n57\n69\n"),
-                "lyrics": (None, None),
-                "notes_pyin": (None, None),
-            }
-        },
-        {"id_mapping.txt": "singer\tsong\nnina\t10161\n"},
-    ),
-    "vocadito": (
-        {
-            "1": {
-                "audio": ("Audio/vocadito_1.wav", tone(440)),
-                "f0": ("Annotations/F0/vocadito_1_f0.csv", rows(0.0, 200.0, 210.0)),
-                "notesA1": (None, None),
-                "notesA2": (None, None),
-                "lyrics": (None, None),
-            }
-        },
-        {"vocadito_metadata.csv": "track_id,singer_id,average_pitch,language\n1,S1,55,English\n"},
-    ),
-    "guitarset": (
-        {
-            "00_Funk3-112-C#_solo": {
-                "audio_hex_cln": ("hex_cln/00_Funk3-112-C#_solo_hex_cln.wav", STRINGS),
-                "audio_hex": (None, None),
-                "audio_mic": ("mic/00_Funk3-112-C#_solo_mic.wav", tone(440)),
-                "audio_mix": ("mix/00_Funk3-112-C#_solo_mix.wav", tone(220)),
-                "jams": ("annotation/00_Funk3-112-C#_solo.jams", CONTOURS),
-            }
-        },
-        {},
-    ),
-}  # fmt: skip
-
-
-@pytest.fixture
-def lay_out(tmp_path, write_tone):
-    """Writes a data set's files and index, and returns its folder."""
-
-    def write(dataset, version):
-        tracks, others = TREES[dataset]
-        folder = tmp_path / dataset
-        for files in tracks.values():
-            for relative, content in files.values():
-                if isinstance(content, str):
-                    others = {**others, relative: content}
-                elif content is not None:
-                    write_tone(folder / relative, content, RATE, subtype="FLOAT")
-        for relative, content in others.items():
-            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-            (folder / relative).write_text(content)
-        index = {
-            "version": version,
-            "tracks": {
-                name: {key: [relative, None] for key, (relative, _) in files.items()} for name, files in tracks.items()
-            },
-        }
-        (folder / f"{dataset}_index_{version}.json").write_text(json.dumps(index))
-        return folder
-
-    return write
-
-
-VERSIONS = {
-    "medleydb_melody": "5.0",
-    "medleydb_pitch": "3.0",
-    "mdb_stem_synth": "1.0.0",
-    "orchset": "1.0",
-    "ikala": "2.0",
-    "vocadito": "1.0",
-    "guitarset": "1.1.0",
-}
 
 
 @pytest.fixture
@@ -196,13 +36,6 @@ def only(lay_out):
         return recording
 
     return read
-
-
-def pitch(recording):
-    """Hz that most of the audio's energy is at."""
-    audio = recording.audio.read()
-    assert audio.rate == RATE and audio.samples.shape == (RATE,)
-    return int(np.abs(np.fft.rfft(audio.samples)).argmax())
 
 
 @pytest.mark.parametrize(
@@ -433,49 +266,3 @@ def test_download_gets_index_and_files_into_the_folder_and_nothing_into_mirdata(
     (folder / "vocadito.zip").unlink()
     with pytest.raises(DataError, match=r"vocadito 1\.0 cannot be downloaded"):
         corpus.recordings()
-
-
-class TestFiles:
-    def test_pairs_by_name_without_an_index(self, lay_out, tmp_path):
-        folder = lay_out("guitarset", "1.1.0")
-        (folder / "guitarset_index_1.1.0.json").unlink()
-        options = {"audio": "hex_cln/*_hex_cln.wav", "table": "annotation/{}.jams", "group_pattern": "hex_cln_(..)_"}
-        (made,) = MirdataFiles("guitarset", str(folder), annotation="G", **options).recordings()
-        assert (made.id, made.group) == ("hex_cln_00_Funk3-112-C__solo_hex_cln", "00")
-        assert pitch(made) == 400
-        assert_array_equal(made.truth.read().f0[9:13], [0.0, 200.0, -200.0, 200.0])
-
-    def test_a_missing_annotation_is_named(self, lay_out):
-        folder = lay_out("vocadito", "1.0")
-        corpus = MirdataFiles("vocadito", str(folder), "Audio/*.wav", "Annotations/{}.csv")
-        with pytest.raises(
-            DataError, match=r"vocadito_1\.wav: its annotation .*Annotations/vocadito_1\.csv is missing"
-        ):
-            corpus.recordings()
-
-    def test_no_audio(self, lay_out):
-        corpus = MirdataFiles("vocadito", str(lay_out("vocadito", "1.0")), "*.wav", "{}.csv")
-        with pytest.raises(DataError, match=r"no audio file matches '\*\.wav'"):
-            corpus.recordings()
-
-    @pytest.mark.parametrize(("audio", "table"), [("*.wav", "f0.csv"), ("a.wav", "{}.csv"), ("*_?.wav", "{}.csv")])
-    def test_patterns_that_do_not_pair(self, audio, table):
-        with pytest.raises(DataError, match=r"it needs \{\} for the one"):
-            MirdataFiles("vocadito", "nowhere", audio, table)
-
-
-def test_a_real_clip_is_prepared_as_its_table_says(tmp_path):
-    if "MELISMA_TEST_DATA" not in os.environ:
-        pytest.skip("MELISMA_TEST_DATA is not set: no real recordings to read")
-    folder = Path(os.environ["MELISMA_TEST_DATA"]) / "f0_mirdata_clips" / "vocadito"
-    corpus = MirdataFiles("vocadito", str(folder), "*.wav", "{}_f0.csv")
-    prepare(ShardRecipe(corpus, str(tmp_path), splits={"test": 1.0}), progress=False)
-    index = SplitIndex([tmp_path], "test")
-    assert list(index.tracks) == ["vocadito_1"]
-    f0 = np.concatenate([index.read_f0(record)[: index.frames[record]] for record in range(len(index))])
-    times, table = np.loadtxt(folder / "vocadito_1_f0.csv", delimiter=",").T
-    nearest = table[np.searchsorted(times, np.arange(len(f0)) * 0.01 + 1e-6) - 1]
-    both = (f0 > 0) & (nearest > 0)
-    assert np.mean((f0 > 0) == (nearest > 0)) > 0.999
-    assert np.abs(1200 * np.log2(f0[both] / nearest[both])).max() < 100
-    assert_allclose(f0, read_f0(folder / "vocadito_1_f0.csv").at(np.arange(len(f0)) * 0.01), rtol=1e-6)
