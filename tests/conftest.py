@@ -5,6 +5,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+# Processes that compile at the same time spoil numba's cache for good: it numbers the compiled versions of a function,
+# and two processes may give two versions one number (librosa then ends in a segmentation fault). So every process of
+# pytest-xdist has a cache of its own, which the commands that it starts share; numba reads this when it is imported.
+os.environ["NUMBA_CACHE_DIR"] = str(
+    Path(__file__).parents[1] / ".pytest_cache" / f"numba-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+)
+
 import pytest
 import torch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -23,6 +24,7 @@ from experiments.trackers.catalogue import Method
 # Without the user's own modules, and without cached bytecode: a file changed within a second may pass for the old one.
 ALONE = ("-I", "-B")
 WORKER = Path(worker.__file__)
+CACHE = "NUMBA_CACHE_DIR"
 SHOWN = 600  # characters of what the process said last
 
 
@@ -74,12 +76,28 @@ class PublicTracker(Tracker):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
+            env=self._environment(),
         )
         try:
             self._answer()
         except BaseException:
             self._stop()
             raise
+
+    def _environment(self) -> dict[str, str]:
+        """The process' environment variables, with a cache of compiled functions for this method alone.
+
+        Processes that compile different versions of a function at the same time spoil a cache that they share, for
+        good: numba gives both versions one number, and librosa.pyin then ends in a segmentation fault.
+        """
+        if CACHE in os.environ:
+            return dict(os.environ)
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "melisma" / "numba" / self.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # without a cache of its own: no worse than before, and slower only where there is none
+            return dict(os.environ)
+        return {**os.environ, CACHE: str(folder)}
 
     @override
     def __exit__(

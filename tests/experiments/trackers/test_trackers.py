@@ -187,3 +187,17 @@ def test_torchcrepe_as_it_is_gives_the_same_every_time(glide):
     np.random.random(3)
     assert np.array_equal(tracker(glide, RATE)[1], f0)
     assert len(np.unique(f0)) > 40  # the dither is there
+
+
+def test_methods_have_caches_of_compiled_functions_of_their_own(tmp_path, monkeypatch):
+    """Two processes that share one and compile different versions of a function spoil it for good."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folders = [
+        Path(PublicTracker(name, METHODS[name], sys.executable)._environment()["NUMBA_CACHE_DIR"])
+        for name in ("pyin", "pesto")
+    ]
+    assert folders[0] != folders[1]
+    assert all(folder.is_dir() and folder.is_relative_to(tmp_path) for folder in folders)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "chosen")
+    assert PublicTracker("pyin", METHODS["pyin"], sys.executable)._environment()["NUMBA_CACHE_DIR"] == "chosen"
