@@ -8,6 +8,7 @@ import sys
 from architectures.autocorrelation import Autocorrelation, AutocorrelationSequence, MagnitudeSpectrum, SpectralPeak
 from architectures.base import (
     ClipNetwork,
+    ConvolutionalNetwork,
     FrameNetwork,
     FrameOutput,
     FrontEnd,
@@ -68,6 +69,7 @@ from architectures.front_ends.normalisation import (
     FeatureNormalisation,
 )
 from architectures.front_ends.spec_augment import SpecAugment
+from architectures.harmonic_tracker import HarmonicTracker
 from architectures.layers import Samples, StandardisedWindow, WindowFeatures
 from architectures.mel_cnn import MelCNN
 from architectures.perceptron import Perceptron, VoicingPerceptron
@@ -115,6 +117,7 @@ __all__ = [
     "ConstantQTransform",
     "ConvLSTM",
     "ConvRNN",
+    "ConvolutionalNetwork",
     "ConvolutionalTrunk",
     "ConvolutionalVoicing",
     "Decibels",
@@ -137,6 +140,7 @@ __all__ = [
     "HTKMelSpectrogram",
     "HarmonicConstantQTransform",
     "HarmonicStacking",
+    "HarmonicTracker",
     "Harmonics",
     "KimCREPE",
     "LinearHead",

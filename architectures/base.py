@@ -59,6 +59,21 @@ class FrameNetwork(nn.Module):
         """
 
 
+class ConvolutionalNetwork(FrameNetwork):
+    """A network of audio that takes windows of any number of label frames.
+
+    The logits of a frame depend on the audio within a fixed reach of it alone, so those of excerpts and of whole
+    recordings agree; `window` and `frames` are of the excerpts of training.
+    """
+
+    @abstractmethod
+    def window_of(self, frames: int) -> int:
+        """Samples of a window of so many label frames; its middle is that of the label frames.
+
+        `forward` takes `(batch, window_of(n))` for any n of at least 1, and gives the logits of n frames.
+        """
+
+
 class SpectrogramNetwork(FrameNetwork):
     """A network that reads spectrograms with frames of context on both sides: `window = frames + 2 * context`.
 

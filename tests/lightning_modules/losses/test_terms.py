@@ -64,7 +64,7 @@ def test_the_reconstruction_is_compared_with_the_standardised_window():
     given = standardised + 0.5
     given[2] = math.nan  # only fills the batch up
     given.requires_grad_()
-    value = Reconstruction(0.1)(given, excerpts, audio)
+    value = Reconstruction(0.1)(given, excerpts, audio, excerpts.f0)
     assert value.item() == pytest.approx(0.25, rel=1e-5)
     value.backward()
     assert given.grad.isfinite().all()
@@ -90,7 +90,7 @@ def test_a_reconstruction_that_weighs_nothing_learns_nothing():
     module = tracker(ReconstructingCREPE(GRID.bins, 256, 1, dropout=0.0), Reconstruction(0.0))
     excerpts = batch()
     output = module.network(excerpts.signal.float() / 32768)
-    (0.0 * Reconstruction()(output.reconstruction, excerpts, excerpts.signal.float() / 32768)).backward()
+    (0.0 * Reconstruction()(output.reconstruction, excerpts, excerpts.signal.float() / 32768, excerpts.f0)).backward()
     gradients = [parameter.grad for parameter in module.network.decoder.parameters()]
     assert all(gradient is not None and not gradient.any() for gradient in gradients)
 
