@@ -12,6 +12,7 @@ from .corpora import (
     SpeechCommands,
     SyntheticMelody,
     Timit,
+    VoiceResynthesis,
 )
 from .errors import DataError
 from .melody import MelodyData
@@ -43,4 +44,5 @@ __all__ = [
     "SpeechCommands",
     "SyntheticMelody",
     "Timit",
+    "VoiceResynthesis",
 ]

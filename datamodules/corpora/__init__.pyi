@@ -10,6 +10,7 @@ from .sources.pronunciations import Pronunciations
 from .speech_commands import SpeechCommands
 from .synthetic.contours import ContourResynthesis
 from .synthetic.melodies import SyntheticMelody
+from .synthetic.voices import VoiceResynthesis
 from .timit import Timit
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "SpeechCommands",
     "SyntheticMelody",
     "Timit",
+    "VoiceResynthesis",
 ]
