@@ -5,12 +5,15 @@ from .corpora import (
     AudioFolder,
     ContourResynthesis,
     Excerpts,
+    Instruments,
     LibriSpeech,
     MirdataCorpus,
     MirdataFiles,
     Phonemes11785,
     SpeechCommands,
+    SteadyTimbres,
     SyntheticMelody,
+    SyntheticPhrases,
     Timit,
 )
 from .errors import DataError
@@ -30,6 +33,7 @@ __all__ = [
     "DataError",
     "Excerpts",
     "HarmonicConstantQ",
+    "Instruments",
     "LibriSpeech",
     "MelodyData",
     "MirdataCorpus",
@@ -41,6 +45,8 @@ __all__ = [
     "ShardedData",
     "SpectrogramShape",
     "SpeechCommands",
+    "SteadyTimbres",
     "SyntheticMelody",
+    "SyntheticPhrases",
     "Timit",
 ]

@@ -9,7 +9,10 @@ from .phonemes_11785 import Phonemes11785
 from .sources.pronunciations import Pronunciations
 from .speech_commands import SpeechCommands
 from .synthetic.contours import ContourResynthesis
+from .synthetic.instruments import Instruments
 from .synthetic.melodies import SyntheticMelody
+from .synthetic.registers import SyntheticPhrases
+from .synthetic.timbres import SteadyTimbres, Timbres
 from .timit import Timit
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "ContourResynthesis",
     "Corpus",
     "Excerpts",
+    "Instruments",
     "LibriSpeech",
     "MirdataCorpus",
     "MirdataFiles",
@@ -28,6 +32,9 @@ __all__ = [
     "Pronunciations",
     "Recording",
     "SpeechCommands",
+    "SteadyTimbres",
     "SyntheticMelody",
+    "SyntheticPhrases",
+    "Timbres",
     "Timit",
 ]
