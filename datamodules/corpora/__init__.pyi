@@ -9,7 +9,10 @@ from .phonemes_11785 import Phonemes11785
 from .sources.pronunciations import Pronunciations
 from .speech_commands import SpeechCommands
 from .synthetic.contours import ContourResynthesis
+from .synthetic.instruments import Instruments
 from .synthetic.melodies import SyntheticMelody
+from .synthetic.registers import SyntheticPhrases
+from .synthetic.timbres import SteadyTimbres, Timbres
 from .synthetic.voices import VoiceResynthesis
 from .timit import Timit
 
@@ -21,6 +24,7 @@ __all__ = [
     "ContourResynthesis",
     "Corpus",
     "Excerpts",
+    "Instruments",
     "LibriSpeech",
     "MirdataCorpus",
     "MirdataFiles",
@@ -29,7 +33,10 @@ __all__ = [
     "Pronunciations",
     "Recording",
     "SpeechCommands",
+    "SteadyTimbres",
     "SyntheticMelody",
+    "SyntheticPhrases",
+    "Timbres",
     "Timit",
     "VoiceResynthesis",
 ]
