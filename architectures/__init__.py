@@ -8,6 +8,7 @@ import sys
 from architectures.autocorrelation import Autocorrelation, AutocorrelationSequence, MagnitudeSpectrum, SpectralPeak
 from architectures.base import (
     ClipNetwork,
+    ConvolutionalNetwork,
     FrameNetwork,
     FrameOutput,
     FrontEnd,
@@ -115,6 +116,7 @@ __all__ = [
     "ConstantQTransform",
     "ConvLSTM",
     "ConvRNN",
+    "ConvolutionalNetwork",
     "ConvolutionalTrunk",
     "ConvolutionalVoicing",
     "Decibels",

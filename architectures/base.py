@@ -59,6 +59,21 @@ class FrameNetwork(nn.Module):
         """
 
 
+class ConvolutionalNetwork(FrameNetwork):
+    """A network of audio that is fully convolutional over time, without padding: it takes excerpts of any length.
+
+    The logits of a frame depend only on the audio within the network's reach, never on where an excerpt begins or
+    ends. `forward` takes `(batch, window_of(n))` for any number n of frames, at least 1, and gives those of n frames;
+    `window` is `window_of(frames)`. A frame more is `hop` samples more.
+    """
+
+    hop: int
+
+    @abstractmethod
+    def window_of(self, frames: int) -> int:
+        """Samples of a window of so many label frames; its middle `// 2` is the middle of these frames."""
+
+
 class SpectrogramNetwork(FrameNetwork):
     """A network that reads spectrograms with frames of context on both sides: `window = frames + 2 * context`.
 
