@@ -60,7 +60,7 @@ def _made(value: Any, hint: Any, key: str) -> Any:  # noqa: ANN401 -- whatever a
     made = _unchecked(value, kinds, key)
     ours = tuple(each for each in kinds if inspect.isclass(each) and _is_ours(each.__module__))
     # Other arguments are checked by the class that takes them; an object of a wrong kind would be noticed late.
-    if len(ours) == len(kinds) and not isinstance(made, ours):
+    if ours and set(kinds) <= {*ours, types.NoneType} and not isinstance(made, (*ours, *set(kinds) - {*ours})):
         raise DataError(f"{key}: a {ours[0].__name__} is expected, not {type(made).__name__}")
     return made
 
