@@ -55,7 +55,10 @@ def main(arguments: list[str]) -> None:
     from experiments.transcriber import Transcriber
 
     transcriber = Transcriber.of(options.model, options.device, options.voicing_threshold)
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"--out: {options.out} cannot be made a folder: {error.strerror}") from error
     failed = []
     for path in tqdm(recordings, desc="transcribing", unit="recording"):
         try:

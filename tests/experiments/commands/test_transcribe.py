@@ -163,6 +163,21 @@ def test_a_run_its_best_checkpoint_and_what_is_released_of_it_give_the_same_tabl
     assert (f0 > 0).all() and np.array_equal(voiced == 1, confidence > 0.5)
 
 
+def test_a_network_of_spectrograms_is_released_with_the_transform_that_it_reads(spectrogram_run, tmp_path, melisma):
+    song = sung(tmp_path / "x.wav", 11025)
+    assert melisma("release", spectrogram_run, "--out", tmp_path / "model", "--voicing_threshold", 0.4).code == 0
+    for out, words in (("released", ("--model", tmp_path / "model")), ("run", ("--model", spectrogram_run))):
+        words = (*words, "--out", tmp_path / out, "--voicing_threshold", 0.4)
+        assert melisma("transcribe", song, *words).code == 0
+    assert (tmp_path / "released" / "x.csv").read_bytes() == (tmp_path / "run" / "x.csv").read_bytes()
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(trained_run, tmp_path, melisma):
+    song = sung(tmp_path / "x.wav", 8000)
+    outcome = melisma("transcribe", song, "--model", trained_run, "--out", song)
+    assert outcome.code == 1 and f"--out: {song} cannot be made a folder" in outcome.err
+
+
 def test_without_a_model_it_is_the_released_tracker_with_its_threshold(released_folder, tmp_path, melisma, monkeypatch):
     song = sung(tmp_path / "x.wav", 8000)
     monkeypatch.setattr("experiments.released.FOLDER", tmp_path / "checkpoints")
