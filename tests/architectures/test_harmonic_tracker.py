@@ -96,7 +96,7 @@ def test_every_kind_of_evidence_peaks_at_the_f0(f0):
     correlations = middle[13:17, own]
     assert (
         correlations[1:] > 0.6
-    ).all()  # the autocorrelation and both correlations of pulses, read by linear interpolation
+    ).all()  # correlations, read by linear interpolation
 
 
 def test_arguments_out_of_range_are_refused_by_name():
