@@ -12,6 +12,7 @@ from .synthetic.contours import ContourResynthesis
 from .synthetic.instruments import Instruments
 from .synthetic.melodies import SyntheticMelody
 from .synthetic.registers import SyntheticPhrases
+from .synthetic.stress import StressFamilies
 from .synthetic.timbres import SteadyTimbres, Timbres
 from .timit import Timit
 
@@ -33,6 +34,7 @@ __all__ = [
     "Recording",
     "SpeechCommands",
     "SteadyTimbres",
+    "StressFamilies",
     "SyntheticMelody",
     "SyntheticPhrases",
     "Timbres",
