@@ -12,6 +12,7 @@ from .synthetic.contours import ContourResynthesis
 from .synthetic.instruments import Instruments
 from .synthetic.melodies import SyntheticMelody
 from .synthetic.registers import SyntheticPhrases
+from .synthetic.stress import StressFamilies
 from .synthetic.timbres import SteadyTimbres, Timbres
 from .synthetic.voices import VoiceResynthesis
 from .timit import Timit
@@ -34,6 +35,7 @@ __all__ = [
     "Recording",
     "SpeechCommands",
     "SteadyTimbres",
+    "StressFamilies",
     "SyntheticMelody",
     "SyntheticPhrases",
     "Timbres",
