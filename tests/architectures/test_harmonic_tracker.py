@@ -94,9 +94,7 @@ def test_every_kind_of_evidence_peaks_at_the_f0(f0):
         about = middle[channel, max(own - 6, 0) : own + 7]
         assert abs(int(about.argmax()) - min(own, 6)) <= 1
     correlations = middle[13:17, own]
-    assert (
-        correlations[1:] > 0.6
-    ).all()  # correlations, read by linear interpolation
+    assert (correlations[1:] > 0.6).all()  # correlations, read by linear interpolation
 
 
 def test_arguments_out_of_range_are_refused_by_name():

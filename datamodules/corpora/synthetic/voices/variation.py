@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from datamodules.corpora.synthetic.voice_analysis import FRAME, Voice, runs
+from datamodules.corpora.synthetic.voices.analysis import FRAME, Voice, runs
 
 Interval = tuple[float, float]
 
