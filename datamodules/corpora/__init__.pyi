@@ -14,7 +14,7 @@ from .synthetic.melodies import SyntheticMelody
 from .synthetic.registers import SyntheticPhrases
 from .synthetic.stress import StressFamilies
 from .synthetic.timbres import SteadyTimbres, Timbres
-from .synthetic.voices import VoiceResynthesis
+from .synthetic.voices.corpus import VoiceResynthesis
 from .timit import Timit
 
 __all__ = [
