@@ -14,8 +14,8 @@ CONTROLS = {"white_noise", "whisper", "near_silence"}
 STEADY = ("sine", "harmonic", "tilt", "missing_fundamental", "unresolved", "level", "trajectory_steady")
 
 
-def made(*families, items=1, **options):
-    return StressFamilies(items, list(families) or None, **options).recordings()
+def made(*families, items=1, silence=0.1, **options):
+    return StressFamilies(items, list(families) or None, silence=silence, **options).recordings()
 
 
 def sound(recording):
@@ -53,6 +53,12 @@ def test_two_seconds_with_ramps_at_one_level_between_silence():
             assert np.abs(samples).max() < 0.99
         voiced = truth.at(np.arange(0.0, 2.2, 0.01)) > 0
         assert_array_equal(voiced, np.r_[[0] * 10, [recording.group not in CONTROLS] * 201, [0] * 9])
+
+
+def test_without_silence_every_frame_of_a_tone_is_voiced():
+    for recording in made("sine", silence=0.0):
+        assert len(recording.audio.read().samples) == 2.0 * RATE
+        assert (recording.truth.read().at(np.arange(0.0, 2.0, 0.01)) > 0).all()
 
 
 @pytest.mark.parametrize("family", STEADY)
