@@ -117,11 +117,9 @@ class ResynthesizedAudio(AudioSource):
         )
 
     def _other(self, other: Contour, generator: np.random.Generator, samples: int) -> NDArray[np.float64]:
-        """Another contour from a random place on, again and again if it is short."""
-        series = other.read()
-        length = min(samples, max(1, math.floor(series.times[-1] * self.rate) + 1))
-        audio = self._play(other, series, generator, length)
-        return np.resize(np.roll(audio, generator.integers(length)), samples)
+        series = _rotated(other.read(), generator)
+        length = max(1, math.floor(series.times[-1] * self.rate) + 1)
+        return np.resize(self._play(other, series, generator, min(samples, length)), samples)
 
     def _play(
         self, contour: Contour, series: F0Series, generator: np.random.Generator, samples: int
@@ -309,3 +307,14 @@ def _transposed(series: F0Series, octaves: float) -> F0Series:
     # A contour that is wider than the limits, or lies beyond them, stays where it is.
     allowed = np.clip(octaves, min(down, 0.0), max(up, 0.0))
     return F0Series(series.times, series.f0 * 2.0**allowed)
+
+
+def _rotated(series: F0Series, generator: np.random.Generator) -> F0Series:
+    """The series from a random voiced frame to the end, and then from the beginning to that frame."""
+    voiced = np.flatnonzero(series.f0 > 0)
+    if len(voiced) < 2:
+        return series
+    start, times = generator.choice(voiced), series.times
+    hop = np.median(np.diff(times))
+    after, before = times[start:] - times[start], times[:start] - times[0]
+    return F0Series(np.concatenate([after, after[-1] + hop + before]), np.roll(series.f0, -start))

@@ -131,7 +131,7 @@ class StressFamilies(Corpus):
         items: how many of each case.
         families: names of those that are made; null: all.
         seconds: length of a sound.
-        silence: s before and after it.
+        silence: s before and after it. Without any, false alarms are those of the controls alone.
         rate: samples per second, at least 16000.
         seed: of all random numbers, 0 or more.
     """
@@ -141,7 +141,7 @@ class StressFamilies(Corpus):
         items: int = 4,
         families: list[str] | None = None,
         seconds: float = 2.0,
-        silence: float = 0.1,
+        silence: float = 0.0,
         rate: int = 16000,
         seed: int = 0,
     ) -> None:
