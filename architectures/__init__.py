@@ -69,6 +69,7 @@ from architectures.front_ends.normalisation import (
     FeatureNormalisation,
 )
 from architectures.front_ends.spec_augment import SpecAugment
+from architectures.harmonic_tracker import HarmonicTracker
 from architectures.layers import Samples, StandardisedWindow, WindowFeatures
 from architectures.mel_cnn import MelCNN
 from architectures.perceptron import Perceptron, VoicingPerceptron
@@ -139,6 +140,7 @@ __all__ = [
     "HTKMelSpectrogram",
     "HarmonicConstantQTransform",
     "HarmonicStacking",
+    "HarmonicTracker",
     "Harmonics",
     "KimCREPE",
     "LinearHead",

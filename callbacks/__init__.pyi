@@ -7,6 +7,7 @@ from .predictions.classes import PredictedClasses
 from .predictions.f0 import PredictedF0
 from .predictions.phonemes import PredictedPhonemes
 from .predictions.submission import Submission
+from .run.averaging import AveragedWeights
 from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
 from .run.config import RunConfig
 from .run.folder import RunFolder, run_folder
@@ -16,6 +17,7 @@ from .run.signals import StopOnSignal
 
 __all__ = [
     "AlignmentPictures",
+    "AveragedWeights",
     "BestCheckpoint",
     "ClipPictures",
     "ErrorPictures",

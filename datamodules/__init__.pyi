@@ -5,13 +5,18 @@ from .corpora import (
     AudioFolder,
     ContourResynthesis,
     Excerpts,
+    Instruments,
     LibriSpeech,
     MirdataCorpus,
     MirdataFiles,
     Phonemes11785,
     SpeechCommands,
+    SteadyTimbres,
+    StressFamilies,
     SyntheticMelody,
+    SyntheticPhrases,
     Timit,
+    VoiceResynthesis,
 )
 from .errors import DataError
 from .melody import MelodyData
@@ -30,6 +35,7 @@ __all__ = [
     "DataError",
     "Excerpts",
     "HarmonicConstantQ",
+    "Instruments",
     "LibriSpeech",
     "MelodyData",
     "MirdataCorpus",
@@ -41,6 +47,10 @@ __all__ = [
     "ShardedData",
     "SpectrogramShape",
     "SpeechCommands",
+    "SteadyTimbres",
+    "StressFamilies",
     "SyntheticMelody",
+    "SyntheticPhrases",
     "Timit",
+    "VoiceResynthesis",
 ]

@@ -1,10 +1,11 @@
 from .base import AudioModule, CheckpointMismatch
 from .classification import ClipClassifier
 from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, Viterbi
+from .losses.distribution import PitchDistribution
 from .losses.penalties import L2Penalty
 from .losses.salience import SalienceBCE, SalienceSoftmax, UnvoicedClassSoftmax
 from .losses.schedules import ExponentialDecay
-from .losses.terms import Reconstruction, VoicingBCE
+from .losses.terms import Reconstruction, VoicedAndRight, VoicingBCE
 from .melody import MelodyTracker
 from .metrics import FoldedBy, LeeHon39, LeeHon48, Unfolded, WithoutStress
 from .phonemes import PhonemeRecognizer
@@ -28,6 +29,7 @@ __all__ = [
     "LocalAverage",
     "MelodyTracker",
     "PhonemeRecognizer",
+    "PitchDistribution",
     "PitchGrid",
     "PitchModel",
     "PrefixBeam",
@@ -37,6 +39,7 @@ __all__ = [
     "Unfolded",
     "UnvoicedClassSoftmax",
     "Viterbi",
+    "VoicedAndRight",
     "VoicingBCE",
     "VoicingDetector",
     "WithoutStress",

@@ -14,6 +14,7 @@ from architectures import FrameNetwork, FrameOutput
 from datamodules.batches import PitchBatch
 from lightning_modules.base import LossPart
 from lightning_modules.decoding import DecodedPitch, PitchDecoder
+from lightning_modules.decoding.pitch.peaks import average_near
 from lightning_modules.inputs import network_input
 from lightning_modules.losses.coverage import UncoveredNotes
 from lightning_modules.losses.penalties import L2Penalty
@@ -91,8 +92,11 @@ class MelodyTracker(TrackModule):
         self._uncovered.count(batch.f0, batch.valid, self.loss.covers(batch.f0, self.grid))
         pitch: Tensor = self.loss(output.pitch, batch.f0, batch.valid, self.grid, self.global_step)
         parts = {"pitch": LossPart(pitch)}
+        if self.terms:
+            with torch.no_grad():
+                estimate = self._estimate(output.pitch)
         for term in self.terms:
-            parts[term.output] = LossPart(term(getattr(output, term.output), batch, audio), term.weight)
+            parts[term.output] = LossPart(term(getattr(output, term.output), batch, audio, estimate), term.weight)
         return self.training_loss(parts, len(batch.signal))
 
     @override
@@ -130,6 +134,11 @@ class MelodyTracker(TrackModule):
             logits: `(frames, bins)`, or all outputs of the network, of the track's frames in order.
         """
         return decode(logits, self.loss, self.decoder, self.grid)
+
+    def _estimate(self, logits: Tensor) -> Tensor:
+        """Hz `(batch, frames)`, decoded frame by frame, whatever the decoder of whole tracks is."""
+        salience = self.loss.salience(logits).flatten(0, 1)
+        return average_near(salience, salience.argmax(dim=1), 1.0, self.grid).view(logits.shape[:2])
 
     def _outputs(self, audio: Tensor) -> FrameOutput:
         output: Tensor | FrameOutput = self.network(audio)

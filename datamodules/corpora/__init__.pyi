@@ -9,7 +9,12 @@ from .phonemes_11785 import Phonemes11785
 from .sources.pronunciations import Pronunciations
 from .speech_commands import SpeechCommands
 from .synthetic.contours import ContourResynthesis
+from .synthetic.instruments import Instruments
 from .synthetic.melodies import SyntheticMelody
+from .synthetic.registers import SyntheticPhrases
+from .synthetic.stress import StressFamilies
+from .synthetic.timbres import SteadyTimbres, Timbres
+from .synthetic.voices.corpus import VoiceResynthesis
 from .timit import Timit
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "ContourResynthesis",
     "Corpus",
     "Excerpts",
+    "Instruments",
     "LibriSpeech",
     "MirdataCorpus",
     "MirdataFiles",
@@ -28,6 +34,11 @@ __all__ = [
     "Pronunciations",
     "Recording",
     "SpeechCommands",
+    "SteadyTimbres",
+    "StressFamilies",
     "SyntheticMelody",
+    "SyntheticPhrases",
+    "Timbres",
     "Timit",
+    "VoiceResynthesis",
 ]

@@ -77,7 +77,7 @@ class SalienceBCE(PitchLoss):
 
     @override
     def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
-        _check_shapes(logits, f0, valid, grid)
+        check_shapes(logits, f0, valid, grid)
         pitches = _pitches(f0)
         covered, silent = grid.covers(pitches).any(dim=-1), (pitches <= 0).all(dim=-1)
         frame_weight = (covered + weight_at(self.unvoiced_weight, step) * silent) * valid
@@ -108,8 +108,8 @@ class SalienceSoftmax(PitchLoss):
 
     @override
     def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
-        _check_shapes(logits, f0, valid, grid)
-        _check_one_pitch(f0, self)
+        check_shapes(logits, f0, valid, grid)
+        check_one_pitch(f0, self)
         return _cross_entropy(logits, grid.classes(f0), (self.covers(f0, grid) & valid).float())
 
     @override
@@ -138,8 +138,8 @@ class UnvoicedClassSoftmax(PitchLoss):
 
     @override
     def forward(self, logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid, step: int = 0) -> Tensor:
-        _check_shapes(logits, f0, valid, grid)
-        _check_one_pitch(f0, self)
+        check_shapes(logits, f0, valid, grid)
+        check_one_pitch(f0, self)
         weight = (self.covers(f0, grid) + weight_at(self.unvoiced_weight, step) * (f0 <= 0)) * valid
         return _cross_entropy(logits, grid.classes(f0), weight)
 
@@ -169,7 +169,8 @@ def _cross_entropy(logits: Tensor, classes: Tensor, weight: Tensor) -> Tensor:
     return (losses * weight.flatten()).sum() / torch.count_nonzero(weight).clamp_min(1)
 
 
-def _check_shapes(logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid) -> None:
+def check_shapes(logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid) -> None:
+    """Raise ValueError if they do not fit each other."""
     frames = f0.shape[:2]
     if f0.ndim not in (2, 3) or logits.shape != (*frames, grid.bins) or valid.shape != frames:
         raise ValueError(
@@ -178,7 +179,8 @@ def _check_shapes(logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid) ->
         )
 
 
-def _check_one_pitch(f0: Tensor, loss: PitchLoss) -> None:
+def check_one_pitch(f0: Tensor, loss: PitchLoss) -> None:
+    """Raise MisconfigurationException if there are several pitches in a frame."""
     if f0.ndim == 3:
         # Here, because loading Lightning takes seconds, and a released model needs a salience without training.
         from lightning.fabric.utilities.exceptions import MisconfigurationException

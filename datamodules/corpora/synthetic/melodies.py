@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,27 +11,19 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from datamodules.annotations.f0_series import F0Series
-from datamodules.corpora.base import (
-    Audio,
-    AudioSource,
-    Corpus,
-    PitchSource,
-    Recording,
-    Source,
-    require,
-    unique_and_sorted,
-)
-from datamodules.corpora.synthetic.harmonics import FADE_BEGINS, Articulation, Timbre, render
+from datamodules.corpora.base import Audio, require
+from datamodules.corpora.synthetic.computed import ComputedCorpus, ComputedRecording
+from datamodules.corpora.synthetic.harmonics import FADE_BEGINS
 from datamodules.corpora.synthetic.mixing import mix
 from datamodules.corpora.synthetic.phrases import Melody, MelodyStyle, draw_melody
-from datamodules.errors import DataError
+from datamodules.corpora.synthetic.timbres import SteadyTimbres
 
 VERSION = 1  # part of cache keys: raise it when the same parameters give other audio or another contour
 
 
 @dataclass(frozen=True)
-class SyntheticRecording:
-    """Parameters of one recording, from which its audio and f0 are computed.
+class SyntheticRecording(ComputedRecording):
+    """Parameters of a random melody.
 
     Attributes:
         style: distribution of the melody.
@@ -53,69 +43,44 @@ class SyntheticRecording:
     snr_db: float | None
     stream: tuple[int, int, int]
 
+    @override
     def fingerprint(self) -> str:
-        """All parameters as canonical JSON."""
         return json.dumps({"SyntheticMelody": VERSION, **asdict(self)}, sort_keys=True)
 
-    def melody(self) -> Melody:
-        """The melody, always the same. Rendering draws other random numbers, so the f0 is known without it."""
-        return draw_melody(np.random.default_rng([*self.stream, 0]), self.style, self.seconds)
-
-
-@dataclass(frozen=True)
-class _Rendered(Source):
-    recording: SyntheticRecording
+    @override
+    def contour(self) -> F0Series:
+        return self._melody().contour
 
     @override
-    def fingerprint(self) -> str:
-        return self.recording.fingerprint()
-
-
-class SyntheticAudio(_Rendered, AudioSource):
-    """Melody, accompaniment and noise of a synthetic recording."""
-
-    @override
-    def read(self) -> Audio:
-        generator = np.random.default_rng([*self.recording.stream, 1])
-        melody = self._voice(self.recording.melody(), generator)
+    def audio(self) -> Audio:
+        generator = np.random.default_rng([*self.stream, 1])
+        melody = self._voice(self._melody(), generator)
         accompaniment = None
-        if self.recording.accompaniment_db is not None:
+        if self.accompaniment_db is not None:
             others = [self._other_voice(generator) for _ in range(generator.integers(2, 4))]
             accompaniment = np.sum(others, axis=0)
         return mix(
             melody,
-            rate=self.recording.rate,
+            rate=self.rate,
             generator=generator,
             accompaniment=accompaniment,
-            accompaniment_db=self.recording.accompaniment_db or 0.0,
-            snr_db=self.recording.snr_db,
+            accompaniment_db=self.accompaniment_db or 0.0,
+            snr_db=self.snr_db,
         )
 
+    def _melody(self) -> Melody:
+        return draw_melody(np.random.default_rng([*self.stream, 0]), self.style, self.seconds)
+
     def _other_voice(self, generator: np.random.Generator) -> NDArray[np.float64]:
-        melody = draw_melody(generator, self.recording.style, self.recording.seconds)
-        return self._voice(melody, generator)
+        return self._voice(draw_melody(generator, self.style, self.seconds), generator)
 
     def _voice(self, melody: Melody, generator: np.random.Generator) -> NDArray[np.float64]:
-        rate = self.recording.rate
-        samples = round(self.recording.seconds * rate)
-        timbre = Timbre.draw(generator, self.recording.harmonics)
-        audio = render(melody.contour, timbre, Articulation.draw(generator), samples=samples, rate=rate)
-        return audio * np.interp(np.arange(samples) / rate, melody.contour.times, melody.loudness)
+        samples = round(self.seconds * self.rate)
+        return SteadyTimbres(self.harmonics).play_melody(melody, generator, samples=samples, rate=self.rate)
 
 
-class SyntheticTruth(_Rendered, PitchSource):
-    """The f0 of a synthetic recording's melody, every 2 ms."""
-
-    @override
-    def read(self) -> F0Series:
-        return self.recording.melody().contour
-
-
-class SyntheticMelody(Corpus):
+class SyntheticMelody(ComputedCorpus):
     """Random melodies of harmonic tones.
-
-    A recording depends only on the seed, the name of its split and its number. So splits share no phrase, and a split
-    can grow, or a new one be added, without a change to the others. Every recording, `<split>_<number>`, is a group.
 
     Args:
         recordings: how many in each split, by the split's name.
@@ -149,9 +114,7 @@ class SyntheticMelody(Corpus):
         snr_db: float | None = None,
         seed: int = 0,
     ) -> None:
-        self.counts = dict(recordings)
-        self.seconds = seconds
-        self.rate = rate
+        super().__init__(recordings, seconds, rate, seed)
         self.lowest_note = lowest_note
         self.highest_note = highest_note
         self.notes_per_second = notes_per_second
@@ -161,18 +124,11 @@ class SyntheticMelody(Corpus):
         self.harmonics = harmonics
         self.accompaniment_db = accompaniment_db
         self.snr_db = snr_db
-        self.seed = seed
-        self._check_sizes()
+        self._check_levels()
         self._check_notes()
 
     @override
-    def recordings(self) -> Sequence[Recording]:
-        return unique_and_sorted(
-            (self._recording(split, number) for split, count in self.counts.items() for number in range(count)),
-            "SyntheticMelody",
-        )
-
-    def _recording(self, split: str, number: int) -> Recording:
+    def computed(self, stream: tuple[int, int, int]) -> SyntheticRecording:
         style = MelodyStyle(
             lowest_note=self.lowest_note,
             highest_note=self.highest_note,
@@ -181,25 +137,18 @@ class SyntheticMelody(Corpus):
             glide_probability=self.glide_probability,
             rest_probability=self.rest_probability,
         )
-        parameters = SyntheticRecording(
+        return SyntheticRecording(
             style=style,
             seconds=self.seconds,
             rate=self.rate,
             harmonics=self.harmonics,
             accompaniment_db=self.accompaniment_db,
             snr_db=self.snr_db,
-            stream=(self.seed, zlib.crc32(split.encode()), number),
+            stream=stream,
         )
-        name = f"{split}_{number:05d}"
-        return Recording(name, SyntheticAudio(parameters), SyntheticTruth(parameters), group=name, split=split)
 
-    def _check_sizes(self) -> None:
-        if min(self.counts.values(), default=0) < 0 or sum(self.counts.values()) < 1:
-            raise DataError(f"SyntheticMelody: recordings = {self.counts}: at least one is needed, and none negative")
-        require(self, "rate", self.rate >= 1, "samples per second, at least 1")
-        require(self, "seconds", 1 <= self.seconds * self.rate < math.inf, "it must be finite and hold a sample")
+    def _check_levels(self) -> None:
         require(self, "harmonics", self.harmonics >= 1, "at least 1")
-        require(self, "seed", self.seed >= 0, "it must not be negative")
         for key in ("accompaniment_db", "snr_db"):
             level = getattr(self, key)
             require(self, key, level is None or math.isfinite(level), "it must be finite; null leaves it out")

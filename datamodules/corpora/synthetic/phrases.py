@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,24 +57,40 @@ class Melody(NamedTuple):
     loudness: NDArray[np.float64]
 
 
-class _Note(NamedTuple):
-    start: float  # s
-    stop: float  # s
-    pitch: float  # MIDI
-    origin: float  # MIDI, where the glide begins; equal to the pitch without a glide
-    glide: float  # s
-    vibrato_depth: float  # semitones
-    vibrato_rate: float  # Hz
-    loudness: float  # dB
+class Note(NamedTuple):
+    """A tone of a melody.
+
+    Attributes:
+        start: s.
+        stop: s.
+        pitch: MIDI, may be fractional.
+        origin: MIDI, where the glide begins; equal to the pitch without a glide.
+        glide: s.
+        vibrato_depth: semitones.
+        vibrato_rate: Hz.
+        loudness: dB.
+        vibrato_onset: s in which vibrato grows.
+        drift: semitones that the pitch moves by in a second.
+    """
+
+    start: float
+    stop: float
+    pitch: float
+    origin: float
+    glide: float
+    vibrato_depth: float
+    vibrato_rate: float
+    loudness: float
+    vibrato_onset: float = 0.2
+    drift: float = 0.0
 
     def pitches(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """MIDI pitch at these times, s."""
         age = times - self.start
         still_to_go = 0.5 + 0.5 * np.cos(np.pi * np.clip(age / self.glide, 0.0, 1.0))
-        # Vibrato grows during the first fifth of a second, as players do it.
-        depth = self.vibrato_depth * np.clip(age / 0.2, 0.0, 1.0)
+        depth = self.vibrato_depth * np.clip(age / self.vibrato_onset, 0.0, 1.0)  # it grows, as players do it
         vibrato = depth * np.sin(2.0 * np.pi * self.vibrato_rate * age)
-        return np.asarray(self.pitch + (self.origin - self.pitch) * still_to_go + vibrato)
+        return np.asarray(self.pitch + (self.origin - self.pitch) * still_to_go + vibrato + self.drift * age)
 
 
 def draw_melody(generator: np.random.Generator, style: MelodyStyle, seconds: float) -> Melody:
@@ -84,31 +101,41 @@ def draw_melody(generator: np.random.Generator, style: MelodyStyle, seconds: flo
         style: range, tempo and ornaments.
         seconds: length.
     """
+    return melody_of(_draw_notes(generator, style, seconds), seconds)
+
+
+def melody_of(notes: Iterable[Note], seconds: float) -> Melody:
+    """A melody of notes that do not overlap.
+
+    Args:
+        notes: in their order; what lies beyond the end is cut off.
+        seconds: length.
+    """
     times = FRAME * np.arange(math.ceil(seconds / FRAME) + 1)
     f0 = np.zeros(len(times))
     loudness = np.zeros(len(times))  # dB
-    for note in _draw_notes(generator, style, seconds):
+    for note in notes:
         first, last = np.searchsorted(times, (note.start, note.stop))
         f0[first:last] = 440.0 * 2.0 ** ((note.pitches(times[first:last]) - 69.0) / 12.0)
         loudness[first:] = note.loudness
     return Melody(F0Series(times, f0), _smooth(10.0 ** (loudness / 20.0)))
 
 
-def _draw_notes(generator: np.random.Generator, style: MelodyStyle, seconds: float) -> list[_Note]:
-    scale = _draw_scale(generator, style)
+def _draw_notes(generator: np.random.Generator, style: MelodyStyle, seconds: float) -> list[Note]:
+    scale = draw_scale(generator, style.lowest_note, style.highest_note)
     tempo = generator.uniform(*style.notes_per_second)
     vibrato_rate = generator.uniform(4.5, 7.0)
     degree = int(generator.integers(len(scale)))
     phrase_loudness = generator.normal(0.0, 4.0)
-    previous: _Note | None = None
+    previous: Note | None = None
     time = _draw_duration(generator, tempo) if generator.random() < style.rest_probability else 0.0
     notes = []
     while time < seconds:
-        degree = _next_degree(generator, degree, len(scale))
+        degree = next_degree(generator, degree, len(scale))
         duration = _draw_duration(generator, tempo)
         pitch = float(scale[degree])
         glides = generator.random() < style.glide_probability and previous is not None
-        previous = _Note(
+        previous = Note(
             start=time,
             stop=time + duration,
             pitch=pitch,
@@ -128,22 +155,34 @@ def _draw_notes(generator: np.random.Generator, style: MelodyStyle, seconds: flo
     return notes
 
 
-def _draw_scale(generator: np.random.Generator, style: MelodyStyle) -> NDArray[np.float64]:
-    """The notes of a scale in the style's range, MIDI. Its root is any pitch, also between the keys of a piano."""
+def draw_scale(generator: np.random.Generator, lowest: float, highest: float) -> NDArray[np.float64]:
+    """The notes of a scale, MIDI. Its root is any pitch, also between the keys of a piano.
+
+    Args:
+        generator: of all random numbers.
+        lowest: no note is below, MIDI.
+        highest: no note is above, MIDI; without a note of the scale between them there is one of no scale.
+    """
     intervals = SCALES[str(generator.choice(list(SCALES)))]
     root = generator.uniform(0.0, 12.0)
-    octaves = 12.0 * np.arange(math.floor(style.lowest_note / 12.0) - 1, math.ceil(style.highest_note / 12.0) + 1)
+    octaves = 12.0 * np.arange(math.floor(lowest / 12.0) - 1, math.ceil(highest / 12.0) + 1)
     notes = np.sort(np.add.outer(octaves, root + np.array(intervals)).ravel())
-    inside = notes[(notes >= style.lowest_note) & (notes <= style.highest_note)]
-    return inside if len(inside) else np.array([generator.uniform(style.lowest_note, style.highest_note)])
+    inside = notes[(notes >= lowest) & (notes <= highest)]
+    return inside if len(inside) else np.array([generator.uniform(lowest, highest)])
 
 
 def _draw_duration(generator: np.random.Generator, tempo: float) -> float:
     return max(SHORTEST_NOTE, float(generator.lognormal(0.0, 0.4)) / tempo)
 
 
-def _next_degree(generator: np.random.Generator, degree: int, notes: int) -> int:
-    """A step on the scale, most often to a neighbour; a step out of the range is reversed."""
+def next_degree(generator: np.random.Generator, degree: int, notes: int) -> int:
+    """A step on the scale, most often to a neighbour; a step out of the range is reversed.
+
+    Args:
+        generator: of all random numbers.
+        degree: place in the scale, from 0.
+        notes: number of notes of the scale.
+    """
     step = int(generator.choice(STEPS, p=STEP_PROBABILITIES))
     return degree + step if 0 <= degree + step < notes else min(max(degree - step, 0), notes - 1)
 

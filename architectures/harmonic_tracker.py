@@ -1,0 +1,321 @@
+"""A small tracker of one voice: harmonic spectra and correlations on one axis of f0, and convolutions over f0 and time.
+
+Harmonic stacking on a logarithmic frequency axis follows R. M. Bittner, B. McFee, J. Salamon, P. Li and J. P. Bello,
+"Deep Salience Representations for F0 Estimation in Polyphonic Music", ISMIR 2017; a voicing head beside the pitch, and
+small size, follow L. Nieradzik, "SwiftF0: Fast and Accurate Monophonic Pitch Detection", 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from typing_extensions import override
+
+from architectures.base import ConvolutionalNetwork, FrameOutput
+from architectures.layers import check_positive
+
+RATE, HOP = 16000, 160
+LONG, SHORT = 2048, 640  # samples: 128 ms resolve the harmonics of low voices, 40 ms follow fast ones
+LONG_TRANSFORM, SHORT_TRANSFORM = 4096, 2048
+LONG_HARMONICS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)  # 0.5 and 1.5 tell a pitch from its octaves
+SHORT_HARMONICS = (1.0, 2.0, 3.0, 4.0, 5.0)
+PULSE, FARTHEST = 256, 540  # samples: a stretch of 16 ms is compared with those up to 34 ms (30 Hz) away
+BLOCKS = 5  # of a hop each: the level is that of 50 ms
+BANDS = 16
+SILENCE = 1e-9  # mean square, -90 dB: what is as faint as the last bit of 16 is silence
+
+
+class HarmonicFeatures(nn.Module):
+    """What speaks for each f0, from two spectra and their correlations, relative to the loudness around.
+
+    Takes `(batch, samples)` float and `(batch, frames)` mean squares; frame t is centred on sample
+    `LONG // 2 + t * HOP`. Gives `(batch, channels, frames, bins)`, and `(batch, summaries, frames)` of whole frames.
+
+    The channels are the logarithmic power of a long and of a short spectrum at multiples of the f0; the autocorrelation
+    of both at its period; the normalised correlation of the 16 ms about the frame with those one period later, and one
+    earlier; and the place on the axis.
+
+    Args:
+        frequencies: Hz, of the bins.
+
+    Attributes:
+        channels: of the bins.
+        summaries: levels of a frame: of both spectra, and of bands of the short one.
+    """
+
+    channels = len(LONG_HARMONICS) + len(SHORT_HARMONICS) + 5
+    summaries = 2 + BANDS
+    short_window: Tensor
+    period_gain: Tensor
+    place: Tensor
+    bands: Tensor
+
+    def __init__(self, frequencies: NDArray[np.float64]) -> None:
+        super().__init__()
+        bins = len(frequencies)
+        for name, size in (("long", LONG), ("short", SHORT)):
+            window = torch.hann_window(size, dtype=torch.float64)
+            self.register_buffer(f"{name}_window", (2 * window / window.sum()).float(), persistent=False)
+        self._register_places("long", _harmonics(frequencies, LONG_HARMONICS, LONG_TRANSFORM))
+        self._register_places("short", _harmonics(frequencies, SHORT_HARMONICS, SHORT_TRANSFORM))
+        period = RATE / frequencies
+        self._register_places("period", period)
+        self._register_places("later", FARTHEST + period)
+        self._register_places("earlier", FARTHEST - period)
+        gain = _autocorrelation_gain(self.short_window.double().numpy(), period)
+        self.register_buffer("period_gain", torch.from_numpy(gain).float(), persistent=False)
+        self.register_buffer("place", torch.linspace(-1, 1, bins), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(_bands()).float(), persistent=False)
+
+    def _register_places(self, name: str, places: NDArray[np.float64]) -> None:
+        """Where values are read by linear interpolation; a place below 0 is beyond the end, and reads 0."""
+        inside = places >= 0
+        whole = np.floor(np.where(inside, places, 0)).astype(np.int64)
+        weights = np.stack([inside * (1 - (places - whole)), inside * (places - whole)])
+        self.register_buffer(f"{name}_places", torch.from_numpy(whole), persistent=False)
+        self.register_buffer(f"{name}_weights", torch.from_numpy(weights).float(), persistent=False)
+
+    def _read(self, values: Tensor, name: str) -> Tensor:
+        """`(values, frames)` at places: `(places, frames)`."""
+        places, weights = getattr(self, f"{name}_places"), getattr(self, f"{name}_weights")
+        here, next_one = values.index_select(0, places), values.index_select(0, places + 1)
+        return here.mul_(weights[0, :, None]).addcmul_(next_one, weights[1, :, None])
+
+    @override
+    def forward(self, audio: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        batch, frames = level.shape
+        # All frames of the batch are the last axis from here on, so that places on the axis of f0 are rows.
+        inverse = level.flatten().rsqrt()[:, None]
+        long_power, short_power = (
+            self._power(audio, name, size, transform, inverse)
+            for name, size, transform in (("long", LONG, LONG_TRANSFORM), ("short", SHORT, SHORT_TRANSFORM))
+        )
+        # The magnitude's transform, whose peaks are the sharper; that of the power is the autocorrelation.
+        sharp = torch.fft.irfft(torch.sqrt(long_power + 1e-10), LONG_TRANSFORM)[:, : FARTHEST + 2]
+        plain = torch.fft.irfft(short_power, SHORT_TRANSFORM)[:, : FARTHEST + 2]
+        sharp, plain = (each / (each[:, :1] + 1e-6) for each in (sharp, plain))
+        pulses = self._pulse_correlation(audio, inverse)
+        features = torch.cat(
+            [
+                self._read(_decibels(long_power).t().contiguous(), "long"),
+                self._read(_decibels(short_power).t().contiguous(), "short"),
+                3 * self._read(sharp.t().contiguous(), "period"),
+                self._read(plain.t().contiguous(), "period") * self.period_gain[:, None],
+                self._read(pulses, "later"),
+                self._read(pulses, "earlier"),
+                self.place[:, None].expand(-1, batch * frames),
+            ]
+        )
+        features = features.view(self.channels, -1, batch, frames).permute(2, 0, 3, 1)
+        levels = [long_power.sum(1, keepdim=True), short_power.sum(1, keepdim=True), short_power @ self.bands]
+        summaries = _decibels(torch.cat(levels, dim=1)).view(batch, frames, -1).transpose(1, 2)
+        return features.contiguous(memory_format=torch.channels_last), summaries
+
+    def _power(self, audio: Tensor, name: str, size: int, transform: int, inverse: Tensor) -> Tensor:
+        """Power spectra `(batch * frames, frequencies)`; a sine as loud as the surroundings has about 1."""
+        frames = _frames(audio, size) * getattr(self, f"{name}_window")
+        spectrum = torch.view_as_real(torch.fft.rfft(frames * inverse, transform))
+        return spectrum.square_().sum(-1)
+
+    def _pulse_correlation(self, audio: Tensor, inverse: Tensor) -> Tensor:
+        """Normalised correlation of the middle of a frame with what lies up to FARTHEST samples about it.
+
+        `(2 * FARTHEST + 1, batch * frames)`; a floor in the denominator keeps that of silence near 0.
+        """
+        frames = _frames(audio, PULSE + 2 * FARTHEST) * inverse
+        middle = frames[:, FARTHEST : FARTHEST + PULSE]
+        spectrum = torch.fft.rfft(frames, 2048) * torch.fft.rfft(middle, 2048).conj()
+        correlation = torch.fft.irfft(spectrum, 2048)[:, : 2 * FARTHEST + 1]
+        sums = functional.pad(frames.square().cumsum(1), (1, 0))
+        energy = (sums[:, PULSE:] - sums[:, :-PULSE]).clamp_min(0)
+        scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1]) + 0.02
+        # One more row, so that the place of the lowest pitch has a next one.
+        return functional.pad((correlation / scale).t(), (0, 0, 0, 1)).contiguous()
+
+
+class TimeConvolution(nn.Module):
+    """A convolution over f0 and time, or over time, without padding in time, added to its input.
+
+    Args:
+        convolution: of an odd number of taps in time, its third dimension from the end of `(batch, channels, frames,
+            bins)`, or the last of `(batch, channels, frames)`.
+        later: frames after a frame that it reads.
+    """
+
+    def __init__(self, convolution: nn.Conv1d | nn.Conv2d, later: int) -> None:
+        super().__init__()
+        self.convolution, self.later = convolution, later
+        self.earlier = convolution.dilation[0] * (convolution.kernel_size[0] - 1) - later
+
+    @override
+    def forward(self, signal: Tensor) -> Tensor:
+        own = signal[:, :, self.earlier : signal.shape[2] - self.later]
+        result: Tensor = own + functional.relu(self.convolution(signal))
+        return result
+
+
+class HarmonicTracker(ConvolutionalNetwork):
+    """Pitch and voicing of one voice from audio of 16 kHz, every 10 ms, from 30 Hz to 2 kHz.
+
+    Convolutional over time without padding: the logits of a frame depend on the audio within its reach alone, so
+    excerpts of any length agree. Features are relative to the loudness within 0.7 s, so a recording's level does not
+    matter. The voicing head reads what the pitch layers hold at the pitch they believe in.
+
+    Args:
+        width: bins of the pitch grid; linked from it.
+        lowest_note: MIDI note of bin 0; linked from the grid.
+        bins_per_semitone: linked from the grid.
+        frames: label frames of a training excerpt.
+        channels: of the pitch layers.
+        voicing_channels: of the voicing layers.
+        lookahead: frames after a frame that its logits may depend on; None: as many as before it. The latency is
+            `lookahead * 10 + 64` ms, the latter for half a spectrum's window.
+        loudness_reach: frames before, and after, a frame whose loudness counts; after it only what `lookahead` leaves.
+
+    Raises:
+        ValueError: a size is not positive, or `lookahead` negative.
+    """
+
+    rate, hop = RATE, HOP
+
+    def __init__(
+        self,
+        width: int,
+        lowest_note: float,
+        bins_per_semitone: int,
+        frames: int = 200,
+        channels: int = 16,
+        voicing_channels: int = 48,
+        lookahead: int | None = None,
+        loudness_reach: int = 70,
+    ) -> None:
+        super().__init__()
+        check_positive(width=width, bins_per_semitone=bins_per_semitone, frames=frames, channels=channels)
+        check_positive(voicing_channels=voicing_channels, loudness_reach=loudness_reach)
+        if lookahead is not None and lookahead < 0:
+            raise ValueError(f"lookahead: {lookahead} frames are negative")
+        self.width, self.frames = width, frames
+        notes = lowest_note + np.arange(width) / bins_per_semitone
+        self.features = HarmonicFeatures(440 * 2 ** ((notes - 69) / 12))
+        self._left = lookahead  # frames of the future that layers may still take
+        octave = 12 * bins_per_semitone
+        self.harmonics = nn.Conv2d(self.features.channels, channels, (1, 5), padding=(0, 2))
+        self.neighbours = self._over_time(nn.Conv2d(channels, channels, 3, padding=(0, 1)))
+        self.octaves = nn.Conv2d(channels, channels, (1, 3), padding=(0, octave), dilation=(1, octave))
+        self.motion = nn.ModuleList(
+            self._over_time(nn.Conv2d(channels, channels, 3, padding=(0, 1), dilation=(step, 1))) for step in (2, 4)
+        )
+        self.pitch = nn.Conv2d(channels, 1, 1)
+        read = channels + self.features.channels + 2 + self.features.summaries
+        self.evidence = nn.Conv1d(read, voicing_channels, 1)
+        self.context = nn.ModuleList(
+            self._over_time(nn.Conv1d(voicing_channels, voicing_channels, 5, dilation=step)) for step in (1, 4, 12)
+        )
+        self.voicing = nn.Conv1d(voicing_channels, 1, 1)
+        layers = [self.neighbours, *self.motion, *self.context]
+        self.earlier: int = sum(layer.earlier for layer in layers)  # frames
+        self.later: int = sum(layer.later for layer in layers)
+        self.loudness = loudness_reach, loudness_reach if lookahead is None else min(self._left or 0, loudness_reach)
+        self.window = self.window_of(frames)
+
+    def _over_time(self, convolution: nn.Conv1d | nn.Conv2d) -> TimeConvolution:
+        later = convolution.dilation[0] * (convolution.kernel_size[0] - 1) // 2
+        if self._left is not None:
+            later = min(later, self._left)
+            self._left -= later
+        return TimeConvolution(convolution, later)
+
+    @property
+    def _margin(self) -> int:
+        """Samples of a window before its first label frame, and after its last one."""
+        before, after = self.earlier + self.loudness[0], self.later + self.loudness[1]
+        return max(before, after) * HOP + LONG // 2
+
+    @override
+    def window_of(self, frames: int) -> int:
+        return (frames - 1) * HOP + 2 * self._margin
+
+    @override
+    def forward(self, audio: Tensor) -> FrameOutput:
+        frames = (audio.shape[1] - 2 * self._margin) // HOP + 1
+        check_positive(frames=frames)
+        level = self._loudness(audio, frames)
+        begin = self._margin - self.earlier * HOP - LONG // 2
+        read = begin + (level.shape[1] - 1) * HOP + LONG
+        features, summaries = self.features(audio[:, begin:read], level)
+        hidden = functional.relu(self.harmonics(features))
+        hidden = self.neighbours(hidden)
+        hidden = hidden + functional.relu(self.octaves(hidden))
+        for layer in self.motion:
+            hidden = layer(hidden)
+        logits = self.pitch(hidden)[:, 0]  # (batch, frames, bins)
+        layers = [self.neighbours, *self.motion]
+        begin = sum(layer.earlier for layer in layers)
+        end = features.shape[2] - sum(layer.later for layer in layers)
+        voicing = self._voicing(hidden, features[:, :, begin:end], summaries[:, :, begin:end], logits)
+        begin = self.earlier - begin
+        return FrameOutput(logits[:, begin : begin + frames], voicing)
+
+    def _voicing(self, hidden: Tensor, features: Tensor, summaries: Tensor, logits: Tensor) -> Tensor:
+        """Logits `(batch, frames)`, fewer than those of the pitch by the reach of the layers."""
+        belief = logits.softmax(dim=-1)
+        at_pitch = [torch.einsum("bctf,btf->bct", each, belief) for each in (hidden, features)]
+        sureness = torch.stack([belief.amax(-1), 0.1 * logits.logsumexp(-1)], dim=1)
+        signal = functional.relu(self.evidence(torch.cat([*at_pitch, sureness, summaries], dim=1)))
+        for layer in self.context:
+            signal = layer(signal)
+        voicing: Tensor = self.voicing(signal)[:, 0]
+        return voicing
+
+    def _loudness(self, audio: Tensor, frames: int) -> Tensor:
+        """Mean square `(batch, frames + earlier + later)` of the surroundings, in which loud parts count most.
+
+        The quadratic mean of the power of 50 ms, over all frames within reach: one number that neither rests nor single
+        clicks move much.
+        """
+        before, after = self.loudness
+        wanted = frames + self.earlier + self.later + before + after
+        half = BLOCKS * HOP // 2
+        begin = self._margin - (self.earlier + before) * HOP - half
+        stretch = audio[:, begin : begin + (wanted + BLOCKS - 1) * HOP]
+        blocks = stretch.view(len(audio), -1, HOP).square().mean(-1)
+        power = functional.avg_pool1d(blocks[:, None], BLOCKS, 1)
+        level: Tensor = functional.avg_pool1d(power.square(), before + after + 1, 1)[:, 0].sqrt()
+        return level + SILENCE
+
+
+def _frames(audio: Tensor, size: int) -> Tensor:
+    """`(batch * frames, size)` of `(batch, samples)`; all sizes share the centres of the frames of LONG samples."""
+    offset = (LONG - size) // 2
+    return audio[:, offset : audio.shape[1] - offset].unfold(1, size, HOP).flatten(0, 1)
+
+
+def _decibels(power: Tensor) -> Tensor:
+    """From about -1 at 80 dB below the surroundings to 2."""
+    return (power + 1e-8).log10_().mul_(0.4).add_(2.2)
+
+
+def _harmonics(frequencies: NDArray[np.float64], multiples: Sequence[float], transform: int) -> NDArray[np.float64]:
+    """Places of the multiples in a spectrum `(multiples * bins,)`; -1 beyond half the rate."""
+    places = np.outer(multiples, frequencies).ravel() * transform / RATE
+    return np.where(places < transform // 2, places, -1.0)
+
+
+def _autocorrelation_gain(window: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What undoes the window in an autocorrelation at these lags, samples; 0 where too little of it overlaps."""
+    own = np.correlate(window, window, "full")[len(window) - 1 :]
+    own = np.interp(lags, np.arange(len(own)), own / own[0])
+    return np.where(own > 0.04, 1 / np.maximum(own, 0.04), 0.0)
+
+
+def _bands() -> NDArray[np.float64]:
+    """`(frequencies, bands)` of the short spectrum: means over bands of equal ratio from 100 Hz to 8 kHz."""
+    edges = np.geomspace(100, RATE / 2, BANDS + 1)
+    frequencies = np.arange(SHORT_TRANSFORM // 2 + 1) * RATE / SHORT_TRANSFORM
+    inside = (frequencies[:, None] >= edges[:-1]) & (frequencies[:, None] < edges[1:])
+    return np.asarray(inside / inside.sum(axis=0), np.float64)

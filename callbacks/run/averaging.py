@@ -1,0 +1,45 @@
+"""The weights of the last steps, averaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+from typing_extensions import override
+
+
+class AveragedWeights(WeightAveraging):
+    """Validates and keeps an exponential moving average of the weights instead of the weights of the last step.
+
+    The average begins short and grows: after n steps it reaches back over n / 9 steps, until that of `decay` is longer,
+    so that validations early in a run do not show the weights that it began with. Checkpoints hold the average, and
+    beside it the weights to resume from exactly.
+
+    Args:
+        decay: of the average in the long run: it reaches back over 1 / (1 - decay) steps.
+
+    Raises:
+        ValueError: `decay` does not lie between 0 and 1.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        if not 0 < decay < 1:
+            raise ValueError(f"decay: {decay} does not lie between 0 and 1")
+        self.decay = decay
+        # Buffers are those of the last step: most are tables, and none of them is trained.
+        super().__init__(use_buffers=False, avg_fn=self._average)
+
+    def _average(self, average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        steps = int(steps)
+        decay = min(self.decay, (1 + steps) / (10 + steps))
+        return decay * average + (1 - decay) * current
+
+    @override
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
+        # What is no weight, such as tuned voicing thresholds, the averaged copy of the module does not know.
+        known = {name for name, _ in pl_module.named_parameters()} | {name for name, _ in pl_module.named_buffers()}
+        state = checkpoint.get("current_model_state", {})
+        checkpoint["state_dict"] |= {name: value for name, value in state.items() if name not in known}
