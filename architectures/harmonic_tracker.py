@@ -175,7 +175,7 @@ class HarmonicTracker(ConvolutionalNetwork):
         voicing_channels: of the voicing layers.
         lookahead: frames after a frame that its logits may depend on; None: as many as before it. The latency is
             `lookahead * 10 + 64` ms, the latter for half a spectrum's window.
-        loudness_reach: frames before, and after, a frame whose loudness counts; after it `lookahead` at most.
+        loudness_reach: frames before, and after, a frame whose loudness counts; after it only what `lookahead` leaves.
 
     Raises:
         ValueError: a size is not positive, or `lookahead` negative.
@@ -220,7 +220,7 @@ class HarmonicTracker(ConvolutionalNetwork):
         layers = [self.neighbours, *self.motion, *self.context]
         self.earlier: int = sum(layer.earlier for layer in layers)  # frames
         self.later: int = sum(layer.later for layer in layers)
-        self.loudness = loudness_reach, loudness_reach if lookahead is None else min(lookahead, loudness_reach)
+        self.loudness = loudness_reach, loudness_reach if lookahead is None else min(self._left or 0, loudness_reach)
         self.window = self.window_of(frames)
 
     def _over_time(self, convolution: nn.Conv1d | nn.Conv2d) -> TimeConvolution:

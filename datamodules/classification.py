@@ -78,7 +78,8 @@ class ClipReader(UtteranceReader[ClipBatch]):
         clips = []
         for record, seed, begin in zip(records, seeds, begins, strict=True):
             whole = self.signal.read(int(record))
-            clips.append(augmented(whole[begin:][: self.samples], whole, int(seed), self.augmentations))
+            clip, rate = whole[begin:][: self.samples], self.index.grid.rate
+            clips.append(augmented(clip, whole, int(seed), self.augmentations, rate))
         return clips
 
     def _spare(self, records: Ints) -> Ints:

@@ -69,7 +69,8 @@ class PhonemeReader(UtteranceReader[PhonemeBatch]):
         signals = [self.signal.read(int(record)) for record in records]
         if seeds is None:
             return signals
-        return [augmented(each, each, int(seed), self.augmentations) for each, seed in zip(signals, seeds, strict=True)]
+        changes, rate = self.augmentations, self.index.grid.rate
+        return [augmented(each, each, int(seed), changes, rate) for each, seed in zip(signals, seeds, strict=True)]
 
     def targets(self, record: int) -> NDArray[np.int64]:
         """Targets of an utterance, `(symbols,)`; none if the set has no transcripts.

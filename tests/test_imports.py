@@ -37,10 +37,11 @@ DATA_ROOMS = {
     "files": ("errors",),
     "loading": ("errors",),
     "annotations": ("errors", "files"),
-    "corpora": ("errors", "files", "annotations"),
+    "acoustics": ("errors",),
+    "corpora": ("errors", "files", "annotations", "acoustics"),
     "shards": ("errors", "files"),
     "preparation": ("errors", "files", "annotations", "corpora", "shards"),
-    "augment": ("errors",),
+    "augment": ("errors", "acoustics"),
     "windows": (*GROUND, "loading", "shards", "augment"),
     "utterances": (*GROUND, "loading", "shards", "augment"),
     "streaming": (*GROUND, "shards", "augment", "windows"),
@@ -56,6 +57,8 @@ LIGHT = {
     "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
     "import lightning_modules.outputs": ("torch", "lightning"),
+    "import experiments.released": ("torch", "lightning"),
+    "import experiments.transcriber": ("lightning", "torchmetrics", "librosa", "wandb", "webdataset"),
     "import architectures": ("lightning", "librosa", "torchvision"),
 }
 

@@ -7,22 +7,32 @@ processes and workers and after a resume, and differently in every epoch.
 
 from datamodules.augment.base import Augmentation, Others, Sounds, WaveformAugmentation
 from datamodules.augment.chain import Augmentations
+from datamodules.augment.distortions import Clip, Codec, MuLaw
 from datamodules.augment.draws import Draws, item_seeds
+from datamodules.augment.filters import Equaliser, HighPass, LowPass, Reverb
 from datamodules.augment.pitch_shift import ExcerptLayout, Margin, PitchShift, move_labels
-from datamodules.augment.waveforms import Gain, Mix, Noise, Polarity, TimeShift
+from datamodules.augment.waveforms import Gain, Level, Mix, Noise, Polarity, TimeShift
 
 __all__ = [
     "Augmentation",
     "Augmentations",
+    "Clip",
+    "Codec",
     "Draws",
+    "Equaliser",
     "ExcerptLayout",
     "Gain",
+    "HighPass",
+    "Level",
+    "LowPass",
     "Margin",
     "Mix",
+    "MuLaw",
     "Noise",
     "Others",
     "PitchShift",
     "Polarity",
+    "Reverb",
     "Sounds",
     "TimeShift",
     "WaveformAugmentation",

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.acoustics import levels
 from datamodules.augment.draws import Doubles, Draws, Ints, Singles
 from datamodules.errors import DataError
 
@@ -39,11 +40,19 @@ class Sounds(NamedTuple):
             changes so far. Levels are relative to it, not to the item's own power: a rest gets as much noise as the
             notes around it, and a silent recording stays silent.
         others: what `Mix` may add; None if nothing is mixed.
+        rate: samples per second; None where no augmentation has to know.
     """
 
     audio: Singles
     power: Doubles
     others: Others | None = None
+    rate: int | None = None
+
+    @property
+    def hertz(self) -> int:
+        """The rate, for augmentations that need it."""
+        assert self.rate is not None, "this augmentation needs Sounds.rate"
+        return self.rate
 
 
 class Augmentation:
@@ -68,9 +77,10 @@ class Augmentation:
         if not condition:
             raise DataError(f"data.augment: {type(self).__name__}: {key} = {getattr(self, key)!r}: give {hint}")
 
-    def _require_bounds(self, key: str) -> None:
+    def _require_bounds(self, key: str, least: float = -math.inf, most: float = math.inf) -> None:
         low, high = getattr(self, key)
         self._require(key, -math.inf < low <= high < math.inf, "two finite numbers, the lower one first")
+        self._require(key, least <= low and high <= most, f"numbers from {least:g} to {most:g}")
 
 
 class WaveformAugmentation(Augmentation, ABC):
@@ -79,3 +89,9 @@ class WaveformAugmentation(Augmentation, ABC):
     @abstractmethod
     def apply(self, sounds: Sounds, draws: Draws) -> None:
         """Change the items in place."""
+
+    def _put(self, sounds: Sounds, items: Ints, changed: Singles) -> None:
+        """Put items that sound otherwise in their places; the power of their recordings changes as theirs does."""
+        before, after = levels.power(sounds.audio[items]), levels.power(changed)
+        sounds.power[items] *= np.divide(after, before, out=np.ones_like(before), where=before > 0)
+        sounds.audio[items] = changed

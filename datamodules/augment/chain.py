@@ -70,7 +70,12 @@ class Augmentations:
         return windows, *move_labels(f0, valid, factor, layout)
 
     def waveforms(
-        self, audio: Singles, seeds: Ints, power: Doubles | None = None, others: Others | None = None
+        self,
+        audio: Singles,
+        seeds: Ints,
+        power: Doubles | None = None,
+        others: Others | None = None,
+        rate: int | None = None,
     ) -> NDArray[np.int16]:
         """Apply the WaveformAugmentations of the chain.
 
@@ -82,13 +87,14 @@ class Augmentations:
             power: `(items,)` mean square of the items' recordings; changed in place. None: the items are whole
                 recordings.
             others: what `Mix` may add.
+            rate: samples per second, which filters, rooms and coders need.
 
         Returns:
             `(items, samples)`, rounded and clipped.
         """
         if power is None:
             power = np.mean(audio**2, axis=1, dtype=np.float64)
-        sounds = Sounds(audio, power, others)
+        sounds = Sounds(audio, power, others, rate)
         for place, augmentation in enumerate(self.chain):
             if isinstance(augmentation, WaveformAugmentation):
                 augmentation.apply(sounds, Draws(seeds, place))

@@ -12,8 +12,9 @@ from .synthetic.contours import ContourResynthesis
 from .synthetic.instruments import Instruments
 from .synthetic.melodies import SyntheticMelody
 from .synthetic.registers import SyntheticPhrases
+from .synthetic.stress import StressFamilies
 from .synthetic.timbres import SteadyTimbres, Timbres
-from .synthetic.voices import VoiceResynthesis
+from .synthetic.voices.corpus import VoiceResynthesis
 from .timit import Timit
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Recording",
     "SpeechCommands",
     "SteadyTimbres",
+    "StressFamilies",
     "SyntheticMelody",
     "SyntheticPhrases",
     "Timbres",

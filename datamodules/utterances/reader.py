@@ -108,13 +108,14 @@ def pad(arrays: Sequence[NDArray[Any]], length: int = 0) -> Tensor:
 
 
 def augmented(
-    samples: NDArray[np.int16], recording: NDArray[np.int16], seed: int, augmentations: Augmentations
+    samples: NDArray[np.int16], recording: NDArray[np.int16], seed: int, augmentations: Augmentations, rate: int
 ) -> NDArray[np.int16]:
-    """Augment `samples`, a part of `recording`, by its seed; `(samples,)`."""
+    """Augment `samples`, a part of `recording`, by its seed, at `rate` samples per second; `(samples,)`."""
     if not augmentations.chain:
         return samples
     power = np.mean(np.square(recording, dtype=np.float64), keepdims=True)
-    changed: NDArray[np.int16] = augmentations.waveforms(samples[None].astype(np.float32), np.array([seed]), power)[0]
+    audio = samples[None].astype(np.float32)
+    changed: NDArray[np.int16] = augmentations.waveforms(audio, np.array([seed]), power, rate=rate)[0]
     return changed
 
 

@@ -104,7 +104,8 @@ class AugmentedReader(PooledReader):
         others = OtherTracks(self.reader, visits, places.size)
         stored = wide.signal.astype(np.int16, copy=False)
         audio, f0, valid = self.augmentations.shifted(stored, wide.f0, wide.valid, wide.seed, self.layout)
-        changed = self.augmentations.waveforms(audio, wide.seed, others.power(), others)
+        rate = self.reader.index.grid.rate
+        changed = self.augmentations.waveforms(audio, wide.seed, others.power(), others, rate)
         return wide._replace(signal=changed, f0=f0, valid=valid).batch()
 
     @override

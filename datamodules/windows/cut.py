@@ -30,11 +30,13 @@ class Cut(NamedTuple):
         step: rows between neighbouring label frames.
         lead: rows of a window before that of its first label frame, without the margin.
         context: rows that a record stores before that of its first own label frame.
+        beyond: further rows on both sides of what is stored that windows reach, where zeros belong.
     """
 
     step: int
     lead: int
     context: int
+    beyond: int = 0
 
 
 class WindowSignal(ABC):
@@ -97,6 +99,8 @@ class WindowAudio(WindowSignal):
         need = max(lead, window - lead) + margin.samples
         behind = frames - 1 + margin.frames
         if need > grid.context or behind > grid.lookahead:
+            if _has_whole_tracks(index):
+                return Cut(grid.hop, lead, grid.context, max(need - grid.context, 0))
             shifted, smaller = (", shifted in pitch,", " or smaller shifts") if margin.samples else ("", "")
             asked = f"a window of {window} samples over {frames} label frames{shifted}"
             need = max(need, behind * grid.hop)
@@ -157,6 +161,11 @@ class WindowSpectrogram(WindowSignal):
     @override
     def read(self, index: Records, record: int) -> NDArray[np.uint16]:
         return index.read_spectrum(record)
+
+
+def _has_whole_tracks(index: Records) -> bool:
+    """Whether every record is a whole track, about which there is nothing to be stored."""
+    return bool((index.frames == index.track_frames[index.track]).all())
 
 
 def _lacks_context(directory: str, grid: Grid, asked: str, need: int, instead: str) -> DataError:

@@ -91,7 +91,8 @@ class WindowReader:
         self.margin = signal.margin
         # Rows and label frames of one window, margins included.
         self.span, self.labels_span = window + 2 * self.margin.samples, windows.frames + 2 * self.margin.frames
-        self.step, self.lead, self.context = signal.cut(index, window, windows.frames)
+        self.step, self.lead, context, self.beyond = signal.cut(index, window, windows.frames)
+        self.context = context + self.beyond  # rows in memory before that of a record's first own label frame
 
     @property
     def window_bytes(self) -> int:
@@ -150,7 +151,8 @@ class WindowReader:
         """
         index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
         longest, context = int(index.frames[records].max()), self.context
-        length = max((longest - 1) * self.step + 2 * context, int(signal.stored(index, records).max()))
+        kept = 2 * self.beyond + int(signal.stored(index, records).max())
+        length = max((longest - 1) * self.step + 2 * context, kept)
         stored = np.zeros((records.size, length, *signal.row), signal.dtype)
         f0 = np.zeros((records.size, longest - 1 + self.labels_span, *pitch_axis(index.pitches)), np.float32)
         valid = np.zeros(f0.shape[:2], np.bool_)
@@ -159,7 +161,7 @@ class WindowReader:
         for slot in np.lexsort((records, index.shard[records])):
             record = int(records[slot])
             rows = signal.read(index, record)
-            stored[slot, : len(rows)] = rows
+            stored[slot, self.beyond : self.beyond + len(rows)] = rows
             labels, exists = self.labels(record)
             f0[slot, : len(labels)], valid[slot, : len(labels)] = labels, exists
             mine = group.slot == slot
@@ -183,7 +185,8 @@ class WindowReader:
         index = self.index
         begins = self.context - index.start[records] * self.step
         ends = begins + index.track_frames[index.track[records]] * self.step
-        return np.stack([np.maximum(begins, 0), np.minimum(ends, self.signal.stored(index, records))], axis=1)
+        last = self.beyond + self.signal.stored(index, records)
+        return np.stack([np.maximum(begins, self.beyond), np.minimum(ends, last)], axis=1)
 
     @staticmethod
     def gather(pool: Pool, places: Places, into: Room, rows: Places) -> None:

@@ -93,7 +93,8 @@ def _parser() -> ArgumentParser:
         type=list[str] | str,
         required=True,
         help=f"separated by commas, the first is what the others are compared with: {', '.join(METHODS)}, "
-        "NAME=RUN/checkpoints/best.ckpt, or NAME=FILE.py:CLASS, a tracker of your own",
+        "NAME of a released model, NAME=MODEL (a released model, its folder, RUN, or RUN/checkpoints/best.ckpt), or "
+        "NAME=FILE.py:CLASS, a tracker of your own",
     )
     parser.add_argument("--split", type=str | None, default=None, help="of sets that say none; null: the only one")
     parser.add_argument(
@@ -113,7 +114,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--interpreters", type=dict[str, str], default={}, help="likewise, METHOD: PYTHON for a configuration"
     )
-    parser.add_argument("--device", default="cpu", help="of checkpoints; public trackers run on the CPU")
+    parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
     parser.add_argument(
         "--calibrate",
         type=list[str] | str,

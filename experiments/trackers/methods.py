@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from datamodules import DataError
+from experiments.released import released_names
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import METHODS, own
 from experiments.trackers.kept import KeptTables
@@ -24,9 +25,9 @@ def make_trackers(methods: Sequence[str], interpreters: Mapping[str, str], devic
     """The trackers of that names, in their order.
 
     Args:
-        methods: names of the catalogue, NAME=CHECKPOINT and NAME=FILE.py:CLASS.
+        methods: names of the catalogue and of released models, NAME=MODEL and NAME=FILE.py:CLASS.
         interpreters: of the methods that do not run in this environment; that of `EVERY` is of all others.
-        device: where checkpoints run.
+        device: where our models run.
 
     Raises:
         DataError: a method is not known or named twice, or an interpreter is of none of them.
@@ -41,14 +42,14 @@ def make_trackers(methods: Sequence[str], interpreters: Mapping[str, str], devic
             # A tracker of the user's own belongs to this environment.
             python = interpreters.get(name, sys.executable if equals else interpreters.get(EVERY, sys.executable))
             trackers[name] = PublicTracker(name, method, python)
-        elif equals:
+        elif equals or name in released_names():
             from experiments.trackers.trained import (
                 TrainedTracker,  # needs torch; no other tracker does, in this process
             )
 
-            trackers[name] = TrainedTracker(name, Path(where), device)
+            trackers[name] = TrainedTracker(name, where or name, device)
         else:
-            known = ", ".join(METHODS)
+            known = ", ".join([*METHODS, *released_names()])
             raise DataError(
                 f"--methods: {name!r} is not known; there are {known}, NAME=RUN/checkpoints/best.ckpt and "
                 "NAME=FILE.py:CLASS"

@@ -33,7 +33,7 @@ class ComputedRecording(ABC):
 
     @abstractmethod
     def contour(self) -> F0Series:
-        """The f0, always the same. Rendering draws other random numbers, so the f0 is known without it."""
+        """The f0, always the same."""
 
     @abstractmethod
     def audio(self) -> Audio:

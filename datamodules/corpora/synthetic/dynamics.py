@@ -64,7 +64,7 @@ class Dynamics:
         return cls(
             attack=generator.uniform(0.002, 0.008) if plucks else generator.uniform(0.005, 0.04),
             decay=10.0 ** generator.uniform(0.7, 2.0) if plucks else 0.0,
-            depth=generator.uniform(8.0, 24.0),
+            depth=generator.uniform(6.0, 18.0),
             damping=10.0 ** generator.uniform(-0.5, 1.3) if plucks else 0.0,
             swell=generator.uniform(0.0, 15.0) if bowed else 0.0,
             swelling=generator.uniform(0.05, 0.4),
@@ -103,7 +103,7 @@ class Dynamics:
 
     def _level(self, course: Course, generator: np.random.Generator) -> NDArray[np.float64]:
         """The envelope at control points, dB."""
-        accents = generator.normal(0.0, self.accent, course.notes).clip(-6.0, 6.0)
+        accents = generator.normal(0.0, self.accent, course.notes).clip(-5.0, 5.0)
         level = accents[course.note] - np.minimum(self.decay * course.age, self.depth)
         level -= self.swell * np.maximum(1.0 - course.age / self.swelling, 0.0)
         level += self.tremolo * np.sin(2.0 * np.pi * self.tremolo_rate * course.seconds)

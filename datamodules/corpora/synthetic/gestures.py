@@ -15,7 +15,7 @@ from datamodules.corpora.synthetic.phrases import Melody, Note, draw_scale, melo
 SHORTEST, LONGEST = 0.06, 3.0  # s of a note
 PERIODS = 4.0  # a note has at least as many periods
 WIDEST = 1.5  # semitones of vibrato to each side
-LOUDNESS = (-14.0, 8.0)  # dB; so that the softest note is heard
+LOUDNESS = (-10.0, 6.0)  # dB; so that the softest note is heard
 PHRASE, TONES, GLISSANDI = 0.65, 0.2, 0.15  # probabilities of the gestures
 
 

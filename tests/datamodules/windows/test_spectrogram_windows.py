@@ -200,12 +200,13 @@ def test_windows_with_more_context_on_one_side_or_less_than_none_are_refused(sha
 def test_the_context_that_a_refusal_advises_is_enough(signal, frames, hop):
     for rate in (8000, 16000, 44100):
         for context in range(1, 30):
-            bare = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, 0))
+            part = dict(frames=np.array([5]), track=np.array([0]), track_frames=np.array([9]))
+            bare = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, 0), **part)
             window = frames + 2 * context if isinstance(signal, WindowSpectrogram) else 37 * context
             with pytest.raises(DataError, match=r"context: ") as caught:
                 signal.cut(bare, window, frames)
             advised = float(re.search(r"context: ([0-9.]+) ", str(caught.value))[1])
-            enough = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, round(advised * rate)))
+            enough = SimpleNamespace(directory="data", grid=Grid(rate, hop, 0, round(advised * rate)), **part)
             assert signal.cut(enough, window, frames).step in (1, hop)
 
 

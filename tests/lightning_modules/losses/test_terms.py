@@ -16,6 +16,7 @@ from lightning_modules import (
     PitchGrid,
     Reconstruction,
     SalienceSoftmax,
+    VoicedAndRight,
     VoicingBCE,
 )
 from lightning_modules.losses.terms import voicing_loss
@@ -169,3 +170,27 @@ def test_the_salience_of_a_network_with_more_outputs_is_that_of_its_pitch():
     output = module.network(audio)
     assert isinstance(output, FrameOutput)
     assert torch.equal(module(audio), SalienceSoftmax().salience(output.pitch))
+
+
+def test_voiced_and_right_asks_for_both():
+    logits = torch.tensor([[0.3, -2.0, 1.0, 0.7]])
+    f0 = torch.tensor([[220.0, 220.0, 0.0, 440.0]])
+    estimate = torch.tensor([[221.0, 440.0, 220.0, 440.0 * 2 ** (49 / 1200)]])  # right, an octave off, unvoiced, right
+    rest = torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)
+    annotated = PitchBatch(torch.zeros(1, 4), f0, torch.ones(1, 4, dtype=torch.bool), *rest)
+    for wrong in (0.0, 0.25):
+        value = VoicedAndRight(tolerance=50.0, wrong=wrong)(logits, annotated, annotated.signal, estimate)
+        target = torch.tensor([[1.0, wrong, 0.0, 1.0]])
+        assert value.item() == pytest.approx(functional.binary_cross_entropy_with_logits(logits, target).item())
+    several = annotated._replace(f0=torch.stack([torch.zeros_like(f0), f0], dim=-1))
+    assert VoicedAndRight()(logits, several, annotated.signal, estimate).item() == pytest.approx(
+        VoicedAndRight()(logits, annotated, annotated.signal, estimate).item()
+    )
+    with pytest.raises(ValueError, match="VoicedAndRight: tolerance"):
+        VoicedAndRight(tolerance=0)
+
+
+def test_voiced_and_right_learns_beside_the_pitch(melody_data, made_trainer):
+    trainer = made_trainer(max_steps=1, limit_val_batches=0)
+    trainer.fit(tracker(voicing_perceptron(), VoicedAndRight()), melody_data())
+    assert trainer.callback_metrics["train/voicing"] > 0.1

@@ -1,14 +1,16 @@
+import hashlib
 import json
 import os
 import pickle
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from datamodules.corpora import ContourResynthesis
+from datamodules.corpora import ContourResynthesis, Instruments, SteadyTimbres
 from datamodules.errors import DataError
 
 RATE = 8000
@@ -128,6 +130,80 @@ def test_fingerprints_change_with_the_table_and_not_with_its_place(folder, tmp_p
     assert corpus(elsewhere).recordings()[0].audio.fingerprint() != one.audio.fingerprint()
 
 
+def test_earlier_options_have_earlier_fingerprints(folder):
+    recording = corpus(folder, snr_db=20.0, trim=0.5).recordings()[0]
+    table = hashlib.sha256((folder / "Anna_Song_STEM_01.csv").read_bytes()).hexdigest()
+    file = json.dumps({"F0File": 1, "gap": 0.02, "offset": 0.0, "sha256": table, "step": None})
+    contour = json.dumps({"Contour": 1, "table": file, "trim": 0.5})
+    stream = [0, zlib.crc32(b"Anna_Song_STEM_01"), 0]
+    parts = {"ResynthesizedAudio": 1, "contour": contour, "harmonics": 12, "rate": RATE, "snr_db": 20.0}
+    assert recording.truth.fingerprint() == contour
+    assert recording.audio.fingerprint() == json.dumps({**parts, "stream": stream})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"timbres": Instruments()}, {"timbres": SteadyTimbres()}, {"transpose": 0.1}, {"accompaniment_db": (-10.0, -5.0)}],
+)
+def test_later_options_change_the_fingerprint(folder, change):
+    one, other = corpus(folder).recordings()[0], corpus(folder, **change).recordings()[0]
+    assert one.audio.fingerprint() != other.audio.fingerprint()
+    assert (one.truth.fingerprint() == other.truth.fingerprint()) == ("transpose" not in change)
+
+
+def test_instruments_play_the_table(folder, cents_off):
+    for recording in corpus(folder, rate=16000, timbres=Instruments()).recordings():
+        cents = cents_off(recording.audio.read(), recording.truth.read(), np.arange(1.05, 1.96, 0.1))
+        assert len(cents) >= 5
+        assert np.abs(np.median(cents)) < 1.0
+
+
+def test_transposition_moves_audio_and_truth_alike(folder, cents_off):
+    made = corpus(folder, rate=16000, transpose=0.5, renderings=8).recordings()
+    octaves = []
+    for recording in made:
+        truth = recording.truth.read()
+        octaves.append(np.log2(truth.f0.max() / 200.0))
+        assert np.abs(np.median(cents_off(recording.audio.read(), truth, [1.1, 1.15, 1.7, 1.8]))) < 3.0
+    assert 0.3 < np.std(octaves) < 0.8
+    assert len(set(octaves)) == len(octaves)
+
+
+def test_transposition_keeps_within_its_limits(tmp_path, write_table):
+    write_table(tmp_path / "low.csv", "0,40\n1,80\n")
+    write_table(tmp_path / "high.csv", "0,1000\n1,2000\n")
+    write_table(tmp_path / "wide.csv", "0,20\n1,3000\n")
+    for recording in corpus(tmp_path, gap=None, transpose=3.0, renderings=8).recordings():
+        f0 = recording.truth.read().f0
+        if recording.id.startswith("wide"):
+            assert_allclose(f0, [20.0, 3000.0])
+        else:
+            assert 27.999 < f0.min() and f0.max() < 2200.001
+            assert f0[1] == pytest.approx(2.0 * f0[0])
+
+
+def test_accompaniment_is_of_other_groups_of_the_split_at_its_level(folder, write_table, tmp_path_factory):
+    write_table(folder / "Carl_Air_STEM_01.csv", contour((0.0, 0.7), frequency=300.0))
+    write_table(folder / "Dora_Gig_STEM_01.csv", contour((0.0, 0.5), frequency=600.0))
+    listed = tmp_path_factory.mktemp("lists") / "tracks.json"
+    listed.write_text(json.dumps({"train": ["Anna_Song", "Dora_Gig"], "test": ["Bert_Tune", "Carl_Air"]}))
+    options = {"group_pattern": "^(.+)_STEM", "tracks": str(listed), "harmonics": 1}
+    clean = corpus(folder, **options).recordings()
+    full = corpus(folder, **options, accompaniment_db=(-10.0, -10.0)).recordings()
+    others = {"Anna_Song": 600.0, "Dora_Gig": 200.0, "Bert_Tune": 300.0, "Carl_Air": 200.0}
+    for alone, accompanied in zip(clean, full, strict=True):
+        assert alone.truth == accompanied.truth
+        added = accompanied.audio.read().samples - alone.audio.read().samples
+        assert np.sqrt(np.mean(added[np.abs(added) > 0] ** 2)) == pytest.approx(0.1 * 10.0**-0.5, rel=0.02)
+        spectrum = np.abs(np.fft.rfft(added, 1 << 15)) ** 2
+        assert spectrum.argmax() * RATE / (1 << 15) == pytest.approx(others[alone.group], abs=5.0)
+
+
+def test_accompaniment_needs_another_group(folder):
+    found = refusal(folder, accompaniment_db=(0.0, 0.0), group_pattern="_(STEM)_")
+    assert "accompaniment_db needs tables of at least two groups in every split" in found
+
+
 def test_can_be_pickled(folder):
     copy = pickle.loads(pickle.dumps(corpus(folder, group_pattern="^(.+)_STEM")))
     assert pickle.loads(pickle.dumps(copy.recordings())) == copy.recordings()
@@ -207,6 +283,8 @@ def test_a_folder_without_tables_is_refused(tmp_path):
         ({"trim": -1.0}, "trim = -1.0"),
         ({"snr_db": np.inf}, "snr_db = inf"),
         ({"seed": -1}, "seed = -1"),
+        ({"transpose": -0.1}, "transpose = -0.1"),
+        ({"accompaniment_db": (0.0, -3.0)}, "accompaniment_db = (0.0, -3.0)"),
         ({"splits": ["train"]}, "splits = ['train']: it needs tracks"),
         ({"group_pattern": "a"}, "ContourResynthesis: group_pattern = 'a'"),
         ({"gap": 0.0}, "gap: 0.0 s"),

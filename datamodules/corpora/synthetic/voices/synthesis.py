@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from datamodules.corpora.synthetic.voice_analysis import FRAME, Voice, loud, runs, world
+from datamodules.corpora.synthetic.voices.analysis import FRAME, Voice, loud, runs, without_short_runs, world
 
 BEGINS = 12.0  # dB under the loudest neighbour, where a voiced run begins to be heard
 ENDS = 20.0  # dB under the loudest neighbour, where it ceases to be heard
@@ -52,7 +52,7 @@ def audible(f0: NDArray[np.float64], sound: NDArray[np.float64], rate: int) -> N
     if not voiced.any():
         return f0
     level = levels(sound, len(f0), rate)
-    voiced &= loud(level, level[voiced])
+    voiced = without_short_runs(voiced & loud(level, level[voiced]))
     width = 2 * round(NEIGHBOURS / FRAME) + 1
     for start, stop in runs(voiced):
         below = maximum_filter1d(level[start:stop], width, mode="nearest") - level[start:stop]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from datamodules.corpora.synthetic.voice_analysis import FRAME, Voice, runs
+from datamodules.corpora.synthetic.voices.analysis import FRAME, Voice, runs
 
 Interval = tuple[float, float]
 
@@ -57,6 +57,7 @@ class Style:
         share: of the renderings.
         low: whether the voice lies in the lowest octave.
         semitones: largest transposition; None: as far as the compass says.
+        anywhere: probability of a median anywhere in the compass, else it is near that of the recording.
         scale: factor of the contour's deviations from its median.
         fluctuation: largest standard deviation of fast fluctuations, cents.
         glides: probability of slow fluctuations, by up to 120 cents.
@@ -75,6 +76,7 @@ class Style:
     share: float
     low: bool = False
     semitones: float | None = None
+    anywhere: float = 0.2
     scale: Interval = (0.6, 1.4)
     fluctuation: float = 25.0
     glides: float = 0.6
@@ -110,6 +112,7 @@ STYLES = (
     Style(share=0.12, low=True, fluctuation=60.0, vibrato=0.0, tempo=(0.9, 1.3)),
     Style(
         share=0.20,
+        anywhere=0.5,
         scale=(0.0, 0.4),
         fluctuation=15.0,
         glides=0.3,
@@ -208,7 +211,7 @@ def _transposed(
     limits = _cents(np.array(compass.low_medians if style.low else compass.medians))
     if style.semitones is not None:
         target = median + 100.0 * generator.uniform(-style.semitones, style.semitones)
-    elif style.low or generator.random() < 0.2:
+    elif style.low or generator.random() < style.anywhere:
         target = generator.uniform(*limits)
     else:
         target = np.clip(median + generator.normal(0.0, 1200.0 * compass.transpose), *limits)

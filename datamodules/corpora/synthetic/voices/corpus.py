@@ -1,4 +1,4 @@
-"""Recordings of real voices synthesised again with contours that are known, so that the f0 is exact.
+"""`VoiceResynthesis`: recordings of real voices, synthesised again with contours that are known.
 
 Like MDB-stem-synth (J. Salamon et al., "An analysis/synthesis framework for automatic f0 annotation of multitrack
 datasets", ISMIR 2017), but by WORLD (M. Morise et al., IEICE Transactions 2016), which keeps formants, breath and
@@ -7,100 +7,24 @@ consonants, and with other contours than those of the recordings.
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-import soxr
-from numpy.typing import NDArray
 from typing_extensions import override
 
-from datamodules.annotations.f0_series import F0Series
-from datamodules.corpora.base import (
-    Audio,
-    AudioSource,
-    Corpus,
-    PitchSource,
-    Recording,
-    Source,
-    require,
-    unique_and_sorted,
-)
+from datamodules.corpora.base import Corpus, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.audio_files import EXTENSIONS, AudioFile
 from datamodules.corpora.sources.lists import splits_of_tracks
 from datamodules.corpora.sources.names import by_identifier, compiled, group_of, visible_files
-from datamodules.corpora.synthetic.mixing import mix
-from datamodules.corpora.synthetic.voice_analysis import FRAME, Voice, analyse, world
-from datamodules.corpora.synthetic.voice_synthesis import audible, synthesise
-from datamodules.corpora.synthetic.voice_variation import Compass, vary
+from datamodules.corpora.synthetic.computed import ComputedAudio, ComputedTruth
+from datamodules.corpora.synthetic.voices.analysis import world
+from datamodules.corpora.synthetic.voices.rendering import SHORTEST, VoiceRendering
+from datamodules.corpora.synthetic.voices.variation import Compass
 from datamodules.errors import DataError
 
-VERSION = 1  # part of cache keys: raise it when the same file and parameters give other audio or another contour
-SHORTEST = 0.1  # s of a recording
-SILENT = 1e-4  # relative to full scale
 SLOWEST = 16000  # samples per second; WORLD measures breath in bands of 3 kHz
-
-
-@dataclass(frozen=True)
-class VoiceRendering:
-    """One rendering of a recording: file and parameters, from which audio and f0 are computed.
-
-    Attributes:
-        file: the recording.
-        rate: samples per second, of analysis and synthesis.
-        longest: s from the recording's beginning that are used.
-        compass: where the pitch may lie.
-        stream: seed, hash of the recording's id, and number of the rendering: the seed of the random numbers.
-    """
-
-    file: AudioFile
-    rate: int
-    longest: float
-    compass: Compass
-    stream: tuple[int, int, int]
-
-    def fingerprint(self) -> str:
-        """The content of the file and all parameters as canonical JSON."""
-        parts = {**asdict(self), "file": self.file.fingerprint(), "VoiceResynthesis": VERSION}
-        return json.dumps(parts, sort_keys=True)
-
-
-class Rendered(NamedTuple):
-    """What one computation gives."""
-
-    audio: Audio
-    truth: F0Series
-
-
-@dataclass(frozen=True)
-class _Rendered(Source):
-    rendering: VoiceRendering
-
-    @override
-    def fingerprint(self) -> str:
-        return self.rendering.fingerprint()
-
-
-class ResynthesizedVoice(_Rendered, AudioSource):
-    """The sound of a rendering."""
-
-    @override
-    def read(self) -> Audio:
-        return _render(self.rendering, self.rendering.file.fingerprint()).audio
-
-
-class ResynthesizedContour(_Rendered, PitchSource):
-    """The f0 of a rendering, every 5 ms."""
-
-    @override
-    def read(self) -> F0Series:
-        return _render(self.rendering, self.rendering.file.fingerprint()).truth
 
 
 class VoiceResynthesis(Corpus):
@@ -189,8 +113,8 @@ class VoiceResynthesis(Corpus):
             )
             yield Recording(
                 name if self.renderings == 1 else f"{name}_r{number}",
-                ResynthesizedVoice(rendering),
-                ResynthesizedContour(rendering),
+                ComputedAudio(rendering),
+                ComputedTruth(rendering),
                 group=group,
                 split=split,
                 metadata={"file": relative, "rendering": number},
@@ -208,31 +132,3 @@ class VoiceResynthesis(Corpus):
         require(self, "seed", self.seed >= 0, "it must not be negative")
         listed = self.tracks is not None or self.splits is None
         require(self, "splits", listed, "it needs tracks, the file that states them")
-
-
-# Audio and truth come from one computation and neighbouring renderings share an analysis. The content of the file is
-# part of the key, and there are several places, because threads may prepare several recordings at once.
-@lru_cache(maxsize=8)
-def _render(rendering: VoiceRendering, content: str) -> Rendered:
-    generator = np.random.default_rng(rendering.stream)
-    voice = vary(_analysis(rendering.file, content, rendering.rate, rendering.longest), rendering.compass, generator)
-    sound = synthesise(voice, rendering.rate)
-    truth = F0Series(FRAME * np.arange(len(voice.f0)), audible(voice.f0, sound, rendering.rate))
-    return Rendered(mix(sound, rate=rendering.rate, generator=generator), truth)
-
-
-@lru_cache(maxsize=4)
-def _analysis(file: AudioFile, content: str, rate: int, longest: float) -> Voice:
-    audio = file.read()
-    samples = audio.samples if audio.samples.ndim == 1 else audio.samples.mean(axis=1)
-    samples = samples[: round(longest * audio.rate)]
-    if len(samples) < SHORTEST * audio.rate:
-        raise DataError(f"{file.path}: shorter than {SHORTEST:g} s; leave it out by the pattern audio")
-    if np.abs(samples).max() < SILENT:
-        raise DataError(f"{file.path}: silent; leave it out by the pattern audio")
-    return analyse(_resampled(samples, audio.rate, rate), rate)
-
-
-def _resampled(samples: NDArray[np.float32], have: int, want: int) -> NDArray[np.float64]:
-    values = np.asarray(samples, np.float64)
-    return values if have == want else np.asarray(soxr.resample(values, have, want, quality="VHQ"))

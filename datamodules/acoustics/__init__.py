@@ -1,0 +1,1 @@
+"""What rooms, microphones, coders and other sounds do to audio: pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""Real voices synthesised again by WORLD with other contours."""
