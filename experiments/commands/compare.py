@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 
 from datamodules.errors import DataError
 from experiments.commands.evaluate import add_scoring, described, scoring
-from experiments.evaluation.calibration import OWN, Threshold, calibrate
+from experiments.evaluation.calibration import OWN, VoicingDecision, calibrate
 from experiments.evaluation.compared_set import CLOCKS, ComparedSet
 from experiments.evaluation.figures import figures
 from experiments.evaluation.judgement import judge
@@ -195,13 +195,13 @@ def _track(sets: Sequence[ComparedSet], trackers: Sequence[Tracker]) -> None:
         raise DataError("\n  ".join([f"{len(problems)} recordings could not be tracked:", *problems]))
 
 
-def _thresholds(aside: Sequence[ComparedSet], names: Sequence[str], rules: Rules) -> dict[str, Threshold]:
+def _thresholds(aside: Sequence[ComparedSet], names: Sequence[str], rules: Rules) -> dict[str, VoicingDecision]:
     frames = {each.name: (each.frames(rules), each.metadata) for each in aside}
     return {name: calibrate(frames, name) if frames else OWN for name in names}
 
 
 def _closing_lines(
-    sets: Sequence[ComparedSet], names: Sequence[str], thresholds: Mapping[str, Threshold]
+    sets: Sequence[ComparedSet], names: Sequence[str], thresholds: Mapping[str, VoicingDecision]
 ) -> Iterator[str]:
     yield ""
     if len(sets) > 1:

@@ -16,7 +16,7 @@ CANDIDATES = 4096
 
 
 @dataclass(frozen=True)
-class Threshold:
+class VoicingDecision:
     """Where a method's voicing comes from.
 
     Attributes:
@@ -28,10 +28,10 @@ class Threshold:
     origin: str
 
 
-OWN = Threshold(None, "its own")
+OWN = VoicingDecision(None, "its own")
 
 
-def calibrate(sets: Mapping[str, tuple[FrameSet, Mapping[str, Mapping[str, Any]]]], method: str) -> Threshold:
+def calibrate(sets: Mapping[str, tuple[FrameSet, Mapping[str, Mapping[str, Any]]]], method: str) -> VoicingDecision:
     """The threshold with the best mean pitch F1 over sets; of a set in several conditions, its mean over these counts.
 
     Of candidates that are equally good, the lowest.
@@ -44,7 +44,7 @@ def calibrate(sets: Mapping[str, tuple[FrameSet, Mapping[str, Mapping[str, Any]]
     for frames, metadata in sets.values():
         guesses = frames.guesses[method]
         if guesses.confidence is None:
-            return Threshold(None, "its own; it has no confidence")
+            return VoicingDecision(None, "its own; it has no confidence")
         conditions = conditions_of(frames.truth.tracks, metadata)
         masks = [np.ones(len(frames.truth.tracks), np.bool_)]
         if conditions is not None:
@@ -55,7 +55,7 @@ def calibrate(sets: Mapping[str, tuple[FrameSet, Mapping[str, Mapping[str, Any]]
     scores = np.mean([np.mean([_f1(candidates, *each) for each in part], axis=0) for part in parts], axis=0)
     best = int(scores.argmax())
     named = ", ".join(sets)
-    return Threshold(float(candidates[best]), f"calibrated on {named}: mean pitch F1 {scores[best]:.4f}")
+    return VoicingDecision(float(candidates[best]), f"calibrated on {named}: mean pitch F1 {scores[best]:.4f}")
 
 
 def _part(

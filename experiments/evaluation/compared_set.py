@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import DataError
+from datamodules.files import file_name
 from experiments.evaluation.frames import FrameSet, collect
 from experiments.evaluation.judgement import JudgedSet, verified_frames
 from experiments.evaluation.report import write_report
@@ -37,6 +38,7 @@ class ComparedSet:
     Attributes:
         name: of it.
         tracks: its recordings.
+        metadata: of every recording, by the name of its tables.
 
     Args:
         name: of it.
@@ -51,7 +53,9 @@ class ComparedSet:
     def __init__(self, name: str, directory: Path, split: str | None, out: Path) -> None:
         self.name, self.directory, self.out = name, directory, out
         self.tracks = WholeTracks(directory, split)
-        self.metadata = {track: each.values for track, each in self.tracks.metadata.items()}
+        # By the names of their tables, by which tables are paired.
+        self._notes = {file_name(track): each for track, each in self.tracks.metadata.items()}
+        self.metadata = {track: each.values for track, each in self._notes.items()}
         self._kept: dict[str, KeptTables] = {}
 
     def track(self, trackers: Sequence[Tracker], identities: Mapping[str, dict[str, Any]]) -> list[str]:
@@ -104,7 +108,7 @@ class ComparedSet:
         conditions = conditions_of(names, self.metadata)
         bases = np.array(names, np.str_) if conditions is None else bases_of(names, self.metadata)
         seen = np.ones(len(names), np.bool_) if conditions is None else conditions == CLEAN
-        groups = bases if cluster == "track" else np.array([self.tracks.metadata[name].group for name in names])
+        groups = bases if cluster == "track" else np.array([self._notes[name].group for name in names])
         numbers = np.unique(groups, return_inverse=True)[1]
         verified = verified_frames(frames, bases, seen, verify) if verify else None
         return JudgedSet(self.name, frames, self.metadata, numbers, verified)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from datamodules import DataError
 from experiments.evaluation.figures import Figure
 from experiments.evaluation.frames import FrameSet
-from experiments.evaluation.rows import Kind, Row, rows_of
+from experiments.evaluation.rows import Kind, FigureRow, rows_of
 from experiments.evaluation.statistics import Bootstrap, summed
 from experiments.evaluation.sums import Sums
 
@@ -159,7 +159,7 @@ class _Drawn(NamedTuple):
 
 def _drawn(
     data: JudgedSet,
-    row: Row,
+    row: FigureRow,
     figures: Sequence[Figure],
     methods: Sequence[str],
     thresholds: Mapping[str, float | None],
@@ -193,7 +193,7 @@ def _added_up(weights: Mapping[str, float], parts: Mapping[str, _Drawn], figures
     return _Drawn(values, draws, first.clusters)  # type: ignore[arg-type]  # a sum of arrays, not 0
 
 
-def _cells(data: str, row: Row, drawn: _Drawn, methods: Sequence[str], bootstrap: Bootstrap) -> Iterator[Cell]:
+def _cells(data: str, row: FigureRow, drawn: _Drawn, methods: Sequence[str], bootstrap: Bootstrap) -> Iterator[Cell]:
     for figure, values in drawn.values.items():
         draws = drawn.draws[figure]
         ends, difference_ends = _ends(draws, drawn, bootstrap), _ends(draws - draws[:, :1], drawn, bootstrap)

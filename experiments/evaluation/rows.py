@@ -25,7 +25,7 @@ Kind = Literal["set", "register", "low", "verified", "family", "control", "condi
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """Some tracks and frames of a set, or a sum over conditions of the figures of each.
 
     Attributes:
@@ -45,7 +45,7 @@ class Row:
 
 def rows_of(
     truth: Truth, metadata: Mapping[str, Mapping[str, Any]], verified: NDArray[np.bool_] | None = None
-) -> list[Row]:
+) -> list[FigureRow]:
     """The rows of a set.
 
     Args:
@@ -62,8 +62,8 @@ def rows_of(
     every = np.ones(len(truth.tracks), np.bool_)
     families = _stated(truth.tracks, metadata, "family")
     return [
-        Row("set", "", every),
-        *([] if verified is None else [Row("verified", "verified", every, verified)]),
+        FigureRow("set", "", every),
+        *([] if verified is None else [FigureRow("verified", "verified", every, verified)]),
         *([] if families is not None else _register_rows(truth)),
         *([] if families is None else _family_rows(truth, families)),
     ]
@@ -100,17 +100,17 @@ def _stated(tracks: Sequence[str], metadata: Mapping[str, Mapping[str, Any]], ke
     return np.array([str(metadata[track][key]) for track in tracks], np.str_)
 
 
-def _register_rows(truth: Truth) -> list[Row]:
+def _register_rows(truth: Truth) -> list[FigureRow]:
     every = np.ones(len(truth.tracks), np.bool_)
     rows = []
     for low, high in pairwise(REGISTERS):
         inside = truth.voiced & (truth.f0 >= low) & (truth.f0 < high)
         if inside.any():
             name = f"under {high:g} Hz" if low == 0 else f"{low:g} Hz up" if high == np.inf else f"{low:g}-{high:g} Hz"
-            rows.append(Row("register", name, every, inside))
+            rows.append(FigureRow("register", name, every, inside))
     medians = [np.median(f0) if len(f0) else np.inf for f0 in _voiced_f0(truth)]
     low_tracks = np.array(medians) < LOW
-    return rows + ([Row("low", f"tracks under {LOW:g} Hz", low_tracks)] if low_tracks.any() else [])
+    return rows + ([FigureRow("low", f"tracks under {LOW:g} Hz", low_tracks)] if low_tracks.any() else [])
 
 
 def _voiced_f0(truth: Truth) -> list[NDArray[np.float64]]:
@@ -118,22 +118,22 @@ def _voiced_f0(truth: Truth) -> list[NDArray[np.float64]]:
     return np.split(f0, np.searchsorted(track, np.arange(1, len(truth.tracks))))
 
 
-def _family_rows(truth: Truth, families: NDArray[np.str_]) -> list[Row]:
+def _family_rows(truth: Truth, families: NDArray[np.str_]) -> list[FigureRow]:
     voiced = np.bincount(truth.track, truth.voiced, minlength=len(truth.tracks))
     rows = []
     for family in dict.fromkeys(families.tolist()):
         tracks = families == family
-        rows.append(Row("family" if voiced[tracks].any() else "control", family, tracks))
+        rows.append(FigureRow("family" if voiced[tracks].any() else "control", family, tracks))
     return rows
 
 
-def _condition_rows(conditions: NDArray[np.str_], verified: NDArray[np.bool_] | None) -> list[Row]:
+def _condition_rows(conditions: NDArray[np.str_], verified: NDArray[np.bool_] | None) -> list[FigureRow]:
     names = sorted(set(conditions.tolist()), key=lambda name: (len(factors(name)), name != CLEAN, name))
-    rows = [Row("condition", name, conditions == name) for name in names]
+    rows = [FigureRow("condition", name, conditions == name) for name in names]
     every = np.ones(len(conditions), np.bool_)
-    mean = Row("conditions", "mean of conditions", every, None, dict.fromkeys(names, 1 / len(names)))
+    mean = FigureRow("conditions", "mean of conditions", every, None, dict.fromkeys(names, 1 / len(names)))
     rows.append(mean)
-    rows += [Row("interaction", f"together {name}", every, None, weights) for name, weights in _together(names)]
+    rows += [FigureRow("interaction", f"together {name}", every, None, weights) for name, weights in _together(names)]
     if verified is not None:
         parts = [replace(row, part=f"{row.part}, verified", frames=verified) for row in rows if row.kind == "condition"]
         weights = {row.part: 1 / len(parts) for row in parts}

@@ -99,7 +99,7 @@ def keep(
     kept: dict[str, KeptTables] = {}
     problems: list[str] = []
     for tracker in trackers:
-        made_by = {"method": identities[tracker.name], "data": tracks.identity, "columns": Tracked._fields}
+        made_by = {"method": identities[tracker.name], "data": tracks.identity, "columns": list(Tracked._fields)}
         kept[tracker.name] = KeptTables(out / tracker.name, made_by)
         if kept[tracker.name].replaced:
             print(f"melisma: {tracker.name}: its tables were made otherwise; they are made again", file=sys.stderr)

@@ -166,11 +166,12 @@ def glide():
 
 
 def test_crepe_is_decoded_by_the_mean_of_nine_bins_written_down_once_more(glide):
-    times, f0 = worker.load(str(HERE / "torchcrepe.py"), "AveragedCrepe")("tiny", 0.01, 0.5)(glide, RATE)
+    times, f0, confidence = worker.load(str(HERE / "torchcrepe.py"), "AveragedCrepe")("tiny", 0.01, 0.5)(glide, RATE)
     with torch.inference_mode():
         frames = torch.cat(list(torchcrepe.preprocess(torch.from_numpy(glide)[None], RATE, 160)))
         salience = torchcrepe.infer(frames, "tiny").numpy().astype(np.float64)
     assert np.array_equal(times, np.arange(51) / 100)
+    assert np.allclose(confidence, salience.max(axis=1), rtol=1e-6)
     for row, found in zip(salience, f0, strict=True):
         about = slice(max(row.argmax() - 4, 0), row.argmax() + 5)
         cents = np.average(1997.3794084376191 + 20 * np.arange(360)[about], weights=row[about])
@@ -182,8 +183,9 @@ def test_crepe_is_decoded_by_the_mean_of_nine_bins_written_down_once_more(glide)
 
 def test_torchcrepe_as_it_is_gives_the_same_every_time(glide):
     tracker = worker.load(str(HERE / "torchcrepe.py"), "ShippedCrepe")("tiny", 0.01, 50.0, 2006.0, 0.21)
-    times, f0 = tracker(glide, RATE)
+    times, f0, confidence = tracker(glide, RATE)
     assert np.array_equal(times, np.arange(51) / 100)
+    assert np.array_equal(f0 > 0, confidence >= 0.21)
     np.random.random(3)
     assert np.array_equal(tracker(glide, RATE)[1], f0)
     assert len(np.unique(f0)) > 40  # the dither is there
