@@ -60,18 +60,18 @@ class FrameNetwork(nn.Module):
 
 
 class ConvolutionalNetwork(FrameNetwork):
-    """A network of audio that takes windows of any number of label frames.
+    """A network of audio that is fully convolutional over time, without padding: it takes excerpts of any length.
 
-    The logits of a frame depend on the audio within a fixed reach of it alone, so those of excerpts and of whole
-    recordings agree; `window` and `frames` are of the excerpts of training.
+    The logits of a frame depend only on the audio within the network's reach, never on where an excerpt begins or
+    ends. `forward` takes `(batch, window_of(n))` for any number n of frames, at least 1, and gives those of n frames;
+    `window` is `window_of(frames)`. A frame more is `hop` samples more.
     """
+
+    hop: int
 
     @abstractmethod
     def window_of(self, frames: int) -> int:
-        """Samples of a window of so many label frames; its middle is that of the label frames.
-
-        `forward` takes `(batch, window_of(n))` for any n of at least 1, and gives the logits of n frames.
-        """
+        """Samples of a window of so many label frames; its middle `// 2` is the middle of these frames."""
 
 
 class SpectrogramNetwork(FrameNetwork):

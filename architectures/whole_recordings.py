@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from architectures.base import FrameNetwork, FrameOutput, SpectrogramNetwork, VoicingNetwork
+from architectures.base import ConvolutionalNetwork, FrameNetwork, FrameOutput, SpectrogramNetwork, VoicingNetwork
 from architectures.front_ends.constant_q import SpectrogramTransform
 from architectures.layers import check_positive
+
+FRAMES = 2000  # of an excerpt of a convolutional network: 20 s at the usual hop
 
 
 class WholeSpectrogram(nn.Module):
@@ -48,6 +50,8 @@ class WholeSpectrogram(nn.Module):
 class WholeAudio(nn.Module):
     """The logits of every frame of a recording, computed in excerpts of the length that the network was trained with.
 
+    A ConvolutionalNetwork takes longer excerpts, one at a time, so that little more than its reach is computed twice.
+
     Takes `(samples,)` float, full scale at 1; gives `(frames, width)` for `ceil(samples / hop)` frames, or the
     network's other outputs, without their batch dimension. A recording without samples raises a ValueError.
 
@@ -57,26 +61,72 @@ class WholeAudio(nn.Module):
         network: trained on excerpts of audio.
         hop: samples between label frames; frame t is centred on sample t * hop.
         excerpts: batch size.
+        frames: of an excerpt of a ConvolutionalNetwork.
 
     Raises:
         ValueError: a size is not positive, or the network is made for another hop.
     """
 
-    def __init__(self, network: FrameNetwork, hop: int, excerpts: int = 256) -> None:
+    def __init__(self, network: FrameNetwork, hop: int, excerpts: int = 256, frames: int = FRAMES) -> None:
         super().__init__()
-        check_positive(hop=hop, excerpts=excerpts)
+        check_positive(hop=hop, excerpts=excerpts, frames=frames)
         if network.hop not in (None, hop):
             raise ValueError(f"hop: {hop}, but the network is made for {network.hop}")
-        self.network, self.hop, self.excerpts = network, hop, excerpts
+        self.network, self.hop, self.excerpts, self.frames = network, hop, excerpts, frames
 
     @override
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
         check_positive(samples=len(audio))
+        if isinstance(self.network, ConvolutionalNetwork):
+            return joined(list(logits_of_blocks(self.network, [audio], self.frames)))
         frames, window, step = -(-len(audio) // self.hop), self.network.window, self.network.frames
         lead = window // 2 - (step - 1) * self.hop // 2
         length = -(-frames // step) * step * self.hop - step * self.hop + window
         padded = functional.pad(audio, (lead, length - lead - len(audio)))
         return _logits(self.network, padded.unfold(0, window, step * self.hop), self.excerpts, frames)
+
+
+def logits_of_blocks(
+    network: ConvolutionalNetwork, blocks: Iterable[Tensor], frames: int = FRAMES
+) -> Iterator[Tensor | FrameOutput]:
+    """The logits of every frame of a recording whose audio comes block by block; never more than an excerpt is held.
+
+    Args:
+        network: in evaluation mode.
+        blocks: `(samples,)` float each, full scale at 1, of any lengths, in order.
+        frames: of an excerpt.
+
+    Yields:
+        What WholeAudio gives for the whole, for runs of at most `frames` successive frames. A run is there as soon as
+        the network's reach behind it is; how the audio is cut into blocks changes nothing else.
+    """
+    excerpt, step = network.window_of(frames), frames * network.hop
+    before = network.window_of(1) // 2
+    samples = done = 0
+    held: Tensor | None = None
+    for block in blocks:
+        samples += len(block)
+        held = functional.pad(block, (before, 0)) if held is None else torch.cat([held, block])
+        while len(held) >= excerpt:
+            yield _without_batch(network(held[None, :excerpt]))
+            held = held[step:]
+            done += frames
+    remaining = -(-samples // network.hop) - done
+    while held is not None and remaining > 0:
+        some = min(frames, remaining)
+        window = network.window_of(some)
+        yield _without_batch(network(functional.pad(held[:window], (0, max(window - len(held), 0)))[None]))
+        held = held[step:]
+        remaining -= some
+
+
+def joined(runs: Sequence[Tensor | FrameOutput]) -> Tensor | FrameOutput:
+    """The logits of successive runs of frames `(frames, ...)`, at least one, as those of one run."""
+    pitch = torch.cat([run.pitch if isinstance(run, FrameOutput) else run for run in runs])
+    if not isinstance(runs[0], FrameOutput):
+        return pitch
+    voicing = [run.voicing for run in runs if isinstance(run, FrameOutput) and run.voicing is not None]
+    return FrameOutput(pitch, torch.cat(voicing) if voicing else None)
 
 
 class FromAudio(nn.Module):
@@ -113,15 +163,15 @@ class FromAudio(nn.Module):
 
 def _logits(network: nn.Module, excerpts: Tensor, at_once: int, frames: int) -> Tensor | FrameOutput:
     """The outputs for the first `frames` frames of successive excerpts `(excerpts, ...)`, without that dimension."""
-    outputs = [network(some) for some in torch.split(excerpts, at_once)]
-    if not isinstance(outputs[0], FrameOutput):
-        return _joined(outputs, frames)
-    pitch = _joined([output.pitch for output in outputs], frames)
-    if outputs[0].voicing is None:
-        return FrameOutput(pitch)
-    return FrameOutput(pitch, _joined([output.voicing for output in outputs], frames))
+    whole = joined([_without_batch(network(some)) for some in torch.split(excerpts, at_once)])
+    if not isinstance(whole, FrameOutput):
+        return whole[:frames]
+    return FrameOutput(whole.pitch[:frames], None if whole.voicing is None else whole.voicing[:frames])
 
 
-def _joined(outputs: Sequence[Tensor], frames: int) -> Tensor:
-    """The first `frames` frames `(frames, ...)` of batches of successive excerpts `(batch, frames, ...)`."""
-    return torch.cat([output.flatten(0, 1) for output in outputs])[:frames]
+def _without_batch(output: Tensor | FrameOutput) -> Tensor | FrameOutput:
+    """Pitch and voicing of a batch of successive excerpts `(batch, frames, ...)` as `(batch * frames, ...)`."""
+    if not isinstance(output, FrameOutput):
+        return output.flatten(0, 1)
+    voicing = None if output.voicing is None else output.voicing.flatten(0, 1)
+    return FrameOutput(output.pitch.flatten(0, 1), voicing)

@@ -11,7 +11,8 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from datamodules import DataError, ShardedData
 from experiments import links
-from lightning_modules import AudioModule
+from lightning_modules import AudioModule, MelodyTracker, PitchModel
+from lightning_modules.voicing_thresholds import Threshold
 
 
 class TrainedModel(NamedTuple):
@@ -24,6 +25,20 @@ class TrainedModel(NamedTuple):
 
     model: AudioModule
     data: dict[str, Any]
+
+
+class UsableTracker(NamedTuple):
+    """What of a trained MelodyTracker is used after training.
+
+    Attributes:
+        model: in evaluation mode, on the CPU.
+        shards: what it takes: `rate` (Hz), `hop` (samples), `spectrogram` (class and parameters, or None).
+        threshold: of voicing, and its origin.
+    """
+
+    model: PitchModel
+    shards: dict[str, Any]
+    threshold: Threshold
 
 
 def load(checkpoint: Path) -> TrainedModel:
@@ -47,7 +62,44 @@ def load(checkpoint: Path) -> TrainedModel:
     return TrainedModel(model.eval(), next((state[name] for name in state if name.endswith("Data")), {}))
 
 
+def load_tracker(checkpoint: Path) -> UsableTracker:
+    """The tracker of `RUN/checkpoints/NAME.ckpt`, its threshold the fixed one, else that of the first validation set.
+
+    Raises:
+        DataError: the checkpoint is not of a MelodyTracker, or does not say what it was trained on.
+    """
+    model, data = load(checkpoint)
+    if not isinstance(model, MelodyTracker):
+        raise DataError(f"{checkpoint}: of a {type(model).__name__}; only a MelodyTracker gives f0")
+    if "shards" not in data:
+        raise DataError(f"{checkpoint}: does not say which rate and hop it was trained on")
+    threshold = model.thresholds.frozen("")
+    usable = PitchModel(model.network, model.grid, model.loss, model.decoder, threshold.value).eval()
+    return UsableTracker(usable, data["shards"], threshold)
+
+
+def stated_model(config: Path) -> dict[str, Any]:
+    """`class_path` and `init_args` of the model of a run's config.yaml, with defaults and what follows from elsewhere.
+
+    Raises:
+        DataError: the file is not readable, or describes no model.
+    """
+    builder, model = _parsed(config)
+    stated: dict[str, Any] = yaml.safe_load(builder.dump(model, skip_unset=False))["model"]
+    return stated
+
+
 def _model(config: Path) -> AudioModule:
+    builder, stated = _parsed(config)
+    try:
+        model: AudioModule = builder.instantiate(stated).model
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise DataError(f"{config}: describes no model ({error})") from error
+    return model
+
+
+def _parsed(config: Path) -> tuple[ArgumentParser, Namespace]:
+    """The model of a config.yaml, its links resolved, and a parser that knows it."""
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     parser.add_subclass_arguments(AudioModule, "model", required=True)
     parser.add_subclass_arguments(ShardedData, "data", required=True)
@@ -57,8 +109,6 @@ def _model(config: Path) -> AudioModule:
     try:
         stated = yaml.safe_load(config.read_text(encoding="utf-8"))
         parsed = parser.parse_object({name: stated[name] for name in ("model", "data")})
-        whole = Namespace(model=parsed.model)  # type: ignore[no-untyped-call]
-        model: AudioModule = builder.instantiate(whole).model
+        return builder, Namespace(model=parsed.model)  # type: ignore[no-untyped-call]
     except (ArgumentError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{config}: describes no model ({error})") from error
-    return model

@@ -10,6 +10,7 @@ from .melody import MelodyTracker
 from .metrics import FoldedBy, LeeHon39, LeeHon48, Unfolded, WithoutStress
 from .phonemes import PhonemeRecognizer
 from .pitch_grid import PitchGrid
+from .pitch_model import PitchModel
 from .voicing_detector import VoicingDetector
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "PhonemeRecognizer",
     "PitchDistribution",
     "PitchGrid",
+    "PitchModel",
     "PrefixBeam",
     "Reconstruction",
     "SalienceBCE",

@@ -23,6 +23,7 @@ from lightning_modules.losses.terms import LossTerm, check_outputs, check_terms
 from lightning_modules.metrics import MELODY_METRICS, TrackMetric
 from lightning_modules.outputs import PitchOutput
 from lightning_modules.pitch_grid import PitchGrid
+from lightning_modules.pitch_model import decode
 from lightning_modules.tracks import ScoredTrack, TrackModule
 
 
@@ -132,11 +133,7 @@ class MelodyTracker(TrackModule):
         Args:
             logits: `(frames, bins)`, or all outputs of the network, of the track's frames in order.
         """
-        output = logits if isinstance(logits, FrameOutput) else FrameOutput(logits)
-        decoded = self.decoder(self.loss.salience(output.pitch), self.grid)
-        if output.voicing is None:
-            return decoded
-        return decoded._replace(confidence=torch.sigmoid(output.voicing.float()))
+        return decode(logits, self.loss, self.decoder, self.grid)
 
     def _estimate(self, logits: Tensor) -> Tensor:
         """Hz `(batch, frames)`, decoded frame by frame, whatever the decoder of whole tracks is."""

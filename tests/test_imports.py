@@ -57,6 +57,8 @@ LIGHT = {
     "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
     "import lightning_modules.outputs": ("torch", "lightning"),
+    "import experiments.released": ("torch", "lightning"),
+    "import experiments.transcriber": ("lightning", "torchmetrics", "librosa", "wandb", "webdataset"),
     "import architectures": ("lightning", "librosa", "torchvision"),
 }
 

@@ -11,7 +11,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,22 @@ from numpy.typing import NDArray
 
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.jams import PitchContour, pitch_contours
+from datamodules.annotations.tracked_tables import TRACKED
 from datamodules.errors import DataError
 from datamodules.files import read_text, write_atomically
 
-__all__ = ["SAME_TIME", "F0Series", "MultiF0Series", "check_options", "read_f0", "read_multi_f0", "write_f0"]
+__all__ = [
+    "SAME_TIME",
+    "F0Series",
+    "MultiF0Series",
+    "check_options",
+    "read_f0",
+    "read_multi_f0",
+    "write_f0",
+]
 
 SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
+_Line = tuple[int, list[str]]  # number and fields
 
 
 def read_f0(
@@ -33,7 +43,8 @@ def read_f0(
     """Read an f0 table, or the pitch contours of a JAMS file, of one voice.
 
     A table has the columns time (s) and f0 (Hz), separated by commas, tabs or blanks. Other columns, blank lines,
-    comments from `#` on and one header line are ignored. Of rows with equal times the first is kept, with a warning. A
+    comments from `#` on and one header line are ignored; but under the header `time,frequency,confidence,voiced` f0 is
+    negative where the last column is 0. Of rows with equal times the first is kept, with a warning. A
     JAMS file may have several contours that do not overlap; between them is silence.
 
     Args:
@@ -174,8 +185,12 @@ def _mixed_contours(path: Path) -> MultiF0Series:
 
 def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
     """Line number, time and f0 of every row."""
+    lines, tracked = _begun(path)
+    if tracked and step is None:
+        yield from _tracked_rows(lines, path)
+        return
     columns = 2 if step is None else 1
-    for row, (line, fields, numbers) in enumerate(_numbers(path, columns)):
+    for row, (line, fields, numbers) in enumerate(_numbers(lines, columns)):
         origin = f"{path}, line {line}"
         if len(fields) < columns:
             raise DataError(f"{origin}: one column where time and f0 are expected; a table without times needs `step`")
@@ -186,9 +201,36 @@ def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
         yield line, _not_negative(time, origin), values[-1]
 
 
+def _begun(path: Path) -> tuple[Iterator[_Line], bool]:
+    """The lines of a table, and whether the first is the header of `write_tracked`."""
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None:
+        return lines, False
+    return chain([first], lines), [field.strip() for field in first[1]] == TRACKED
+
+
+def _tracked_rows(lines: Iterator[_Line], path: Path) -> Iterator[tuple[int, float, float]]:
+    for line, fields, numbers in _numbers(lines, None):
+        origin = f"{path}, line {line}"
+        if len(fields) != len(TRACKED):
+            raise DataError(f"{origin}: {len(fields)} columns; its header names {len(TRACKED)}")
+        values = [_finite(field, number, origin) for field, number in zip(fields, numbers, strict=True)]
+        time, frequency, _, voiced = values
+        if frequency < 0 or voiced not in (0, 1):
+            raise DataError(
+                f"{origin}: frequency {frequency:g}, voiced {voiced:g}; at least 0, and 0 or 1, are expected"
+            )
+        yield line, _not_negative(time, origin), frequency if voiced else -frequency
+
+
 def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
     """Line number, time and sounding pitches of every row."""
-    for line, fields, numbers in _numbers(path, None):
+    lines, tracked = _begun(path)
+    if tracked:
+        yield from ((line, time, [f0] if f0 > 0 else []) for line, time, f0 in _tracked_rows(lines, path))
+        return
+    for line, fields, numbers in _numbers(lines, None):
         origin = f"{path}, line {line}"
         time = _not_negative(_finite(fields[0], numbers[0], origin), origin)
         pitches = zip(fields[1:], numbers[1:], strict=True)
@@ -196,10 +238,10 @@ def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
         yield line, time, [value for value in values if value > 0]
 
 
-def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], list[float | None]]]:
+def _numbers(lines: Iterator[_Line], columns: int | None) -> Iterator[tuple[int, list[str], list[float | None]]]:
     """Line number, fields and the numbers in the first columns of every line but the header."""
     may_be_header = True
-    for line, fields in _lines(path):
+    for line, fields in lines:
         numbers = [_number(field) for field in fields[:columns]]
         is_header = may_be_header and all(number is None for number in numbers)
         may_be_header = False
@@ -207,7 +249,7 @@ def _numbers(path: Path, columns: int | None) -> Iterator[tuple[int, list[str], 
             yield line, fields, numbers
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path) -> Iterator[_Line]:
     """Line number and fields of every line that is not blank or a comment."""
     for line, text in enumerate(read_text(path).split("\n"), start=1):
         content = text.partition("#")[0].strip()

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
-from datamodules.corpora.base import Audio, FeatureSource, PitchSource, Recording
+from datamodules.corpora.base import FeatureSource, PitchSource, Recording
 from datamodules.corpora.sources.audio_files import AudioFormat, format_of
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
 from datamodules.preparation.cache import ArrayCache
+from datamodules.preparation.mono import to_mono_int16
 from datamodules.preparation.spectrograms import Spectrogram, quantise
 from datamodules.shards.writer import TrackArrays
 
@@ -50,15 +50,6 @@ class Rejected(NamedTuple):
 def frame_count(samples: int, hop: int) -> int:
     """Label frames of a track: all frames t whose centre, sample t * hop, exists."""
     return -(-samples // hop)
-
-
-def to_mono_int16(audio: Audio, rate: int) -> NDArray[np.int16]:
-    """Mean of the channels, resampled by soxr at its highest quality, rounded and clipped to int16 `(samples,)`."""
-    samples = audio.samples.mean(axis=1) if audio.samples.ndim == 2 else audio.samples
-    if audio.rate != rate:
-        samples = soxr.resample(samples, audio.rate, rate, quality="VHQ")
-    whole: NDArray[np.float64] = np.rint(np.asarray(samples, np.float64) * 32768)
-    return np.clip(whole, -32768, 32767).astype(np.int16)
 
 
 def resample_truth(truth: PitchSource, name: str, frames: int, rate: int, hop: int) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from experiments.evaluation.scores import score
 from experiments.evaluation.statistics import summarise
 from experiments.evaluation.tables import TableFolder, pair
 from experiments.mistakes import parse
+from experiments.released import released_names
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import METHODS, own
 from experiments.trackers.kept import KeptTables
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> None:
         type=str,
         required=True,
         help=f"separated by commas, the first is what the others are compared with: {', '.join(METHODS)}, "
-        "NAME=RUN/checkpoints/best.ckpt, or NAME=FILE.py:CLASS, a tracker of your own",
+        "NAME of a released model, NAME=MODEL (a released model, its folder, RUN, or RUN/checkpoints/best.ckpt), or "
+        "NAME=FILE.py:CLASS, a tracker of your own",
     )
     parser.add_argument("--split", type=str | None, default=None, help="null: the only one")
     parser.add_argument(
@@ -51,7 +53,7 @@ def main(arguments: list[str]) -> None:
         default=[],
         help="METHOD=PYTHON: the interpreter of an environment that has the method's package; may be repeated",
     )
-    parser.add_argument("--device", default="cpu", help="of checkpoints; public trackers run on the CPU")
+    parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
     add_scoring(parser)
     options = parse(parser, arguments)
     rules, bootstrap = scoring(options)
@@ -81,9 +83,9 @@ def make_trackers(methods: str, interpreters: Mapping[str, str], device: str) ->
     """What `--methods` names, in its order.
 
     Args:
-        methods: names of the catalogue, NAME=CHECKPOINT and NAME=FILE.py:CLASS, separated by commas.
+        methods: names of the catalogue and of released models, NAME=MODEL and NAME=FILE.py:CLASS, separated by commas.
         interpreters: of the methods that do not run in this environment.
-        device: where checkpoints run.
+        device: where our models run.
 
     Raises:
         DataError: a method is not known or named twice, or an interpreter is of none of them.
@@ -96,14 +98,14 @@ def make_trackers(methods: str, interpreters: Mapping[str, str], device: str) ->
             raise DataError(f"--methods: the name {name!r} is taken")
         if method is not None:
             trackers[name] = PublicTracker(name, method, interpreters.get(name, sys.executable))
-        elif equals:
+        elif equals or name in released_names():
             from experiments.trackers.trained import (
                 TrainedTracker,  # needs torch; no other tracker does, in this process
             )
 
-            trackers[name] = TrainedTracker(name, Path(where), device)
+            trackers[name] = TrainedTracker(name, where or name, device)
         else:
-            known = ", ".join(METHODS)
+            known = ", ".join([*METHODS, *released_names()])
             raise DataError(
                 f"--methods: {name!r} is not known; there are {known}, NAME=RUN/checkpoints/best.ckpt and "
                 "NAME=FILE.py:CLASS"

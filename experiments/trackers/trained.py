@@ -1,9 +1,8 @@
-"""A checkpoint of ours as a tracker beside the public ones."""
+"""A model of ours, released or trained, as a tracker beside the public ones."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,31 +13,35 @@ from typing_extensions import override
 from datamodules import DataError
 from datamodules.corpora.base import Audio
 from datamodules.files import sha256_of
+from experiments.released import released_identity
 from experiments.trackers.base import Tracked, Tracker
-from experiments.transcriber import Transcriber
+from experiments.transcriber import Transcriber, locate
 
 
 class TrainedTracker(Tracker):
-    """`melisma transcribe` with a checkpoint and its tuned voicing threshold.
+    """`melisma transcribe` with a model and its own voicing threshold.
 
     Args:
         name: of the method.
-        checkpoint: `RUN/checkpoints/NAME.ckpt`.
+        model: name or folder of a released model, RUN, or `RUN/checkpoints/NAME.ckpt`.
         device: where it runs.
     """
 
-    def __init__(self, name: str, checkpoint: Path, device: str) -> None:
+    def __init__(self, name: str, model: str, device: str) -> None:
         super().__init__(name)
-        self.checkpoint, self.device = checkpoint, device
+        self.model, self.device = model, device
 
     @override
     def identity(self) -> dict[str, Any]:
-        config = self.checkpoint.parent.parent / "config.yaml"
-        return {"checkpoint": sha256_of(self.checkpoint), "config": sha256_of(config), "device": self.device}
+        path = locate(self.model)
+        if path.is_dir():
+            return {**released_identity(path), "device": self.device}
+        config = path.parent.parent / "config.yaml"
+        return {"checkpoint": sha256_of(path), "config": sha256_of(config), "device": self.device}
 
     @override
     def __enter__(self) -> Self:
-        self._transcriber = Transcriber(self.checkpoint, self.device)
+        self._transcriber = Transcriber.of(self.model, self.device)
         return self
 
     @override
@@ -51,7 +54,7 @@ class TrainedTracker(Tracker):
     def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
         began = time.perf_counter()
         try:
-            series = self._transcriber(Audio(samples, rate))
+            series = self._transcriber(Audio(samples, rate)).series
         except RuntimeError as error:  # torch's, such as out of memory
             raise DataError(f"{self.name}: {error}") from error
         return Tracked(series, time.perf_counter() - began)

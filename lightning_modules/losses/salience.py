@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
@@ -183,6 +182,9 @@ def check_shapes(logits: Tensor, f0: Tensor, valid: Tensor, grid: PitchGrid) -> 
 def check_one_pitch(f0: Tensor, loss: PitchLoss) -> None:
     """Raise MisconfigurationException if there are several pitches in a frame."""
     if f0.ndim == 3:
+        # Here, because loading Lightning takes seconds, and a released model needs a salience without training.
+        from lightning.fabric.utilities.exceptions import MisconfigurationException
+
         raise MisconfigurationException(
             f"model.loss: {type(loss).__name__} takes one pitch in each frame, but the data have several; take "
             "SalienceBCE, or data of one voice"

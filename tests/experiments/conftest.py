@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from experiments.cli import main
+from experiments.cli import main, run
+from experiments.releasing import release
 
 RECIPE = """
 model:
@@ -41,6 +42,22 @@ def small_recipe(melody_shards, tmp_path_factory):
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(RECIPE.format(shards=melody_shards))
     return path
+
+
+@pytest.fixture(scope="session")
+def trained_run(small_recipe, tmp_path_factory):
+    """The folder of a run of that recipe; read-only."""
+    root = tmp_path_factory.mktemp("trained")
+    run(["fit", "--config", str(small_recipe), "--trainer.default_root_dir", str(root)])
+    return next((root / "runs").iterdir())
+
+
+@pytest.fixture(scope="session")
+def released_folder(trained_run, tmp_path_factory):
+    """A model released from that run; read-only."""
+    folder = tmp_path_factory.mktemp("released") / "small"
+    release(trained_run / "checkpoints" / "best.ckpt", folder, 0.37, None, None)
+    return folder
 
 
 class Outcome:

@@ -39,7 +39,10 @@ def loaded(*words):
 
 @pytest.mark.parametrize(
     "words",
-    ["--help", *(f"{name} --help" for name in "compare demo evaluate inspect prepare transcribe verify".split())],
+    [
+        "--help",
+        *(f"{name} --help" for name in "compare demo evaluate inspect prepare release transcribe verify".split()),
+    ],
 )
 def test_help_needs_neither_torch_nor_lightning(words):
     text, heavy = loaded(*words.split())

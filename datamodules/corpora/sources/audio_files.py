@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,28 +40,46 @@ class AudioFile(AudioSource):
 
     @override
     def read(self) -> Audio:
+        blocks = list(self.blocks())
+        samples = blocks[0].samples if len(blocks) == 1 else np.concatenate([block.samples for block in blocks])
+        return Audio(samples, blocks[0].rate)
+
+    def blocks(self, samples: int = BLOCK) -> Iterator[Audio]:
+        """What `read` gives, block by block, so that the file is never held as a whole.
+
+        Args:
+            samples: of a block; the last one may have fewer, and none has 0.
+
+        Raises:
+            DataError: the file cannot be read; that its end is missing is known, and said, at the end only.
+        """
         if not self.path.is_file():
             raise DataError(f"{self.path}: there is no such audio file")
         try:
             with soundfile.SoundFile(self.path) as file:
                 rate, promised, log = int(file.samplerate), int(file.frames), str(file.extra_info)
-                samples = _decode(file)
+                self._check_header(log)
+                done = 0
+                while len(block := file.read(samples, dtype="float32")):
+                    self._check_finite(block, done)
+                    done += len(block)
+                    yield Audio(block, rate)
         except (RuntimeError, ValueError) as error:  # soundfile's errors are RuntimeErrors
             raise DataError(f"{self.path}: cannot be decoded: {error}") from error
-        self._check(samples, rate, promised, log)
-        return Audio(samples, rate)
+        if not done:
+            raise DataError(f"{self.path}: no samples in it")
+        if done < promised - MISSING * rate and promised < np.iinfo(np.int64).max:
+            raise DataError(f"{self.path}: truncated: {done} of {promised} samples are there")
 
-    def _check(self, samples: NDArray[np.float32], rate: int, promised: int, log: str) -> None:
+    def _check_header(self, log: str) -> None:
         for stated, present in SHORTENED.findall(log):
             if int(present) < int(stated) < NOT_KNOWN:
                 raise DataError(f"{self.path}: truncated: {present} of {stated} bytes of audio are there")
-        if not len(samples):
-            raise DataError(f"{self.path}: no samples in it")
-        if len(samples) < promised - MISSING * rate and promised < np.iinfo(np.int64).max:
-            raise DataError(f"{self.path}: truncated: {len(samples)} of {promised} samples are there")
-        finite = np.isfinite(samples).reshape(len(samples), -1).all(axis=1)
+
+    def _check_finite(self, block: NDArray[np.float32], before: int) -> None:
+        finite = np.isfinite(block).reshape(len(block), -1).all(axis=1)
         if not finite.all():
-            raise DataError(f"{self.path}: sample {int(np.argmin(finite))} is not a finite number")
+            raise DataError(f"{self.path}: sample {before + int(np.argmin(finite))} is not a finite number")
 
 
 class AudioFormat(NamedTuple):
@@ -154,10 +173,3 @@ def _header(path: Path) -> Any:  # noqa: ANN401 -- soundfile has no types
         return soundfile.info(path)
     except RuntimeError as error:
         raise DataError(f"{path}: cannot be decoded: {error}") from error
-
-
-def _decode(file: soundfile.SoundFile) -> NDArray[np.float32]:
-    blocks = [file.read(BLOCK, dtype="float32")]
-    while len(blocks[-1]) == BLOCK:
-        blocks.append(file.read(BLOCK, dtype="float32"))
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

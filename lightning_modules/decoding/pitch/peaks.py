@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,7 +25,14 @@ class DecodedPitch(NamedTuple):
 
 
 class PitchDecoder(ABC):
-    """Estimates one pitch for every frame."""
+    """Estimates one pitch for every frame.
+
+    Attributes:
+        frame_wise: whether the estimate of a frame depends on that frame alone, so that a track may be decoded in
+            runs of frames.
+    """
+
+    frame_wise: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
@@ -42,6 +49,8 @@ class PitchDecoder(ABC):
 
 class Argmax(PitchDecoder):
     """The bin of the greatest salience (the lowest of equal ones); that salience is the confidence."""
+
+    frame_wise = True
 
     @override
     def __call__(self, salience: Tensor, grid: PitchGrid) -> DecodedPitch:
@@ -60,6 +69,8 @@ class LocalAverage(PitchDecoder):
     Raises:
         ValueError: the radius is negative.
     """
+
+    frame_wise = True
 
     def __init__(self, radius: float = 0.5) -> None:
         if not radius >= 0:

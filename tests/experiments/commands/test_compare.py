@@ -4,6 +4,7 @@ import csv
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import time
@@ -235,6 +236,23 @@ def test_a_checkpoint_of_ours_is_a_method_and_gives_what_transcribe_gives(compar
         ours, theirs = (np.loadtxt(table, delimiter=",") for table in (path, tables / path.name))
         assert np.array_equal(ours[:, 0], theirs[:, 0])
         assert np.abs(1200 * np.log2(np.abs(ours[:, 1] / theirs[:, 1]))).max() < 0.01
+
+
+def test_a_released_model_is_a_method_by_its_name_or_its_folder(compare, released_folder, monkeypatch, tmp_path):
+    monkeypatch.setattr("experiments.released.FOLDER", tmp_path / "checkpoints")
+    outcome = compare("small")
+    assert outcome.code == 1 and "'small' is not known" in outcome.err
+    shutil.copytree(released_folder, tmp_path / "checkpoints" / "small")
+    outcome = compare(f"small,elsewhere={released_folder},named=small")
+    assert outcome.code == 0, outcome.err
+    out = tmp_path / "out"
+    tables = [[path.read_bytes() for path in stamps(out / name)] for name in ("small", "elsewhere", "named")]
+    assert tables[0] == tables[1] == tables[2] and len(tables[0]) == 3
+    first = stamps(out / "small")
+    assert compare("small").code == 0 and stamps(out / "small") == first
+    config = tmp_path / "checkpoints" / "small" / "config.yaml"
+    config.write_text(config.read_text().replace("voicing_threshold: 0.37", "voicing_threshold: 0.99"))
+    assert "small: its tables were made otherwise" in compare("small").err
 
 
 HOSTILE = ("../../x", "/tmp/melisma-outside", "..", "a/b", "x" * 300, ".hidden", "plain")

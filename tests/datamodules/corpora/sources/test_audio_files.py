@@ -26,9 +26,24 @@ def test_channels(tmp_path, write_tone):
     assert AudioFile(write_tone(tmp_path / "a.wav", np.zeros((100, 2)))).read().samples.shape == (100, 2)
 
 
-def test_a_file_of_several_blocks(tmp_path, write_tone, monkeypatch):
-    monkeypatch.setattr("datamodules.corpora.sources.audio_files.BLOCK", 1000)
-    assert AudioFile(write_tone(tmp_path / "a.wav")).read().samples.shape == (8000,)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_blocks_are_the_file_in_pieces(tmp_path, write_tone, channels):
+    file = AudioFile(write_tone(tmp_path / "a.wav", np.random.default_rng(0).uniform(-1, 1, (2500, channels))))
+    blocks = list(file.blocks(1000))
+    assert [(len(block.samples), block.rate) for block in blocks] == [(1000, 8000), (1000, 8000), (500, 8000)]
+    assert_array_equal(np.concatenate([block.samples for block in blocks]), file.read().samples)
+
+
+def test_a_sample_that_is_no_number_is_counted_over_all_blocks_and_a_lost_end_is_found_at_the_end(tmp_path, write_tone):
+    samples = np.zeros(100)
+    samples[71] = np.nan
+    file = AudioFile(write_tone(tmp_path / "a.wav", samples, subtype="FLOAT"))
+    with pytest.raises(DataError, match="sample 71 is not a finite number"):
+        list(file.blocks(10))
+    path = write_tone(tmp_path / "b.flac")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"b\.flac"):
+        list(AudioFile(path).blocks(100))
 
 
 def test_the_fingerprint_is_that_of_the_bytes(tmp_path, write_tone):

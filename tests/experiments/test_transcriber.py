@@ -1,0 +1,111 @@
+"""Recordings in blocks through a convolutional network: the same as at once, in memory that does not grow with them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from datamodules.corpora.base import Audio
+from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.errors import DataError
+from experiments.transcriber import Transcriber
+from lightning_modules import Argmax, LocalAverage, PitchGrid, PitchModel, SalienceSoftmax, Viterbi
+from tests.architectures.convolutional_networks import TinyConvolutional
+
+ROOT = Path(__file__).parents[2]
+SHARDS = {"rate": 8000, "hop": 80, "spectrogram": None}
+
+
+def transcriber(decoder=None, voicing=True):
+    torch.manual_seed(0)
+    network = TinyConvolutional(voicing=voicing).eval()
+    grid = PitchGrid(48, 16, 2)
+    return Transcriber(PitchModel(network, grid, SalienceSoftmax(), decoder or LocalAverage(), 0.5), SHARDS)
+
+
+def song(seconds, rate, channels=1):
+    times = np.arange(int(seconds * rate)) / rate
+    tone = (
+        0.4 * np.sin(2 * np.pi * (200 * times + 3 * times**2)) + np.random.default_rng(0).normal(size=len(times)) * 0.1
+    )
+    return np.stack([tone / (channel + 1) for channel in range(channels)], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("decoder", [LocalAverage(), Argmax(), Viterbi()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("voicing", [True, False])
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_blocks_give_what_the_whole_gives(decoder, voicing, rate):
+    made, samples = transcriber(decoder, voicing), song(45.03, rate, 2)
+    whole = made(Audio(samples, rate))
+    blocks = made.of_blocks(Audio(samples[start : start + 30001], rate) for start in range(0, len(samples), 30001))
+    assert len(whole.f0) == 4503 and whole.voiced.dtype == bool
+    assert np.array_equal(whole.times, np.arange(4503) * 80 / 8000)
+    for ours, theirs in zip(blocks, whole, strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_a_frame_wise_decoder_never_sees_the_whole(monkeypatch):
+    made, seen = transcriber(), []
+    decode = made.model.decode
+    monkeypatch.setattr(made.model, "decode", lambda logits: (seen.append(len(logits.pitch)), decode(logits))[1])
+    made(Audio(song(45, 8000), 8000))
+    assert seen == [2000, 2000, 500]
+
+
+def test_voicing_follows_the_threshold_and_the_series_its_sign():
+    made = transcriber()
+    result = made(Audio(song(3, 8000), 8000))
+    assert 0 < result.voiced.sum() < 300
+    assert np.array_equal(result.voiced, result.confidence > 0.5)
+    assert np.array_equal(result.series.f0, np.where(result.voiced, result.f0, -result.f0))
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_what_has_no_sample_at_the_rate_is_refused(rate):
+    with pytest.raises(DataError, match="too short: no sample of it is left at 8000"):
+        transcriber()(Audio(np.zeros(1 if rate == 48000 else 0, np.float32), rate))
+
+
+MEASURE = """
+import json, resource, sys
+from pathlib import Path
+from datamodules.corpora.sources.audio_files import AudioFile
+from tests.experiments.test_transcriber import transcriber
+made, peaks = transcriber(), []
+for path in sys.argv[1:]:
+    frames = len(made.of_blocks(AudioFile(Path(path)).blocks(1 << 17)).f0)
+    peaks.append([frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024])
+print(json.dumps(peaks))
+"""
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path):
+    half_a_minute = song(30, 48000, 2)
+    for name, times in (("short", 1), ("long", 6)):
+        with soundfile.SoundFile(tmp_path / f"{name}.wav", "w", 48000, 2) as file:
+            for _ in range(times):
+                file.write(half_a_minute)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", MEASURE, str(tmp_path / "short.wav"), str(tmp_path / "long.wav")]
+    printed = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (short, before), (long, after) = json.loads(printed)
+    assert (short, long) == (3000, 18000)
+    # As a whole, the longer one is 69 MB of audio before anything is computed.
+    assert after - before < 8, f"{before:.0f} MB, then {after:.0f} MB"
+
+
+def test_a_file_and_its_samples_give_the_same(tmp_path):
+    made = transcriber()
+    soundfile.write(tmp_path / "a.flac", song(25, 22050, 2), 22050)
+    whole, blocks = (
+        made(AudioFile(tmp_path / "a.flac").read()),
+        made.of_blocks(AudioFile(tmp_path / "a.flac").blocks(999)),
+    )
+    assert np.abs(np.log(blocks.f0 / whole.f0)).max() < 1e-5
+    assert np.abs(blocks.confidence - whole.confidence).max() < 1e-5
