@@ -3,6 +3,7 @@ from .classification import ClipData
 from .corpora import (
     AN4,
     AudioFolder,
+    Conditions,
     ContourResynthesis,
     Excerpts,
     Instruments,
@@ -30,6 +31,7 @@ __all__ = [
     "AN4",
     "AudioFolder",
     "ClipData",
+    "Conditions",
     "ConstantQ",
     "ContourResynthesis",
     "DataError",

@@ -70,7 +70,7 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
+def write_atomically(path: Path, folder: Path | None = None, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file for writing; on success flush it to disk and rename it to `path`, on failure remove it.
 
     The temporary name has a leading dot and host, process and thread in it, so that no two writers share a file.
@@ -78,6 +78,8 @@ def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryI
     Args:
         path: the file to create or replace.
         folder: of the temporary file, on the same file system; None: that of `path`.
+        durable: wait until the disk has it. Without, a machine that loses power may keep an empty or shorter file; a
+            process that is killed never does.
     """
     name = path.name if len(os.fsencode(path.name)) <= 120 else hashlib.sha256(os.fsencode(path.name)).hexdigest()
     writer = f"melisma-{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}"
@@ -86,7 +88,8 @@ def write_atomically(path: Path, folder: Path | None = None) -> Iterator[BinaryI
         with temporary.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from datamodules.acoustics.levels import Doubles, Singles
 EARLY = 0.05  # s until when reflections are single ones
 FIRST = 0.002  # s of the earliest reflection
 REFLECTIONS = 12
+STRONGEST = np.float32(0.8)  # reflection, relative to the direct sound
 EDGES = (400.0, 1600.0, 4000.0)  # Hz between the bands that decay in a time of their own
 DECAY = (1.15, 1.0, 0.75, 0.5)  # of the reverberation time, of each band
 
@@ -29,7 +30,8 @@ class Rooms(NamedTuple):
 
     Attributes:
         seconds: `(items,)` reverberation time, in which the sound falls by 60 dB, s.
-        direct_db: `(items,)` ratio of the direct sound to all reflections, dB.
+        direct_db: `(items,)` ratio of the direct sound to all reflections, dB; below 0 it may come out somewhat higher,
+            because no single reflection is stronger than 0.8 of the direct sound.
         arrival: `(items, 12)` in [0, 1), when early reflections come.
         strength: `(items, 12)` standard normal values, how strong they are.
         noise: `(items, taps)` standard normal values, of which the late reflections are made; the longest response.
@@ -98,6 +100,9 @@ def _response(room: Rooms, rate: float) -> Singles:
     reflections[0] = 0
     energy = 10 ** (-float(room.direct_db) / 10)
     reflections *= np.float32(math.sqrt(energy / max(float(reflections @ reflections), 1e-30)))
+    # None is as strong as the direct sound, for which it would otherwise be taken.
+    reflections = np.clip(reflections, -STRONGEST, STRONGEST)
+    energy = float(reflections @ reflections)
     reflections[0] = 1
     return np.asarray(reflections / np.float32(math.sqrt(1 + energy)), np.float32)
 

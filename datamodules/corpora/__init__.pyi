@@ -1,6 +1,7 @@
 from .an4 import AN4
 from .audio_folder import AudioFolder
 from .base import Audio, AudioSource, Corpus, PitchSource, Recording
+from .conditions import Conditions
 from .excerpts import Excerpts
 from .librispeech import LibriSpeech
 from .mirdata.corpus import MirdataCorpus
@@ -22,6 +23,7 @@ __all__ = [
     "Audio",
     "AudioFolder",
     "AudioSource",
+    "Conditions",
     "ContourResynthesis",
     "Corpus",
     "Excerpts",

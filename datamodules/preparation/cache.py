@@ -40,12 +40,13 @@ class ArrayCache:
         """
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         path = self._path(key)
-        if not path.exists():
+        if not (path.exists() and path.stat().st_size):
             array = make()
             # Without parents: if another process has finished and removed the staging folder, this fails, as it should.
             self.folder.mkdir(exist_ok=True)
             path.parent.mkdir(exist_ok=True)
-            with write_atomically(path) as file:
+            # To wait for the disk would take longer than most arrays do; shards are what has to last.
+            with write_atomically(path, durable=False) as file:
                 np.save(file, array)
         return key
 

@@ -58,7 +58,7 @@ class VoiceRendering(ComputedRecording):
         return _render(self, self.file.fingerprint()).audio
 
 
-class _Rendered(NamedTuple):
+class _OfRendering(NamedTuple):
     audio: Audio
     contour: F0Series
 
@@ -66,13 +66,13 @@ class _Rendered(NamedTuple):
 # Neighbouring renderings share an analysis. The content of the file is part of the key, and there are several places,
 # because threads may prepare several recordings at once.
 @lru_cache(maxsize=8)
-def _render(rendering: VoiceRendering, content: str) -> _Rendered:
+def _render(rendering: VoiceRendering, content: str) -> _OfRendering:
     generator = np.random.default_rng(rendering.stream)
     voice = vary(_analysis(rendering.file, content, rendering.rate, rendering.longest), rendering.compass, generator)
     sound = synthesise(voice, rendering.rate)
     contour = F0Series(FRAME * np.arange(len(voice.f0)), audible(voice.f0, sound, rendering.rate))
     sound *= generator.choice((-1.0, 1.0))  # WORLD's pulses are all upright, those of microphones are not
-    return _Rendered(mix(sound, rate=rendering.rate, generator=generator), contour)
+    return _OfRendering(mix(sound, rate=rendering.rate, generator=generator), contour)
 
 
 @lru_cache(maxsize=4)
