@@ -13,7 +13,7 @@ from tqdm import tqdm
 from datamodules import DataError
 from experiments.evaluation.figures import Figure
 from experiments.evaluation.frames import FrameSet
-from experiments.evaluation.rows import Kind, FigureRow, rows_of
+from experiments.evaluation.rows import FigureRow, Kind, rows_of
 from experiments.evaluation.statistics import Bootstrap, summed
 from experiments.evaluation.sums import Sums
 

@@ -45,9 +45,16 @@ def judgement_lines(
         if len(methods) > 1:
             yield f"difference from {methods[0]}, {_interval(bootstrap)}"
             yield from aligned([["", *methods[1:]], *_differences(table, figures, methods, alone)])
-    few = dict.fromkeys(", ".join(filter(None, (cell.data, cell.part))) for cell in cells if cell.clusters < _FEW)
-    if few:
-        yield f"\nof fewer than {_FEW} clusters of tracks, so that intervals say little: {'; '.join(few)}"
+    if few := list(dict.fromkeys(_few(cells))):
+        yield from ("", f"of fewer than {_FEW} clusters of tracks, so that intervals say little: {'; '.join(few)}")
+
+
+def _few(cells: Sequence[Cell]) -> Iterator[str]:
+    """Rows of few clusters; if all of a set are, the set."""
+    enough = {cell.data for cell in cells if cell.clusters >= _FEW}
+    for cell in cells:
+        if cell.clusters < _FEW:
+            yield f"{cell.data}, {cell.part}" if cell.data in enough else cell.data
 
 
 def _title(figure: Figure) -> str:
