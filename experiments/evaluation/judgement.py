@@ -145,7 +145,8 @@ def judge(
             parts = {**parts, row.part: drawn} if row.kind == "condition" else {}
         else:
             drawn = _added_up(row.weights, {part: parts[part] for part in row.weights}, shown)
-        cells += _cells(data.name, row, drawn, methods, bootstrap)
+        if row.told:
+            cells += _cells(data.name, row, drawn, methods, bootstrap)
     return cells
 
 

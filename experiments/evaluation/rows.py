@@ -34,6 +34,7 @@ class FigureRow:
         tracks: bool `(tracks,)`.
         frames: bool `(frames,)`; None: all of the tracks'.
         weights: by which the figures of other rows, named by their part, are added up; None: it is no such sum.
+        told: whether its figures are given; else they only go into sums.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class FigureRow:
     tracks: NDArray[np.bool_]
     frames: NDArray[np.bool_] | None = None
     weights: Mapping[str, float] | None = None
+    told: bool = True
 
 
 def rows_of(
@@ -135,7 +137,8 @@ def _condition_rows(conditions: NDArray[np.str_], verified: NDArray[np.bool_] | 
     rows.append(mean)
     rows += [FigureRow("interaction", f"together {name}", every, None, weights) for name, weights in _together(names)]
     if verified is not None:
-        parts = [replace(row, part=f"{row.part}, verified", frames=verified) for row in rows if row.kind == "condition"]
+        single = [row for row in rows if row.kind == "condition"]
+        parts = [replace(row, part=f"{row.part}, verified", frames=verified, told=False) for row in single]
         weights = {row.part: 1 / len(parts) for row in parts}
         rows += [*parts, replace(mean, part=f"{mean.part}, verified", weights=weights)]
     return rows
