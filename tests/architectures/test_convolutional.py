@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from architectures import FrameOutput
+from architectures import FrameOutput, HarmonicTracker
 from architectures.whole_recordings import FRAMES, WholeAudio, joined, logits_of_blocks
 from tests.architectures.convolutional_networks import HOP, TinyConvolutional
 
@@ -96,3 +96,17 @@ def test_another_hop_and_no_frames_are_refused():
         WholeAudio(network(), HOP, frames=0)
     with pytest.raises(ValueError, match="samples: 0"):
         WholeAudio(network(), HOP)(torch.zeros(0))
+
+
+@pytest.mark.parametrize("lookahead", [None, 3])
+@torch.inference_mode()
+def test_the_harmonic_tracker_gives_the_same_in_excerpts_of_any_length(lookahead):
+    torch.manual_seed(0)
+    tracker = HarmonicTracker(75, 22.5, 1, lookahead=lookahead).eval()
+    audio = noise(30001)
+    expected = WholeAudio(tracker, tracker.hop)(audio)
+    for frames in (1, 37, 188):
+        output = WholeAudio(tracker, tracker.hop, frames=frames)(audio)
+        assert output.pitch.shape == (188, 75)
+        for ours, theirs in zip(output[:2], expected[:2], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
