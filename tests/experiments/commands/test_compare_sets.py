@@ -2,8 +2,10 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from datamodules import ShardRecipe, SyntheticMelody
 from datamodules.preparation.prepare import prepare
@@ -158,3 +160,11 @@ def test_a_key_that_there_is_not_is_named(melisma, tmp_path):
     (tmp_path / "judge.yaml").write_text("methods: [plain]\nclustr: group\n")
     outcome = melisma("compare", "--config", tmp_path / "judge.yaml")
     assert outcome.code == 2 and "clustr" in outcome.err and "did you mean cluster" in outcome.err
+
+
+def test_the_judges_configuration_names_methods_and_sets_that_there_are():
+    root = Path(__file__).parents[3] / "experiments"
+    stated = yaml.safe_load((root / "trackers" / "judge.yaml").read_text())
+    made = {yaml.safe_load(path.read_text())["directory"] for path in (root / "corpora").glob("*.yaml")}
+    assert set(stated["data"]) - made == {"data/fda_15ms"}  # fda.yaml at another hop, as its header says
+    assert {*stated["methods"], *stated["verify"]} - set(METHODS) <= {"tracker"}  # the released one
