@@ -79,7 +79,9 @@ def add_scoring(parser: ArgumentParser) -> None:
         default=Rules(Criteria()).length_tolerance,
         help="s by which an estimate may end before the last voiced frame of its reference",
     )
-    parser.add_argument("--bootstrap", type=int, default=Bootstrap.resamples, help="resamples of the tracks")
+    parser.add_argument(
+        "--bootstrap", type=int, default=Bootstrap.resamples, help="resamples of tracks, or of clusters of them"
+    )
     parser.add_argument("--level", type=float, default=Bootstrap.level, help="of the intervals")
     parser.add_argument("--seed", type=int, default=Bootstrap.seed, help="of the resampling")
 

@@ -55,8 +55,16 @@ def _torchcrepe(tracker: str, model: str, **settings: float) -> Method:
 
 
 _AVERAGED = {"hop": 0.01, "voiced": 0.5}
-# torchcrepe's own lowest, 50 Hz, cuts low voices and basses; 32.7 Hz is the lowest pitch of the network's bins.
-_SHIPPED = {"hop": 0.01, "lowest": 32.7, "highest": 2006.0, "voiced": 0.21}
+
+
+def _praat(lowest: float, highest: float) -> Method:
+    settings = {"hop": 0.01, "lowest": lowest, "highest": highest, "silence": 0.03, "voiced": 0.45}
+    return Method(HERE / "praat.py", "Praat", settings, "praat-parselmouth>=0.4.7", ("praat-parselmouth",))
+
+
+# The range keeps 12 bins away from the network's ends, 31.7 and 2006 Hz. torchcrepe's transitions are normalised over
+# the bins that there are, and so favour staying near an end; as it softens salience by softmax, paths never leave it.
+_SHIPPED = {"hop": 0.01, "lowest": 40.0, "highest": 1750.0, "voiced": 0.21}
 
 METHODS: dict[str, Method] = {
     "pyin": Method(
@@ -82,14 +90,8 @@ METHODS: dict[str, Method] = {
         HERE / "swift_f0.py", "Swift", {"voiced": 0.5}, "swift-f0[audio]>=0.3", ("swift-f0", "onnxruntime", "soxr")
     ),
     "fcpe": Method(HERE / "fcpe.py", "Fcpe", {"voiced": 0.006}, "torchfcpe>=0.0.4", ("torchfcpe", "torch")),
-    "praat": Method(
-        HERE / "praat.py",
-        "Praat",
-        # Praat's standard values but for the range, 75 to 600 Hz, which cuts low voices and most music.
-        {"hop": 0.01, "lowest": 50.0, "highest": 2000.0, "silence": 0.03, "voiced": 0.45},
-        "praat-parselmouth>=0.4.7",
-        ("praat-parselmouth",),
-    ),
+    "praat": _praat(75.0, 600.0),  # its standard range, for voices
+    "praat_wide": _praat(50.0, 2000.0),  # for music; on read speech worse, also by its longer frames
     "basic_pitch": Method(
         HERE / "basic_pitch.py", "BasicPitch", {"voiced": 0.3}, "basic-pitch[onnx]>=0.4", ("basic-pitch", "onnxruntime")
     ),
