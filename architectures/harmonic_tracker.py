@@ -50,7 +50,6 @@ class HarmonicFeatures(nn.Module):
 
     channels = len(LONG_HARMONICS) + len(SHORT_HARMONICS) + 5
     summaries = 2 + BANDS
-    short_window: Tensor
     period_gain: Tensor
     place: Tensor
     bands: Tensor
@@ -58,27 +57,29 @@ class HarmonicFeatures(nn.Module):
     def __init__(self, frequencies: NDArray[np.float64]) -> None:
         super().__init__()
         bins = len(frequencies)
-        for name, size in (("long", LONG), ("short", SHORT)):
-            window = torch.hann_window(size, dtype=torch.float64)
-            self.register_buffer(f"{name}_window", (2 * window / window.sum()).float(), persistent=False)
+        # Tables are NumPy's, which computes them also where torch makes networks without memory.
+        windows = {name: _hann(size) for name, size in (("long", LONG), ("short", SHORT))}
+        for name, window in windows.items():
+            scaled = torch.tensor(2 * window / window.sum(), dtype=torch.float32)
+            self.register_buffer(f"{name}_window", scaled, persistent=False)
         self._register_places("long", _harmonics(frequencies, LONG_HARMONICS, LONG_TRANSFORM))
         self._register_places("short", _harmonics(frequencies, SHORT_HARMONICS, SHORT_TRANSFORM))
         period = RATE / frequencies
         self._register_places("period", period)
         self._register_places("later", FARTHEST + period)
         self._register_places("earlier", FARTHEST - period)
-        gain = _autocorrelation_gain(self.short_window.double().numpy(), period)
-        self.register_buffer("period_gain", torch.from_numpy(gain).float(), persistent=False)
-        self.register_buffer("place", torch.linspace(-1, 1, bins), persistent=False)
-        self.register_buffer("bands", torch.from_numpy(_bands()).float(), persistent=False)
+        gain = _autocorrelation_gain(windows["short"], period)
+        self.register_buffer("period_gain", torch.tensor(gain, dtype=torch.float32), persistent=False)
+        self.register_buffer("place", torch.tensor(np.linspace(-1, 1, bins), dtype=torch.float32), persistent=False)
+        self.register_buffer("bands", torch.tensor(_bands(), dtype=torch.float32), persistent=False)
 
     def _register_places(self, name: str, places: NDArray[np.float64]) -> None:
         """Where values are read by linear interpolation; a place below 0 is beyond the end, and reads 0."""
         inside = places >= 0
         whole = np.floor(np.where(inside, places, 0)).astype(np.int64)
         weights = np.stack([inside * (1 - (places - whole)), inside * (places - whole)])
-        self.register_buffer(f"{name}_places", torch.from_numpy(whole), persistent=False)
-        self.register_buffer(f"{name}_weights", torch.from_numpy(weights).float(), persistent=False)
+        self.register_buffer(f"{name}_places", torch.tensor(whole), persistent=False)
+        self.register_buffer(f"{name}_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 
     def _read(self, values: Tensor, name: str) -> Tensor:
         """`(values, frames)` at places: `(places, frames)`."""
@@ -133,7 +134,7 @@ class HarmonicFeatures(nn.Module):
         correlation = torch.fft.irfft(spectrum, 2048)[:, : 2 * FARTHEST + 1]
         sums = functional.pad(frames.square().cumsum(1), (1, 0))
         energy = (sums[:, PULSE:] - sums[:, :-PULSE]).clamp_min(0)
-        scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1]) + 0.02
+        scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1] + 1e-12) + 0.02
         # One more row, so that the place of the lowest pitch has a next one.
         return functional.pad((correlation / scale).t(), (0, 0, 0, 1)).contiguous()
 
@@ -285,8 +286,8 @@ class HarmonicTracker(ConvolutionalNetwork):
         stretch = audio[:, begin : begin + (wanted + BLOCKS - 1) * HOP]
         blocks = stretch.view(len(audio), -1, HOP).square().mean(-1)
         power = functional.avg_pool1d(blocks[:, None], BLOCKS, 1)
-        level: Tensor = functional.avg_pool1d(power.square(), before + after + 1, 1)[:, 0].sqrt()
-        return level + SILENCE
+        mean: Tensor = functional.avg_pool1d(power.square(), before + after + 1, 1)[:, 0]
+        return (mean + SILENCE**2).sqrt()
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:
@@ -298,6 +299,10 @@ def _frames(audio: Tensor, size: int) -> Tensor:
 def _decibels(power: Tensor) -> Tensor:
     """From about -1 at 80 dB below the surroundings to 2."""
     return (power + 1e-8).log10_().mul_(0.4).add_(2.2)
+
+
+def _hann(size: int) -> NDArray[np.float64]:
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size), np.float64)
 
 
 def _harmonics(frequencies: NDArray[np.float64], multiples: Sequence[float], transform: int) -> NDArray[np.float64]:
