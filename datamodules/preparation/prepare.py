@@ -104,6 +104,7 @@ def plan_shards(
                 metadata=recording.metadata,
                 label=recording.label,
                 transcript=recording.transcript,
+                group=None if recording.group == recording.id else recording.group,
             ),
             staged[recording.id],
         )
@@ -143,7 +144,10 @@ class ShardTask(NamedTuple):
     def content(self) -> str:
         """Hash of the shard's content, by which `is_done` knows it."""
         records = [
-            [plan.key, plan.recording, staged, plan.start, dict(plan.metadata), plan.label, plan.transcript]
+            [
+                *(plan.key, plan.recording, staged, plan.start, dict(plan.metadata), plan.label, plan.transcript),
+                *([] if plan.group is None else [plan.group]),
+            ]
             for plan, staged in self.records
         ]
         return hashlib.sha256(json.dumps([FORMAT, self.grid, self.audio, records]).encode()).hexdigest()

@@ -11,7 +11,8 @@ A record has the members `<key>.<extension>`; all but `json` are optional:
 
 The sidecar `<shard>.json` is written last. It holds size and SHA-256 of the tar; for each member its offset, size,
 dtype, shape and SHA-256; for each record its track, first label frame, number of owned frames, a bitmap of the voiced
-ones, its class and the number of symbols of its transcript. It holds no windows and nothing about a network.
+ones, its class, the number of symbols of its transcript, and the group of its recording (a song, a speaker) if that is
+not the recording itself. It holds no windows and nothing about a network.
 
 A record owns the label frames `start ... start + frames - 1` of its track. Its audio extends `context` samples beyond
 the centres of the first and last one, with zeros only beyond the track's ends; features and spectrogram extend as many

@@ -49,6 +49,7 @@ class RecordPlan(NamedTuple):
         metadata: JSON values of the recording.
         label: class of the recording, if it has one.
         transcript: symbols separated by blanks, if known.
+        group: of the recording (a song, a speaker); None: it is one by itself.
     """
 
     key: str
@@ -57,6 +58,7 @@ class RecordPlan(NamedTuple):
     metadata: Mapping[str, Any]
     label: str | None = None
     transcript: str | None = None
+    group: str | None = None
 
 
 class Member(NamedTuple):
@@ -112,6 +114,8 @@ def encode_record(
         entry["symbols"] = len(plan.transcript.split())
     if plan.label is not None:
         entry["label"] = plan.label
+    if plan.group is not None:
+        entry["group"] = plan.group
     members["json"] = _metadata(track, plan, grid, frames)
     return members, entry
 

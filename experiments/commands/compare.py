@@ -1,185 +1,228 @@
-"""Run pitch trackers over prepared data and score them, as in `melisma compare data/fda --methods pyin,pesto`."""
+"""Run pitch trackers over prepared data and judge them, as in `melisma compare data/fda --methods pyin,pesto`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Literal
 
 from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
 from datamodules.errors import DataError
 from experiments.commands.evaluate import add_scoring, described, scoring
-from experiments.evaluation.report import table_lines, write_report
-from experiments.evaluation.scores import score
-from experiments.evaluation.statistics import summarise
-from experiments.evaluation.tables import TableFolder, pair
+from experiments.evaluation.calibration import OWN, VoicingDecision, calibrate
+from experiments.evaluation.compared_set import CLOCKS, ComparedSet
+from experiments.evaluation.figures import figures
+from experiments.evaluation.judgement import judge
+from experiments.evaluation.judgement_report import CSV, JSON, MARKDOWN, judgement_lines, write_judgement
+from experiments.evaluation.report import aligned, table_lines
+from experiments.evaluation.scores import Rules
 from experiments.mistakes import parse
-from experiments.released import released_names
-from experiments.trackers.base import Tracked, Tracker
-from experiments.trackers.catalogue import METHODS, own
-from experiments.trackers.kept import KeptTables
-from experiments.trackers.public import PublicTracker
-from experiments.trackers.whole_tracks import WholeTracks
+from experiments.trackers.base import NAME, Tracker
+from experiments.trackers.catalogue import METHODS
+from experiments.trackers.methods import EVERY, identify, make_trackers
 
-REFERENCE = "reference"
+CALIBRATION = "calibration"
 
 
 def main(arguments: list[str]) -> None:
-    """Track every recording of a split with every method, keep the f0 tables, print and write the scores.
+    """Track every recording of every set with every method, keep the f0 tables, print and write the judgement.
 
     What is there already is used again. If a method fails on a recording, the rest is done, the failures are listed,
     nothing is scored, and the exit code is 1.
     """
-    parser = ArgumentParser(prog="melisma compare", description=__doc__, allow_abbrev=False)
-    parser.add_argument("data", type=Path, help="a prepared directory with audio and f0")
+    options = parse(_parser(), arguments)
+    rules, bootstrap = scoring(options)
+    methods, verify = _words(options.methods), _words(options.verify)
+    names, verifying = ([word.partition("=")[0] for word in words] for words in (methods, verify))
+    others = [word for word, name in zip(verify, verifying, strict=True) if name not in names]
+    interpreters = _interpreters(options.environment) | options.interpreters
+    trackers = make_trackers([*methods, *others], interpreters, options.device)
+    sets = _sets([*options.directories, *options.data], options.split, options.out, "data")
+    aside = _sets(_words(options.calibrate), options.split, options.out / CALIBRATION, "--calibrate", nested=True)
+    _refuse_both(sets, aside)
+    _track([*sets, *aside], trackers)
+
+    thresholds = _thresholds(aside, names, rules)
+    values = {name: threshold.value for name, threshold in thresholds.items()}
+    judged = [each.judged(rules, options.cluster, verifying) for each in sets]
+    known = figures(rules.criteria.tolerances)
+    cells = judge(judged, known, names, values, bootstrap)
+    shown = cells
+    for each, of_frames in zip(sets, judged, strict=True):
+        costs = each.costs(names)
+        details = {**_keys(costs), "thresholds": values, **described(rules)}
+        summary = each.report(values, rules, bootstrap, of_frames.clusters, details)
+        if len(sets) == 1:
+            print("\n".join(table_lines(summary, costs)))
+            shown = [cell for cell in cells if cell.part or cell.figure not in summary.scores.metrics]
+    print("\n".join(judgement_lines(shown, known, names, bootstrap)))
+    print("\n".join(_closing_lines(sets, names, thresholds)))
+    details = {
+        "sets": {each.name: {**each.identity, **_keys(each.costs(names))} for each in sets},
+        "thresholds": {name: asdict(threshold) for name, threshold in thresholds.items()},
+        "calibrated_on": {each.name: each.identity for each in aside},
+        "verified_by": verifying,
+        "cluster": options.cluster,
+        "bootstrap": asdict(bootstrap),
+        **described(rules),
+    }
+    write_judgement(options.out, cells, known, names, bootstrap, details)
+    print(f"\n{_written(options.out, len(sets) == 1)}")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="melisma compare",
+        description=f"{__doc__} Every tracker runs on one thread; its cost is seconds of audio for each second of "
+        "processor time, of its own process.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="a YAML file with any of these options")
+    parser.add_argument(
+        "directories",
+        metavar="data",
+        type=str,
+        nargs="*",
+        help="prepared directories with audio and f0; NAME=DIR names one, DIR:SPLIT says its split",
+    )
+    parser.add_argument("--data", type=list[str], default=[], help="likewise, for a configuration")
     parser.add_argument(
         "--methods",
-        type=str,
+        type=list[str] | str,
         required=True,
         help=f"separated by commas, the first is what the others are compared with: {', '.join(METHODS)}, "
         "NAME of a released model, NAME=MODEL (a released model, its folder, RUN, or RUN/checkpoints/best.ckpt), or "
         "NAME=FILE.py:CLASS, a tracker of your own",
     )
-    parser.add_argument("--split", type=str | None, default=None, help="null: the only one")
+    parser.add_argument("--split", type=str | None, default=None, help="of sets that say none; null: the only one")
     parser.add_argument(
-        "--out", type=Path, default=Path("comparison"), help="folder for METHOD/TRACK.csv and the scores"
+        "--out",
+        type=Path,
+        default=Path("comparison"),
+        help="folder for METHOD/TRACK.csv and the scores; of several sets, a folder for each in it",
     )
     parser.add_argument(
         "--environment",
         type=str,
         action="append",
         default=[],
-        help="METHOD=PYTHON: the interpreter of an environment that has the method's package; may be repeated",
+        help="METHOD=PYTHON: the interpreter of an environment that has the method's package; PYTHON alone: of all "
+        "public trackers that have none of their own; may be repeated",
+    )
+    parser.add_argument(
+        "--interpreters", type=dict[str, str], default={}, help="likewise, METHOD: PYTHON for a configuration"
     )
     parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
+    parser.add_argument(
+        "--calibrate",
+        type=list[str] | str,
+        default="",
+        help="prepared directories, separated by commas: each tracker with confidence gets the voicing threshold with "
+        "the best mean pitch F1 on these, for all sets and conditions; without, its own",
+    )
+    parser.add_argument(
+        "--verify",
+        type=list[str] | str,
+        default="",
+        help="methods, separated by commas: figures also on the voiced frames whose reference at least two of them "
+        "confirm within 50 cents; name three that do not share their mistakes, and of those judged at most one",
+    )
+    parser.add_argument(
+        "--cluster",
+        type=Literal["track", "group"],
+        default="track",
+        help="what the bootstrap draws: recordings, with all of their conditions, or groups (speakers, songs)",
+    )
     add_scoring(parser)
-    options = parse(parser, arguments)
-    rules, bootstrap = scoring(options)
-    trackers = make_trackers(options.methods, _interpreters(options.environment), options.device)
-    tracks = WholeTracks(options.data, options.split)
-    kept = keep(trackers, tracks, options.out)
-    references = TableFolder(_keep_references(tracks, options.out / REFERENCE).folder)
-    estimates = {name: TableFolder(tables.folder) for name, tables in kept.items()}
-    pairs = pair(references, estimates)
-    if pairs.unpaired:
-        raise DataError("\n  ".join([f"{options.out}: tables of other data; remove them:", *pairs.unpaired]))
-    scores = score(references, estimates, pairs, rules)
-    summary = summarise(scores, bootstrap)
-    speeds = {name: tables.speed() for name, tables in kept.items()}
-    print("\n".join(table_lines(summary, speeds)))
-    print("real-time factor: seconds of audio for each second on this machine, without loading the tracker")
-    details = {"data": str(options.data), **tracks.identity, "real_time_factors": speeds, **described(rules)}
-    write_report(options.out, summary, details)
-
-    from experiments.evaluation.pictures import BOXES, PIANOROLLS, write_pictures
-
-    write_pictures(options.out, scores, references, estimates, pairs)
-    print(f"\nf0 tables, tracks.csv, summary.csv, summary.json, {BOXES} and {PIANOROLLS} in {options.out}")
+    return parser
 
 
-def make_trackers(methods: str, interpreters: Mapping[str, str], device: str) -> list[Tracker]:
-    """What `--methods` names, in its order.
-
-    Args:
-        methods: names of the catalogue and of released models, NAME=MODEL and NAME=FILE.py:CLASS, separated by commas.
-        interpreters: of the methods that do not run in this environment.
-        device: where our models run.
-
-    Raises:
-        DataError: a method is not known or named twice, or an interpreter is of none of them.
-    """
-    trackers: dict[str, Tracker] = {}
-    for word in filter(None, methods.split(",")):
-        name, equals, where = word.partition("=")
-        method = own(name, where) if equals else METHODS.get(name)
-        if name in trackers or name == REFERENCE:
-            raise DataError(f"--methods: the name {name!r} is taken")
-        if method is not None:
-            trackers[name] = PublicTracker(name, method, interpreters.get(name, sys.executable))
-        elif equals or name in released_names():
-            from experiments.trackers.trained import (
-                TrainedTracker,  # needs torch; no other tracker does, in this process
-            )
-
-            trackers[name] = TrainedTracker(name, where or name, device)
-        else:
-            known = ", ".join([*METHODS, *released_names()])
-            raise DataError(
-                f"--methods: {name!r} is not known; there are {known}, NAME=RUN/checkpoints/best.ckpt and "
-                "NAME=FILE.py:CLASS"
-            )
-    for name in interpreters:
-        if not isinstance(trackers.get(name), PublicTracker):
-            raise DataError(f"--environment {name}: --methods names no public tracker {name!r}")
-    if not trackers:
-        raise DataError("--methods: none is named")
-    return list(trackers.values())
+def _words(value: str | Sequence[str]) -> list[str]:
+    words = value.split(",") if isinstance(value, str) else value
+    return [word for word in words if word]
 
 
 def _interpreters(words: Sequence[str]) -> dict[str, str]:
-    split = [word.partition("=") for word in words]
-    for name, _, python in split:
-        if not (name and python):
-            raise DataError(f"--environment {name}: expected METHOD=PYTHON")
-    return {name: python for name, _, python in split}
+    found = {}
+    for word in words:
+        name, equals, python = word.rpartition("=")
+        if not python or (equals and not name):
+            raise DataError(f"--environment {word}: expected METHOD=PYTHON or PYTHON")
+        found[name or EVERY] = python
+    return found
 
 
-def keep(trackers: Sequence[Tracker], tracks: WholeTracks, out: Path) -> dict[str, KeptTables]:
-    """Run every tracker over the tracks of which it has no table yet.
+def _sets(words: Sequence[str], split: str | None, out: Path, option: str, nested: bool = False) -> list[ComparedSet]:
+    """The sets that words name: DIR, NAME=DIR, DIR:SPLIT, NAME=DIR:SPLIT.
 
     Args:
-        trackers: the methods.
-        tracks: the recordings.
-        out: receives a folder for each method.
-
-    Returns:
-        The tables by method.
-
-    Raises:
-        DataError: something that a method needs is missing, said of all methods before any runs; or a method failed on
-            recordings, said after all others are done.
+        words: of an option.
+        split: of those that say none.
+        out: folder of a single set; of several, of their folders.
+        option: for messages.
+        nested: whether a single set has a folder of its own in `out`, too.
     """
-    identities, problems = {}, []
-    for tracker in trackers:
-        try:
-            identities[tracker.name] = tracker.identity()
-        except DataError as error:
-            problems.append(str(error))
-    if problems:
-        raise DataError("\n  ".join(["methods that cannot run:", *problems]))
-    kept = {}
-    for tracker in trackers:
-        made_by = {"method": identities[tracker.name], "data": tracks.identity}
-        kept[tracker.name] = KeptTables(out / tracker.name, made_by)
-        if kept[tracker.name].replaced:
-            print(f"melisma: {tracker.name}: its tables were made otherwise; they are made again", file=sys.stderr)
-        problems += _track_all(tracker, tracks, kept[tracker.name])
+    found: dict[str, tuple[Path, str | None]] = {}
+    for word in words:
+        name, _, place = word.rpartition("=")
+        folder, _, of_it = place.rpartition(":")
+        directory, own = (Path(folder), of_it) if folder and not Path(place).exists() else (Path(place), split)
+        name = name or directory.resolve().name
+        if not NAME.fullmatch(name):
+            raise DataError(f"{option} {word}: {name!r} cannot name a folder; name the set, as in NAME={place}")
+        if name in found:
+            raise DataError(f"{option} {word}: the name {name!r} is taken; name the set, as in {name}_2={place}")
+        found[name] = directory, own
+    apart = nested or len(found) > 1
+    return [ComparedSet(name, *place, out / name if apart else out) for name, place in found.items()]
+
+
+def _refuse_both(sets: Sequence[ComparedSet], aside: Sequence[ComparedSet]) -> None:
+    if not sets:
+        raise DataError("no data is named: say prepared directories, as in `melisma compare data/fda --methods pyin`")
+    judged = {each.tracks.identity["records"]: each.name for each in sets}
+    for each in aside:
+        if each.tracks.identity["records"] in judged:
+            raise DataError(f"--calibrate {each.directory}: a threshold must not be chosen on data that is judged on")
+
+
+def _track(sets: Sequence[ComparedSet], trackers: Sequence[Tracker]) -> None:
+    identities = identify(trackers)
+    problems = [f"{each.name}: {line}" for each in sets for line in each.track(trackers, identities)]
     if problems:
         raise DataError("\n  ".join([f"{len(problems)} recordings could not be tracked:", *problems]))
-    return kept
 
 
-def _track_all(tracker: Tracker, tracks: WholeTracks, kept: KeptTables) -> list[str]:
-    """Make the tables that are missing; what went wrong."""
-    missing = [name for name in tracks.names if not kept.has(name)]
-    if not missing:
-        return []
-    problems = []
-    with tracker:
-        for name in tqdm(missing, desc=tracker.name, unit="track"):
-            track = tracks[name]
-            try:
-                kept.keep(name, tracker(track.samples, track.rate), len(track.samples) / track.rate)
-            except DataError as error:
-                problems.append(f"{name}: {error}")
-    return problems
+def _thresholds(aside: Sequence[ComparedSet], names: Sequence[str], rules: Rules) -> dict[str, VoicingDecision]:
+    frames = {each.name: (each.frames(rules), each.metadata) for each in aside}
+    return {name: calibrate(frames, name) if frames else OWN for name in names}
 
 
-def _keep_references(tracks: WholeTracks, folder: Path) -> KeptTables:
-    kept = KeptTables(folder, {"data": tracks.identity})
-    for name in tqdm([name for name in tracks.names if not kept.has(name)], desc=REFERENCE, unit="track"):
-        track = tracks[name]
-        kept.keep(name, Tracked(track.reference, 0.0), len(track.samples) / track.rate)
-    return kept
+def _closing_lines(
+    sets: Sequence[ComparedSet], names: Sequence[str], thresholds: Mapping[str, VoicingDecision]
+) -> Iterator[str]:
+    yield ""
+    if len(sets) > 1:
+        label = "audio s per CPU s"
+        yield "cost"
+        yield from aligned(
+            [["", *names], *([each.name, *(f"{each.costs(names)[label][n]:.1f}" for n in names)] for each in sets)]
+        )
+    yield "real-time factor and CPU: seconds of audio for each second on this machine, one thread, without loading"
+    for name, threshold in thresholds.items():
+        value = "" if threshold.value is None else f"{threshold.value:.4f}, "
+        yield f"voicing threshold of {name}: {value}{threshold.origin}"
+
+
+def _keys(costs: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    keys = {"seconds": "real_time_factors", "cpu_seconds": "audio_seconds_per_cpu_second"}
+    return {keys[clock]: dict(costs[label]) for label, clock in CLOCKS.items()}
+
+
+def _written(out: Path, alone: bool) -> str:
+    of_set = "tracks.csv, summary.csv, summary.json, box_plots.png and pianorolls.png"
+    if alone:
+        return f"f0 tables, {of_set} in {out}\n{CSV}, {JSON} and {MARKDOWN} beside them"
+    return f"f0 tables, {of_set} in {out}/SET\n{CSV}, {JSON} and {MARKDOWN} in {out}"

@@ -19,12 +19,12 @@ CENTS = "cents_"  # metrics in cents begin so; all others are shares
 COLUMNS = ("mean", "low", "high", "tracks", "undefined", "difference", "difference_low", "difference_high")
 
 
-def table_lines(summary: Summary, speeds: Mapping[str, float] | None = None) -> Iterator[str]:
+def table_lines(summary: Summary, costs: Mapping[str, Mapping[str, float]] | None = None) -> Iterator[str]:
     """Lines of the tables: means, then differences from the first method if there are several.
 
     Args:
         summary: what to show.
-        speeds: seconds of audio for each second, of each method, if known.
+        costs: further rows by their label, each with a figure of every method.
     """
     scores, means = summary.scores, summary.means
     yield f"{len(scores.tracks)} tracks, mean over tracks (↓: lower is better)"
@@ -35,9 +35,9 @@ def table_lines(summary: Summary, speeds: Mapping[str, float] | None = None) -> 
             for method in range(len(scores.methods))
         ]
         rows.append([_label(metric), *cells])
-    if speeds is not None:
-        rows.append(["real-time factor", *(f"{speeds[name]:.1f}" for name in scores.methods)])
-    yield from _aligned(rows)
+    for label, figures in (costs or {}).items():
+        rows.append([label, *(f"{figures[name]:.1f}" for name in scores.methods)])
+    yield from aligned(rows)
     if (means.tracks < len(scores.tracks)).any():
         yield "[n]: over the n tracks where it is defined"
     if len(scores.methods) > 1:
@@ -46,10 +46,11 @@ def table_lines(summary: Summary, speeds: Mapping[str, float] | None = None) -> 
 
 def _difference_lines(summary: Summary) -> Iterator[str]:
     scores, differences, bootstrap = summary.scores, summary.differences, summary.bootstrap
+    drawn = "tracks" if summary.clusters is None else f"{summary.clusters} clusters of tracks"
     yield ""
     yield (
         f"difference from {scores.methods[0]} on the same tracks, {100 * bootstrap.level:g} % bootstrap interval "
-        f"({bootstrap.resamples} resamples of tracks, seed {bootstrap.seed}); *: it leaves out 0"
+        f"({bootstrap.resamples} resamples of {drawn}, seed {bootstrap.seed}); *: it leaves out 0"
     )
     rows = [["", *scores.methods[1:]]]
     for column, metric in enumerate(scores.metrics):
@@ -59,7 +60,7 @@ def _difference_lines(summary: Summary) -> Iterator[str]:
             ends = ", ".join(_figure(metric, end, "+") for end in (low, high))
             cells.append(f"{_figure(metric, mean, '+')} [{ends}]{'*' if low > 0 or high < 0 else ' '}")
         rows.append([_label(metric), *cells])
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
 def _label(metric: str) -> str:
@@ -76,7 +77,8 @@ def _count(defined: int, tracks: int) -> str:
     return "" if defined == tracks else f" [{defined}]"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table: the first column to the left, all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
         cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
@@ -97,10 +99,19 @@ def write_report(folder: Path, summary: Summary, details: Mapping[str, Any]) -> 
         DataError: a file cannot be written.
     """
     documents = {
-        "tracks.csv": _csv(["method", "track", "metric", "value"], _track_rows(summary)),
-        "summary.csv": _csv(["method", "metric", *COLUMNS], _summary_rows(summary)),
+        "tracks.csv": csv_text(["method", "track", "metric", "value"], _track_rows(summary)),
+        "summary.csv": csv_text(["method", "metric", *COLUMNS], _summary_rows(summary)),
         "summary.json": json.dumps(_nested(summary, details), indent=1, allow_nan=False) + "\n",
     }
+    write_documents(folder, documents)
+
+
+def write_documents(folder: Path, documents: Mapping[str, str]) -> None:
+    """Write text files by their names into a folder, which is made.
+
+    Raises:
+        DataError: one cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in documents.items():
@@ -110,7 +121,8 @@ def write_report(folder: Path, summary: Summary, details: Mapping[str, Any]) -> 
         raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-def _csv(header: Sequence[str], rows: Iterator[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterator[Sequence[Any]]) -> str:
+    """A table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -137,6 +149,7 @@ def _nested(summary: Summary, details: Mapping[str, Any]) -> dict[str, Any]:
         "resamples": summary.bootstrap.resamples,
         "level": summary.bootstrap.level,
         "seed": summary.bootstrap.seed,
+        "clusters": summary.clusters,
     }
     return {
         **details,

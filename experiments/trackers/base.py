@@ -22,10 +22,14 @@ class Tracked(NamedTuple):
     Attributes:
         series: f0 in Hz, negative where unvoiced, 0 where there is no guess either.
         seconds: wall time of the call.
+        cpu_seconds: time of the call on processors, added up over threads.
+        confidence: `(frames,)`, 0 to 1, that a frame is voiced; None if the tracker does not say.
     """
 
     series: F0Series
     seconds: float
+    cpu_seconds: float
+    confidence: NDArray[np.float64] | None = None
 
 
 class Tracker(ABC):

@@ -33,8 +33,8 @@ class BasicPitch:
         self.voiced = voiced
         self.model = Model(build_icassp_2022_model_path(FilenameSuffix.onnx))
 
-    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times in s and f0 in Hz, negative where unvoiced, of `(samples,)` at full scale 1."""
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], ...]:
+        """Times in s, f0 in Hz, negative where unvoiced, and confidence, of `(samples,)` at full scale 1."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "recording.wav"
             soundfile.write(path, samples, rate, subtype="FLOAT")
@@ -43,4 +43,5 @@ class BasicPitch:
         bins = np.clip(centre[:, None] + np.arange(-1, 2), 0, contours.shape[1] - 1)
         weights = np.take_along_axis(contours, bins, axis=1)
         f0 = LOWEST * 2 ** (((weights * bins).sum(axis=1) / weights.sum(axis=1) - 1) / BINS_PER_OCTAVE)
-        return model_frames_to_time(len(f0)), np.where(contours.max(axis=1) >= self.voiced, f0, -f0)
+        largest = contours.max(axis=1)
+        return model_frames_to_time(len(f0)), np.where(largest >= self.voiced, f0, -f0), largest

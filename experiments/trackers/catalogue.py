@@ -55,13 +55,15 @@ def _torchcrepe(tracker: str, model: str, **settings: float) -> Method:
 
 
 _AVERAGED = {"hop": 0.01, "voiced": 0.5}
-_SHIPPED = {"hop": 0.01, "lowest": 50.0, "highest": 2006.0, "voiced": 0.21}
+# torchcrepe's own lowest, 50 Hz, cuts low voices and basses; 32.7 Hz is the lowest pitch of the network's bins.
+_SHIPPED = {"hop": 0.01, "lowest": 32.7, "highest": 2006.0, "voiced": 0.21}
 
 METHODS: dict[str, Method] = {
     "pyin": Method(
         HERE / "pyin.py",
         "Pyin",
-        {"hop": 0.01, "lowest": 65.40639, "highest": 2093.0045},
+        # librosa recommends C2 to C7, 65.4 to 2093 Hz; low male voices are lower.
+        {"hop": 0.01, "lowest": 50.0, "highest": 2093.0045},
         "librosa>=0.11",
         ("librosa",),
     ),
@@ -78,6 +80,15 @@ METHODS: dict[str, Method] = {
     ),
     "swift_f0": Method(
         HERE / "swift_f0.py", "Swift", {"voiced": 0.5}, "swift-f0[audio]>=0.3", ("swift-f0", "onnxruntime", "soxr")
+    ),
+    "fcpe": Method(HERE / "fcpe.py", "Fcpe", {"voiced": 0.006}, "torchfcpe>=0.0.4", ("torchfcpe", "torch")),
+    "praat": Method(
+        HERE / "praat.py",
+        "Praat",
+        # Praat's standard values but for the range, 75 to 600 Hz, which cuts low voices and most music.
+        {"hop": 0.01, "lowest": 50.0, "highest": 2000.0, "silence": 0.03, "voiced": 0.45},
+        "praat-parselmouth>=0.4.7",
+        ("praat-parselmouth",),
     ),
     "basic_pitch": Method(
         HERE / "basic_pitch.py", "BasicPitch", {"voiced": 0.3}, "basic-pitch[onnx]>=0.4", ("basic-pitch", "onnxruntime")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from datamodules import DataError
 from datamodules.annotations.f0_tables import write_f0
+from datamodules.annotations.tracked_tables import write_tracked
 from datamodules.files import file_name, remove_leftovers, write_atomically
 from experiments.trackers.base import Tracked
 
@@ -16,6 +19,8 @@ RECORD = "method.json"
 
 class KeptTables:
     """`FOLDER/TRACK.csv` of every finished track, and `FOLDER/method.json`: what made them, and how fast.
+
+    A table has the columns time, frequency, confidence and voiced; of a method without confidence time and f0 alone.
 
     Tables of the record that something else made, other settings, another version or other data, are deleted.
 
@@ -64,14 +69,19 @@ class KeptTables:
         if track not in self._kept["tracks"] and table.exists():
             raise DataError(f"{table}: stands in the way, and {RECORD} does not name it; move it away")
         # Recorded before it is written: whatever table there is can be told to be of this method.
-        self._kept["tracks"][track] = {"duration": duration, "seconds": tracked.seconds}
+        spent = {"seconds": tracked.seconds, "cpu_seconds": tracked.cpu_seconds}
+        self._kept["tracks"][track] = {"duration": duration, **spent}
         self._write(self._kept)
-        write_f0(table, tracked.series)
+        (times, f0), confidence = tracked.series, tracked.confidence
+        if confidence is None:
+            write_f0(table, tracked.series)
+        else:
+            write_tracked(table, times, np.abs(f0), confidence, f0 > 0)
 
-    def speed(self) -> float:
-        """Seconds of audio for each second of wall time, over all tracks kept."""
+    def speed(self, clock: Literal["seconds", "cpu_seconds"]) -> float:
+        """Seconds of audio for each second of wall time or of time on processors, over all tracks kept."""
         tracks = self._kept["tracks"].values()
-        return float(sum(track["duration"] for track in tracks) / sum(track["seconds"] for track in tracks))
+        return float(sum(track["duration"] for track in tracks) / sum(track[clock] for track in tracks))
 
     def _table(self, track: str) -> Path:
         return self.folder / f"{file_name(track)}.csv"

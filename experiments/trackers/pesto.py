@@ -28,12 +28,12 @@ class Pesto:
         self.loaded: dict[int, Any] = {}
 
     @torch.inference_mode()
-    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times in s and f0 in Hz, negative where unvoiced, of `(samples,)` at full scale 1."""
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], ...]:
+        """Times in s, f0 in Hz, negative where unvoiced, and confidence, of `(samples,)` at full scale 1."""
         if rate not in self.loaded:
             self.loaded[rate] = pesto.load_model(self.model, step_size=1000 * self.hop, sampling_rate=rate)
         model = self.loaded[rate]
         f0, confidence = (
             part.double().numpy() for part in model(torch.from_numpy(samples), sr=rate, convert_to_freq=True)[:2]
         )
-        return np.arange(len(f0)) * model.hop_size / 1000, np.where(confidence >= self.voiced, f0, -f0)
+        return np.arange(len(f0)) * model.hop_size / 1000, np.where(confidence >= self.voiced, f0, -f0), confidence

@@ -25,6 +25,10 @@ from experiments.trackers.catalogue import Method
 ALONE = ("-I", "-B")
 WORKER = Path(worker.__file__)
 CACHE = "NUMBA_CACHE_DIR"
+# Threads that wait for each other burn the time of processors that is measured.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 SHOWN = 600  # characters of what the process said last
 
 
@@ -85,19 +89,20 @@ class PublicTracker(Tracker):
             raise
 
     def _environment(self) -> dict[str, str]:
-        """The process' environment variables, with a cache of compiled functions for this method alone.
+        """The process' environment variables: one thread, and a cache of compiled functions for this method alone.
 
         Processes that compile different versions of a function at the same time spoil a cache that they share, for
         good: numba gives both versions one number, and librosa.pyin then ends in a segmentation fault.
         """
+        environment = {**os.environ, **ONE_THREAD}
         if CACHE in os.environ:
-            return dict(os.environ)
+            return environment
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "melisma" / "numba" / self.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:  # without a cache of its own: no worse than before, and slower only where there is none
-            return dict(os.environ)
-        return {**os.environ, CACHE: str(folder)}
+            return environment
+        return {**environment, CACHE: str(folder)}
 
     @override
     def __exit__(
@@ -125,11 +130,21 @@ class PublicTracker(Tracker):
         answer = self._answer()
         if "error" in answer:
             raise DataError(f"{self.name}: {answer['error']}")
-        data = self._process.stdout.read(16 * answer["frames"])
-        if len(data) < 16 * answer["frames"]:
+        size = 8 * answer["columns"] * answer["frames"]
+        data = self._process.stdout.read(size)
+        if len(data) < size:
             raise DataError(self._ended())
-        times, f0 = np.frombuffer(data, "<f8").reshape(2, -1)
-        return Tracked(F0Series(times, f0), answer["seconds"])
+        times, f0, *rest = np.frombuffer(data, "<f8").reshape(answer["columns"], -1)
+        confidence = self._checked(rest[0]) if rest else None
+        return Tracked(F0Series(times, f0), answer["seconds"], answer["cpu_seconds"], confidence)
+
+    def _checked(self, confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        low, high = confidence.min(initial=0.0), confidence.max(initial=1.0)
+        if not (low >= -1e-6 and high <= 1 + 1e-6):  # rounding of float32 is no mistake
+            raise DataError(
+                f"{self.name}: its confidence, the third value, goes from {low:g} to {high:g}; wanted: 0 to 1"
+            )
+        return confidence.clip(0.0, 1.0)
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None

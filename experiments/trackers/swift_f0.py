@@ -16,9 +16,10 @@ class Swift:
 
     def __init__(self, voiced: float) -> None:
         self.voiced = voiced
-        self.detector = swift_f0.SwiftF0()
+        self.detector = swift_f0.SwiftF0(threads=1)
 
-    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times in s and f0 in Hz, negative where unvoiced, of `(samples,)` at full scale 1."""
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], ...]:
+        """Times in s, f0 in Hz, negative where unvoiced, and confidence, of `(samples,)` at full scale 1."""
         found = self.detector.detect(samples, rate)
-        return found.timestamps, np.where(found.confidence >= self.voiced, found.pitch_hz, -found.pitch_hz)
+        signed = np.where(found.confidence >= self.voiced, found.pitch_hz, -found.pitch_hz)
+        return found.timestamps, signed, found.confidence

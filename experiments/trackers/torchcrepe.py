@@ -32,8 +32,8 @@ class AveragedCrepe:
         self.model, self.hop, self.voiced = model, hop, voiced
 
     @torch.inference_mode()
-    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times in s and f0 in Hz, negative where unvoiced, of `(samples,)` at full scale 1."""
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], ...]:
+        """Times in s, f0 in Hz, negative where unvoiced, and confidence, of `(samples,)` at full scale 1."""
         hop = round(self.hop * rate)
         batches = torchcrepe.preprocess(torch.from_numpy(samples)[None], rate, hop, BATCH)
         salience = torch.cat([torchcrepe.infer(frames, self.model) for frames in batches])
@@ -43,7 +43,8 @@ class AveragedCrepe:
         weights = salience.gather(1, bins.clamp(0, salience.shape[1] - 1)) * within
         mean = (weights.double() * bins).sum(dim=1) / weights.double().sum(dim=1)
         f0 = (10 * 2 ** ((CENTS_OF_BIN_0 + CENTS_PER_BIN * mean) / 1200)).numpy()
-        return np.arange(len(f0)) * hop / rate, np.where(largest[:, 0].numpy() >= self.voiced, f0, -f0)
+        confidence = largest[:, 0].double().numpy()
+        return np.arange(len(f0)) * hop / rate, np.where(confidence >= self.voiced, f0, -f0), confidence
 
 
 class ShippedCrepe:
@@ -63,14 +64,14 @@ class ShippedCrepe:
         self.model, self.hop, self.lowest, self.highest, self.voiced = model, hop, lowest, highest, voiced
 
     @torch.inference_mode()
-    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times in s and f0 in Hz, negative where unvoiced, of `(samples,)` at full scale 1."""
+    def __call__(self, samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], ...]:
+        """Times in s, f0 in Hz, negative where unvoiced, and confidence, of `(samples,)` at full scale 1."""
         np.random.seed(0)
         hop = round(self.hop * rate)
         # All frames in one batch: torchcrepe decodes every batch by itself.
         f0, periodicity = torchcrepe.predict(
             torch.from_numpy(samples)[None], rate, hop, self.lowest, self.highest, self.model, return_periodicity=True
         )
-        voiced = torchcrepe.filter.median(periodicity, 3)[0].numpy() >= self.voiced
-        signed = np.where(voiced, f0[0].numpy(), -f0[0].numpy())
-        return np.arange(len(signed)) * hop / rate, signed
+        confidence = torchcrepe.filter.median(periodicity, 3)[0].double().numpy()
+        signed = np.where(confidence >= self.voiced, f0[0].numpy(), -f0[0].numpy())
+        return np.arange(len(signed)) * hop / rate, signed, confidence

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
 from datamodules.shards.index import SplitIndex, describe
+from datamodules.shards.metadata import read_metadata
 
 
 class WholeTrack(NamedTuple):
@@ -36,6 +37,7 @@ class WholeTracks:
     Attributes:
         names: ids of the recordings, sorted.
         identity: JSON values that change whenever audio or truth does.
+        metadata: group and metadata of each recording, by its id.
 
     Args:
         directory: a prepared directory.
@@ -56,6 +58,7 @@ class WholeTracks:
         if self._index.pitches:
             raise DataError(f"{self._origin} has the f0 of several voices; trackers give one")
         self.names = self._index.tracks
+        self.metadata = read_metadata(directory, self._index.split)
         self.identity = {"split": self._index.split, "records": self._index.identity, **self._index.grid._asdict()}
 
     def __len__(self) -> int:

@@ -2,9 +2,10 @@
 
 This file and the trackers' import numpy and nothing of melisma, which that interpreter need not have. A request is a
 line of JSON, `{"rate": Hz, "samples": count}`, and as many little-endian float32; its answer is a line,
-`{"frames": count, "seconds": wall time}`, and as many float64 of time, s, then of f0, Hz; or `{"error": words}`. The
-first answer, `{}`, says that the tracker is ready. With `versions PACKAGE ...` it prints their versions as JSON, null
-for one that is not installed.
+`{"frames": count, "columns": 2 or 3, "seconds": wall time, "cpu_seconds": time on processors}`, and as many float64 of
+time, s, then of f0, Hz, then of confidence, 0 to 1, if the tracker gives it; or `{"error": words}`. The first answer,
+`{}`, says that the tracker is ready. With `versions PACKAGE ...` it prints their versions as JSON, null for one that is
+not installed.
 """
 
 from __future__ import annotations
@@ -58,15 +59,15 @@ def load(path: str, name: str) -> Any:  # noqa: ANN401 -- a tracker's class, kno
 def serve(tracker: Any, request: dict[str, int], answers: BinaryIO) -> None:  # noqa: ANN401 -- of a class by its file
     """Answer one request."""
     samples = np.frombuffer(sys.stdin.buffer.read(4 * request["samples"]), "<f4").copy()
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     try:
-        times, f0 = tracker(samples, request["rate"])
+        columns = tracker(samples, request["rate"])
     except Exception as error:  # of any package; the caller names the recording
         answer(answers, {"error": f"{type(error).__name__}: {error}"})
         return
-    seconds = time.perf_counter() - began
-    columns = [np.ascontiguousarray(column, "<f8").tobytes() for column in (times, f0)]
-    answer(answers, {"frames": len(times), "seconds": seconds}, b"".join(columns))
+    spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu_began}
+    data = b"".join(np.ascontiguousarray(column, "<f8").tobytes() for column in columns)
+    answer(answers, {"frames": len(columns[0]), "columns": len(columns), **spent}, data)
 
 
 def answer(answers: BinaryIO, head: dict[str, Any], data: bytes = b"") -> None:

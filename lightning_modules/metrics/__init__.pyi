@@ -2,7 +2,7 @@ from .classification import CLIP_METRICS, ClipMetrics
 from .melody.counts import Criteria, PitchFrames
 from .melody.melody_metrics import MELODY_METRICS, MelodyMetrics, MelodyScores, TrackMetric
 from .melody.scores import LOWER_IS_BETTER, VOICING_METRICS, mean_where_defined, metric_names
-from .melody.series import align_series, evaluate_series, mir_eval_scores
+from .melody.series import TimedFrames, align_series, align_with_confidence, evaluate_series, mir_eval_scores
 from .phonemes.edit_distance import align_sequences, edit_distance
 from .phonemes.folding import FoldedBy, FoldedPhones, Folding, LeeHon39, LeeHon48, Unfolded, WithoutStress
 from .phonemes.phoneme_metrics import PHONEME_METRICS, Confusion, PhonemeMetrics, PhonemeScores
@@ -26,11 +26,13 @@ __all__ = [
     "PhonemeMetrics",
     "PhonemeScores",
     "PitchFrames",
+    "TimedFrames",
     "TrackMetric",
     "Unfolded",
     "WithoutStress",
     "align_sequences",
     "align_series",
+    "align_with_confidence",
     "edit_distance",
     "evaluate_series",
     "mean_where_defined",

@@ -146,6 +146,70 @@ def align_series(
     return PitchFrames(reference.voiced, reference.cents, estimate.voiced, estimate.cents)
 
 
+class TimedFrames(NamedTuple):
+    """A reference and an estimate at the same times, and the estimate's confidence.
+
+    Attributes:
+        times: float64 `(frames,)`, s.
+        frames: pitch and voicing of both.
+        confidence: float64 `(frames,)`; None if there is none.
+    """
+
+    times: NDArray[np.float64]
+    frames: PitchFrames
+    confidence: NDArray[np.float64] | None
+
+
+def align_with_confidence(
+    reference_times: ArrayLike,
+    reference_f0: ArrayLike,
+    estimate_times: ArrayLike,
+    estimate_f0: ArrayLike,
+    confidence: NDArray[np.float64] | None,
+    *,
+    hop: float | None = None,
+) -> TimedFrames:
+    """As `align_series`; confidence is held from frame to frame as voicing is, and 0 after the estimate's end.
+
+    A threshold on the aligned confidence therefore gives the voicing that the estimate itself would have with it.
+
+    Args:
+        reference_times: as in `evaluate_series`, also the other series and the hop.
+        reference_f0: likewise.
+        estimate_times: likewise.
+        estimate_f0: likewise.
+        confidence: `(estimate frames,)`; None: there is none.
+        hop: likewise.
+    """
+    frames = align_series(reference_times, reference_f0, estimate_times, estimate_f0, hop=hop)
+    times = np.asarray(reference_times, dtype=np.float64)
+    if len(times) and times[0] > 0:
+        times = np.insert(times, 0, 0.0)
+    if len(times) and hop is not None:
+        times = _multiples(hop, times[-1])
+    if confidence is None or not len(times):
+        return TimedFrames(times, frames, confidence)
+    known = np.asarray(estimate_times, dtype=np.float64)
+    if not len(known):
+        known, confidence = np.zeros(1), np.zeros(1)
+    asked = times if hop is None else times[times <= _multiples(hop, known[-1])[-1]]
+    held = _confidence_at(asked, known, confidence)
+    return TimedFrames(times, frames, np.pad(held, (0, len(times) - len(held))))
+
+
+def _confidence_at(
+    times: NDArray[np.float64], known: NDArray[np.float64], confidence: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if known[0] > 0:
+        known, confidence = np.insert(known, 0, 0.0), np.insert(confidence, 0, confidence[0])
+    if _same_times(known, times):
+        return confidence
+    known, asked = np.round(known, _DECIMALS), np.round(times, _DECIMALS)
+    if asked[-1] > known[-1]:
+        known, confidence = np.append(known, asked[-1]), np.append(confidence, 0.0)
+    return np.asarray(confidence[np.searchsorted(known, asked, side="right") - 1])
+
+
 def _checked_times(name: str, times: ArrayLike) -> NDArray[np.float64]:
     seconds = np.asarray(times, dtype=np.float64)
     if seconds.ndim != 1:

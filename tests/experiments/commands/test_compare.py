@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from datamodules import ShardRecipe, SyntheticMelody
+from datamodules.annotations.f0_tables import read_f0
 from datamodules.files import file_name
 from datamodules.preparation.prepare import prepare
 from experiments.cli import run
@@ -233,9 +234,10 @@ def test_a_checkpoint_of_ours_is_a_method_and_gives_what_transcribe_gives(compar
     first = stamps(tmp_path / "out" / "ours")
     tables = best.parents[1] / "validate" / "mine" / "f0"
     for path in first:
-        ours, theirs = (np.loadtxt(table, delimiter=",") for table in (path, tables / path.name))
-        assert np.array_equal(ours[:, 0], theirs[:, 0])
-        assert np.abs(1200 * np.log2(np.abs(ours[:, 1] / theirs[:, 1]))).max() < 0.01
+        ours, theirs = (read_f0(table) for table in (path, tables / path.name))
+        assert np.allclose(ours.times, theirs.times)
+        assert np.abs(1200 * np.log2(ours.f0 / theirs.f0)).max() < 0.01
+        assert path.read_text().startswith("time,frequency,confidence,voiced\n")
 
 
 def test_a_released_model_is_a_method_by_its_name_or_its_folder(compare, released_folder, monkeypatch, tmp_path):

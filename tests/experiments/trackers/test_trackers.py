@@ -8,10 +8,13 @@ import pytest
 import torch
 import torchcrepe
 
+from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora import SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.preparation.preprocess import to_mono_int16
+from experiments.evaluation.tracked import TrackedFolder
 from experiments.trackers import worker
+from experiments.trackers.base import Tracked
 from experiments.trackers.catalogue import HERE, METHODS, Method
 from experiments.trackers.kept import KeptTables
 from experiments.trackers.public import PublicTracker
@@ -20,6 +23,8 @@ from experiments.trackers.whole_tracks import WholeTracks
 RATE = 16000
 ECHO = """
 import os
+import time
+
 import numpy as np
 
 
@@ -35,6 +40,16 @@ class Echo:
             raise ValueError("thirteen samples")
         if len(samples) == 14:
             os._exit(3)
+        if len(samples) == 15:
+            return np.arange(15) / rate, samples, np.full(15, 1.5)
+        if len(samples) == 16:
+            deadline = time.process_time() + 0.1
+            while time.process_time() < deadline:
+                pass
+            time.sleep(0.1)
+            return np.arange(16) / rate, samples, np.linspace(0, 1 + 1e-9, 16)
+        if len(samples) == 17:
+            return np.arange(17) / rate, np.full(17, float(os.environ["OMP_NUM_THREADS"]))
         return np.arange(len(samples)) / rate, samples * self.gain + self.calls
 """
 
@@ -54,6 +69,44 @@ def test_samples_go_there_and_f0_comes_back(echo):
     assert np.array_equal(one.series.f0, samples * 2 + 2.0)  # the first call warmed it up
     assert np.array_equal(other.series.f0, samples[:7] * 2 + 3.0) and other.series.times[1] == 0.01
     assert one.seconds > 0
+
+
+def test_confidence_is_optional_and_a_number_from_0_to_1(echo):
+    with echo as tracker:
+        assert tracker(np.zeros(5, np.float32), RATE).confidence is None
+        assert np.array_equal(
+            tracker(np.zeros(16, np.float32), RATE).confidence, np.linspace(0, 1 + 1e-9, 16).clip(0, 1)
+        )
+        with pytest.raises(
+            DataError, match=r"echo: its confidence, the third value, goes from 0 to 1\.5; wanted: 0 to 1"
+        ):
+            tracker(np.zeros(15, np.float32), RATE)
+        assert len(tracker(np.zeros(5, np.float32), RATE).series.f0) == 5
+
+
+def test_time_on_processors_is_not_time_asleep_and_there_is_one_thread(echo, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with echo as tracker:
+        tracked = tracker(np.zeros(16, np.float32), RATE)
+        assert 0.1 <= tracked.cpu_seconds < tracked.seconds - 0.05
+        assert set(tracker(np.zeros(17, np.float32), RATE).series.f0) == {1.0}
+
+
+def test_tables_keep_confidence_and_say_how_much_audio_a_second_of_processors_takes(tmp_path):
+    kept = KeptTables(tmp_path / "method", {"method": 1})
+    series = F0Series(np.arange(4) / 100, np.array([220.0, -221.0, 0.0, 440.0]))
+    kept.keep("sure", Tracked(series, 2.0, 0.5, np.array([0.9, 0.25, 0.0, 1.0])), 10.0)
+    kept.keep("mute", Tracked(series, 2.0, 1.5), 10.0)
+    folder = TrackedFolder(tmp_path / "method")
+    sure, mute = (folder.tracked(tmp_path / "method" / f"{name}.csv") for name in ("sure", "mute"))
+    assert sure.confidence.tolist() == [0.9, 0.25, 0.0, 1.0] and mute.confidence is None
+    assert sure.series.f0.tolist() == mute.series.f0.tolist() == series.f0.tolist()
+    assert kept.speed("cpu_seconds") == 10 and kept.speed("seconds") == 5
+    asked = folder.at(0.2)
+    assert asked.read(tmp_path / "method" / "sure.csv").f0.tolist() == [220, 221, 0, 440]
+    (tmp_path / "method" / "sure.csv").write_text("time,frequency,confidence,voiced\n0,220,1.2,1\n")
+    with pytest.raises(DataError, match=r"sure\.csv: its confidence is not a number from 0 to 1 in each of 1 frames"):
+        TrackedFolder(tmp_path / "method").tracked(tmp_path / "method" / "sure.csv")
 
 
 def test_a_failure_on_one_recording_is_told_and_the_next_one_is_tracked(echo):
@@ -121,14 +174,16 @@ def test_a_tone_between_silences_is_tracked(name):
     harmonics = sum(0.3 / k * np.sin(2 * np.pi * k * np.cumsum(f0) / RATE) for k in range(1, 6))
     noise = 1e-4 * np.random.default_rng(0).standard_normal(times.size)
     with tracker:
-        series = tracker((harmonics * sung + noise).astype(np.float32), RATE).series
-    assert series.times[0] < 0.02 and series.times[-1] > 1.95
+        series, _, _, confidence = tracker((harmonics * sung + noise).astype(np.float32), RATE)
+    assert series.times[0] < 0.04 and series.times[-1] > 1.95
     for begin, end, pitch in ((0.6, 0.9, 196.0), (1.1, 1.4, 231.7)):
         inside = (series.times > begin) & (series.times < end)
         assert (series.f0[inside] > 0).mean() > 0.95
         assert abs(1200 * np.log2(np.median(np.abs(series.f0[inside])) / pitch)) < 15
     outside = (series.times < 0.3) | (series.times > 1.7)
     assert (series.f0[outside] > 0).mean() < 0.5
+    inside = (series.times > 0.6) & (series.times < 1.4)
+    assert np.median(confidence[inside]) > 0.1 + np.median(confidence[outside])
 
 
 def test_tracks_are_put_together_from_their_records(melody_shards):
@@ -166,11 +221,12 @@ def glide():
 
 
 def test_crepe_is_decoded_by_the_mean_of_nine_bins_written_down_once_more(glide):
-    times, f0 = worker.load(str(HERE / "torchcrepe.py"), "AveragedCrepe")("tiny", 0.01, 0.5)(glide, RATE)
+    times, f0, confidence = worker.load(str(HERE / "torchcrepe.py"), "AveragedCrepe")("tiny", 0.01, 0.5)(glide, RATE)
     with torch.inference_mode():
         frames = torch.cat(list(torchcrepe.preprocess(torch.from_numpy(glide)[None], RATE, 160)))
         salience = torchcrepe.infer(frames, "tiny").numpy().astype(np.float64)
     assert np.array_equal(times, np.arange(51) / 100)
+    assert np.allclose(confidence, salience.max(axis=1), rtol=1e-6)
     for row, found in zip(salience, f0, strict=True):
         about = slice(max(row.argmax() - 4, 0), row.argmax() + 5)
         cents = np.average(1997.3794084376191 + 20 * np.arange(360)[about], weights=row[about])
@@ -182,8 +238,9 @@ def test_crepe_is_decoded_by_the_mean_of_nine_bins_written_down_once_more(glide)
 
 def test_torchcrepe_as_it_is_gives_the_same_every_time(glide):
     tracker = worker.load(str(HERE / "torchcrepe.py"), "ShippedCrepe")("tiny", 0.01, 50.0, 2006.0, 0.21)
-    times, f0 = tracker(glide, RATE)
+    times, f0, confidence = tracker(glide, RATE)
     assert np.array_equal(times, np.arange(51) / 100)
+    assert np.array_equal(f0 > 0, confidence >= 0.21)
     np.random.random(3)
     assert np.array_equal(tracker(glide, RATE)[1], f0)
     assert len(np.unique(f0)) > 40  # the dither is there

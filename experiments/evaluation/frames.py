@@ -1,0 +1,136 @@
+"""The frames of a data set, one track after the other: truth and the guesses of every method at the same times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules import DataError
+from experiments.evaluation.scores import Rules
+from experiments.evaluation.tables import Pairs, TableFolder
+from experiments.evaluation.tracked import TrackedFolder
+from lightning_modules.metrics import align_with_confidence
+
+STEEPEST = 3000.0  # cents per second; faster changes of the truth are jumps between notes or octaves
+RIGHT = 50.0  # cents
+LOWEST = 10.0  # Hz, from which cents are counted
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The reference of all tracks.
+
+    Attributes:
+        tracks: ids.
+        track: int64 `(frames,)`, number of each frame's track.
+        voiced: bool `(frames,)`.
+        f0: float64 `(frames,)`, Hz, 0 where unvoiced.
+        slope: float64 `(frames,)`, cents per second, from the frames before and after; NaN at the ends of voiced runs
+            and where it is steeper than `STEEPEST`.
+    """
+
+    tracks: tuple[str, ...]
+    track: NDArray[np.int64]
+    voiced: NDArray[np.bool_]
+    f0: NDArray[np.float64]
+    slope: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """What a method says of these frames.
+
+    Attributes:
+        known: bool `(frames,)`, whether it has a guess of the pitch.
+        error: float64 `(frames,)`, signed, cents; NaN where the truth is unvoiced or there is no guess.
+        voiced: bool `(frames,)`, by its own threshold.
+        confidence: float64 `(frames,)`, 0 to 1; None if it has none.
+    """
+
+    known: NDArray[np.bool_]
+    error: NDArray[np.float64]
+    voiced: NDArray[np.bool_]
+    confidence: NDArray[np.float64] | None
+
+    def right(self) -> NDArray[np.bool_]:
+        """`(frames,)` where the truth is voiced and the guess within 50 cents of it."""
+        return np.asarray(np.abs(self.error) < RIGHT)
+
+    def voiced_at(self, threshold: float | None) -> NDArray[np.bool_]:
+        """`(frames,)` where it is voiced if the confidence has to reach a threshold; None: as it says itself."""
+        if threshold is None or self.confidence is None:
+            return self.voiced
+        return (self.confidence >= threshold) & self.known
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """A data set as frames.
+
+    Attributes:
+        truth: the reference.
+        guesses: of every method.
+    """
+
+    truth: Truth
+    guesses: dict[str, Guesses]
+
+
+def collect(references: TableFolder, estimates: Mapping[str, TrackedFolder], pairs: Pairs, rules: Rules) -> FrameSet:
+    """Read and align the tables of all tracks.
+
+    Args:
+        references: where the truth is.
+        estimates: where each method's tables are.
+        pairs: of the tables.
+        rules: how they are aligned.
+
+    Raises:
+        DataError: a table cannot be read, or some of a method's have confidence and others have not.
+    """
+    truths: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
+    guesses: dict[str, list[Guesses]] = {name: [] for name in estimates}
+    for track in pairs.tracks:
+        reference = references.read(pairs.references[track])
+        for name, folder in estimates.items():
+            path = pairs.estimates[name][track]
+            series, confidence = folder.tracked(path)
+            try:
+                aligned = align_with_confidence(*reference, *series, confidence, hop=rules.resample)
+            except ValueError as error:
+                raise DataError(f"{path}: cannot be compared with {pairs.references[track]}: {error}") from error
+            frames, known = aligned.frames, aligned.frames.known()
+            distance = np.where(known, frames.estimate_cents - frames.reference_cents, np.nan)
+            guesses[name].append(
+                Guesses(frames.estimate_cents != 0, distance, frames.estimate_voiced, aligned.confidence)
+            )
+        voiced, cents = frames.reference_voiced, frames.reference_cents
+        f0 = np.where(voiced, LOWEST * 2 ** (cents / 1200), 0.0)
+        truths.append((voiced, f0, _slope(aligned.times, cents, voiced)))
+    number = np.repeat(np.arange(len(truths)), [len(voiced) for voiced, _, _ in truths])
+    truth = Truth(tuple(pairs.tracks), number, *(np.concatenate(column) for column in zip(*truths, strict=True)))
+    return FrameSet(truth, {name: _joined(name, parts) for name, parts in guesses.items()})
+
+
+def _slope(times: NDArray[np.float64], cents: NDArray[np.float64], voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
+    slope = np.full(len(times), np.nan)
+    if len(times) < 3:
+        return slope
+    inner = voiced[:-2] & voiced[1:-1] & voiced[2:]
+    slope[1:-1] = np.where(inner, (cents[2:] - cents[:-2]) / (times[2:] - times[:-2]), np.nan)
+    return np.where(np.abs(slope) <= STEEPEST, slope, np.nan)
+
+
+def _joined(name: str, parts: list[Guesses]) -> Guesses:
+    confidences = [part.confidence for part in parts if part.confidence is not None]
+    if confidences and len(confidences) < len(parts):
+        raise DataError(f"{name}: {len(confidences)} of {len(parts)} tables have confidence, the others have not")
+    return Guesses(
+        np.concatenate([part.known for part in parts]),
+        np.concatenate([part.error for part in parts]),
+        np.concatenate([part.voiced for part in parts]),
+        np.concatenate(confidences) if confidences else None,
+    )
