@@ -164,8 +164,9 @@ class HarmonicTracker(ConvolutionalNetwork):
     """Pitch and voicing of one voice from audio of 16 kHz, every 10 ms, from 30 Hz to 2 kHz.
 
     Convolutional over time without padding: the logits of a frame depend on the audio within its reach alone, so
-    excerpts of any length agree. Features are relative to the loudness within 0.7 s, so a recording's level does not
-    matter. The voicing head reads what the pitch layers hold at the pitch they believe in.
+    excerpts of any length agree. Features are relative to the loudness within 3 s, so a recording's level does not
+    matter, and what sounds on while the voice rests is known to be softer. The voicing head reads what the pitch layers
+    hold at the pitch they believe in.
 
     Args:
         width: bins of the pitch grid; linked from it.
@@ -193,7 +194,7 @@ class HarmonicTracker(ConvolutionalNetwork):
         channels: int = 16,
         voicing_channels: int = 48,
         lookahead: int | None = None,
-        loudness_reach: int = 70,
+        loudness_reach: int = 300,
     ) -> None:
         super().__init__()
         check_positive(width=width, bins_per_semitone=bins_per_semitone, frames=frames, channels=channels)
@@ -276,8 +277,8 @@ class HarmonicTracker(ConvolutionalNetwork):
     def _loudness(self, audio: Tensor, frames: int) -> Tensor:
         """Mean square `(batch, frames + earlier + later)` of the surroundings, in which loud parts count most.
 
-        The quadratic mean of the power of 50 ms, over all frames within reach: one number that neither rests nor single
-        clicks move much.
+        The mean power of 50 ms over all frames within reach, each weighted by its power: rests, and the silence beyond
+        the ends of a recording, do not move it.
         """
         before, after = self.loudness
         wanted = frames + self.earlier + self.later + before + after
@@ -286,8 +287,10 @@ class HarmonicTracker(ConvolutionalNetwork):
         stretch = audio[:, begin : begin + (wanted + BLOCKS - 1) * HOP]
         blocks = stretch.view(len(audio), -1, HOP).square().mean(-1)
         power = functional.avg_pool1d(blocks[:, None], BLOCKS, 1)
-        mean: Tensor = functional.avg_pool1d(power.square(), before + after + 1, 1)[:, 0]
-        return (mean + SILENCE**2).sqrt()
+        reach = before + after + 1
+        mean, square = (functional.avg_pool1d(each, reach, 1)[:, 0] for each in (power, power.square()))
+        level: Tensor = (square + SILENCE**2) / (mean + SILENCE)
+        return level
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:
