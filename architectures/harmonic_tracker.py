@@ -50,7 +50,6 @@ class HarmonicFeatures(nn.Module):
 
     channels = len(LONG_HARMONICS) + len(SHORT_HARMONICS) + 5
     summaries = 2 + BANDS
-    short_window: Tensor
     period_gain: Tensor
     place: Tensor
     bands: Tensor
@@ -58,27 +57,29 @@ class HarmonicFeatures(nn.Module):
     def __init__(self, frequencies: NDArray[np.float64]) -> None:
         super().__init__()
         bins = len(frequencies)
-        for name, size in (("long", LONG), ("short", SHORT)):
-            window = torch.hann_window(size, dtype=torch.float64)
-            self.register_buffer(f"{name}_window", (2 * window / window.sum()).float(), persistent=False)
+        # Tables are NumPy's, which computes them also where torch makes networks without memory.
+        windows = {name: _hann(size) for name, size in (("long", LONG), ("short", SHORT))}
+        for name, window in windows.items():
+            scaled = torch.tensor(2 * window / window.sum(), dtype=torch.float32)
+            self.register_buffer(f"{name}_window", scaled, persistent=False)
         self._register_places("long", _harmonics(frequencies, LONG_HARMONICS, LONG_TRANSFORM))
         self._register_places("short", _harmonics(frequencies, SHORT_HARMONICS, SHORT_TRANSFORM))
         period = RATE / frequencies
         self._register_places("period", period)
         self._register_places("later", FARTHEST + period)
         self._register_places("earlier", FARTHEST - period)
-        gain = _autocorrelation_gain(self.short_window.double().numpy(), period)
-        self.register_buffer("period_gain", torch.from_numpy(gain).float(), persistent=False)
-        self.register_buffer("place", torch.linspace(-1, 1, bins), persistent=False)
-        self.register_buffer("bands", torch.from_numpy(_bands()).float(), persistent=False)
+        gain = _autocorrelation_gain(windows["short"], period)
+        self.register_buffer("period_gain", torch.tensor(gain, dtype=torch.float32), persistent=False)
+        self.register_buffer("place", torch.tensor(np.linspace(-1, 1, bins), dtype=torch.float32), persistent=False)
+        self.register_buffer("bands", torch.tensor(_bands(), dtype=torch.float32), persistent=False)
 
     def _register_places(self, name: str, places: NDArray[np.float64]) -> None:
         """Where values are read by linear interpolation; a place below 0 is beyond the end, and reads 0."""
         inside = places >= 0
         whole = np.floor(np.where(inside, places, 0)).astype(np.int64)
         weights = np.stack([inside * (1 - (places - whole)), inside * (places - whole)])
-        self.register_buffer(f"{name}_places", torch.from_numpy(whole), persistent=False)
-        self.register_buffer(f"{name}_weights", torch.from_numpy(weights).float(), persistent=False)
+        self.register_buffer(f"{name}_places", torch.tensor(whole), persistent=False)
+        self.register_buffer(f"{name}_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
 
     def _read(self, values: Tensor, name: str) -> Tensor:
         """`(values, frames)` at places: `(places, frames)`."""
@@ -133,7 +134,7 @@ class HarmonicFeatures(nn.Module):
         correlation = torch.fft.irfft(spectrum, 2048)[:, : 2 * FARTHEST + 1]
         sums = functional.pad(frames.square().cumsum(1), (1, 0))
         energy = (sums[:, PULSE:] - sums[:, :-PULSE]).clamp_min(0)
-        scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1]) + 0.02
+        scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1] + 1e-12) + 0.02
         # One more row, so that the place of the lowest pitch has a next one.
         return functional.pad((correlation / scale).t(), (0, 0, 0, 1)).contiguous()
 
@@ -163,8 +164,9 @@ class HarmonicTracker(ConvolutionalNetwork):
     """Pitch and voicing of one voice from audio of 16 kHz, every 10 ms, from 30 Hz to 2 kHz.
 
     Convolutional over time without padding: the logits of a frame depend on the audio within its reach alone, so
-    excerpts of any length agree. Features are relative to the loudness within 0.7 s, so a recording's level does not
-    matter. The voicing head reads what the pitch layers hold at the pitch they believe in.
+    excerpts of any length agree. Features are relative to the loudness within 3 s, so a recording's level does not
+    matter, and what sounds on while the voice rests is known to be softer. The voicing head reads what the pitch layers
+    hold at the pitch they believe in.
 
     Args:
         width: bins of the pitch grid; linked from it.
@@ -192,7 +194,7 @@ class HarmonicTracker(ConvolutionalNetwork):
         channels: int = 16,
         voicing_channels: int = 48,
         lookahead: int | None = None,
-        loudness_reach: int = 70,
+        loudness_reach: int = 300,
     ) -> None:
         super().__init__()
         check_positive(width=width, bins_per_semitone=bins_per_semitone, frames=frames, channels=channels)
@@ -275,8 +277,8 @@ class HarmonicTracker(ConvolutionalNetwork):
     def _loudness(self, audio: Tensor, frames: int) -> Tensor:
         """Mean square `(batch, frames + earlier + later)` of the surroundings, in which loud parts count most.
 
-        The quadratic mean of the power of 50 ms, over all frames within reach: one number that neither rests nor single
-        clicks move much.
+        The mean power of 50 ms over all frames within reach, each weighted by its power: rests, and the silence beyond
+        the ends of a recording, do not move it.
         """
         before, after = self.loudness
         wanted = frames + self.earlier + self.later + before + after
@@ -285,8 +287,10 @@ class HarmonicTracker(ConvolutionalNetwork):
         stretch = audio[:, begin : begin + (wanted + BLOCKS - 1) * HOP]
         blocks = stretch.view(len(audio), -1, HOP).square().mean(-1)
         power = functional.avg_pool1d(blocks[:, None], BLOCKS, 1)
-        level: Tensor = functional.avg_pool1d(power.square(), before + after + 1, 1)[:, 0].sqrt()
-        return level + SILENCE
+        reach = before + after + 1
+        mean, square = (functional.avg_pool1d(each, reach, 1)[:, 0] for each in (power, power.square()))
+        level: Tensor = (square + SILENCE**2) / (mean + SILENCE)
+        return level
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:
@@ -298,6 +302,10 @@ def _frames(audio: Tensor, size: int) -> Tensor:
 def _decibels(power: Tensor) -> Tensor:
     """From about -1 at 80 dB below the surroundings to 2."""
     return (power + 1e-8).log10_().mul_(0.4).add_(2.2)
+
+
+def _hann(size: int) -> NDArray[np.float64]:
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size), np.float64)
 
 
 def _harmonics(frequencies: NDArray[np.float64], multiples: Sequence[float], transform: int) -> NDArray[np.float64]:

@@ -108,10 +108,17 @@ class ComparedSet:
         conditions = conditions_of(names, self.metadata)
         bases = np.array(names, np.str_) if conditions is None else bases_of(names, self.metadata)
         seen = np.ones(len(names), np.bool_) if conditions is None else conditions == CLEAN
-        groups = bases if cluster == "track" else np.array([self._notes[name].group for name in names])
+        groups = (
+            bases if cluster == "track" else np.array([self._group(*each) for each in zip(names, bases, strict=True)])
+        )
         numbers = np.unique(groups, return_inverse=True)[1]
         verified = verified_frames(frames, bases, seen, verify) if verify else None
         return JudgedSet(self.name, frames, self.metadata, numbers, verified)
+
+    def _group(self, name: str, base: str) -> str:
+        """The group of a recording; that of one without is itself, with all of its versions."""
+        group = self._notes[name].group
+        return base if file_name(group) == name else group
 
     def costs(self, methods: Sequence[str]) -> dict[str, dict[str, float]]:
         """Seconds of audio for each second of every method, by what is measured."""

@@ -8,6 +8,7 @@ from architectures import (
     DeepSalience,
     DeepSalienceWithoutBiases,
     Harmonics,
+    HarmonicTracker,
     NormAfterConvolution,
     NormBeforeConvolution,
     NoteOctaveVoicingHead,
@@ -195,5 +196,18 @@ SALIENCE_COUNTS = [
         None,
         27_857 + 8 * 2 * 16 * 5,
         "an option without a published number: scale and offset of 16 * 5 stacked channels in each of 8 blocks",
+    ),
+    Count(
+        "HarmonicTracker",
+        partial(HarmonicTracker, 225, 22.5, 3),
+        None,
+        (18 * 5 + 1) * 16
+        + 3 * (16 * 9 + 1) * 16
+        + (16 * 3 + 1) * 16
+        + 17
+        + (16 + 18 + 2 + 18 + 1) * 48
+        + 3 * (48 * 5 + 1) * 48
+        + 49,
+        "ours: 18 channels of features, 2 + 16 levels of a frame, 16 channels for pitch and 48 for voicing",
     ),
 ]

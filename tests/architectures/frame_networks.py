@@ -16,6 +16,7 @@ from architectures import (
     DropoutBeforeNorm,
     FrameOutput,
     Harmonics,
+    HarmonicTracker,
     KimCREPE,
     MagnitudeSpectrum,
     MultiResolution,
@@ -69,6 +70,9 @@ AUDIO = {
     ),
     "Autocorrelation": partial(Autocorrelation, window=512, lowest_note=48.0),
     "SpectralPeak": partial(SpectralPeak, window=512, lowest_note=48.0, harmonics=3),
+    "HarmonicTracker": partial(
+        HarmonicTracker, lowest_note=48.0, bins_per_semitone=1, frames=3, channels=3, voicing_channels=4
+    ),
 }
 
 # At one bin per semitone: three octaves of salience from four of a spectrogram.

@@ -31,11 +31,11 @@ def test_any_number_of_frames_from_one(name, frames):
     assert outputs(network, audio[:1])["pitch"].shape == (1, frames, WIDTH)
 
 
-# Samples of the shortest window; that of WaveNet and of CREPE with variable stride follows from other arguments.
+# Samples of the shortest window; those of WaveNet, CREPE with variable stride and HarmonicTracker follow from others.
 SHORTEST = {"CREPE": 253, "KimCREPE": 253, "ReconstructingCREPE": 253, "Autocorrelation": 245}
 
 
-@pytest.mark.parametrize("name", [name for name in AUDIO if "WaveNet" not in name and "variable" not in name])
+@pytest.mark.parametrize("name", [name for name in AUDIO if not re.search("WaveNet|variable|Tracker", name)])
 def test_any_window_from_the_shortest(name):
     (least,) = {samples for family, samples in SHORTEST.items() if name.split()[0] == family} or {1}
     for window in (least, least + 1):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,6 @@ class VersionedMelodies(SyntheticMelody):
     """Every melody as it is and with noise, as corpora of conditions say it, by two singers."""
 
     def recordings(self):
-        from dataclasses import replace
-
         found = []
         for number, each in enumerate(super().recordings()):
             for condition in ("clean", "scene"):
@@ -154,6 +153,19 @@ def test_what_makes_no_sense_is_refused(data, melisma, monkeypatch, tmp_path, wo
     monkeypatch.chdir(data)
     outcome = melisma("compare", *words, "--methods", "plain", "--out", tmp_path / "out", "--bootstrap", 10)
     assert outcome.code == 1 and complaint in outcome.err
+
+
+@pytest.mark.parametrize("cluster", ["track", "group"])
+def test_versions_of_a_recording_without_group_are_one_cluster(melisma, monkeypatch, tmp_path, cluster):
+    found = VersionedMelodies({"validation": 3}, seconds=0.6, rate=8000, lowest_note=57, highest_note=64)
+    apart = [replace(each, group=each.id) for each in found.recordings()]
+    monkeypatch.setattr(VersionedMelodies, "recordings", lambda self: apart)
+    prepare(ShardRecipe(found, str(tmp_path / "data"), 8000, 80, segment=1.0, context=0.1), progress=False)
+    words = ("--methods", "plain", "--out", tmp_path / "out", "--bootstrap", 10, "--cluster", cluster)
+    outcome = melisma("compare", tmp_path / "data", *words)
+    assert outcome.code == 0, outcome.err
+    with (tmp_path / "out" / "judgement.csv").open(newline="") as file:
+        assert {row["clusters"] for row in csv.DictReader(file)} == {"3"}
 
 
 def test_a_key_that_there_is_not_is_named(melisma, tmp_path):
