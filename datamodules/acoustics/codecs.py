@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy import fft
 
 from datamodules.acoustics.levels import Singles
 from datamodules.errors import DataError
@@ -81,11 +80,13 @@ def _through(audio: Singles, coder: Coder, compression: float, rate: int) -> Sin
 @lru_cache(maxsize=256)
 def _delay(coder: Coder, compression: float, rate: int) -> int:
     """By how many samples a coder is late."""
+    import scipy.fft  # here: `melisma prepare --help` names every corpus without it
+
     samples = math.ceil(PROBE * rate)
     probe = (0.1 * np.random.default_rng(0).standard_normal(samples)).astype(np.float32)
     late = _through(probe, coder, compression, rate)
-    length = fft.next_fast_len(samples + late.size, real=True)
-    likeness = fft.irfft(fft.rfft(late, length) * np.conj(fft.rfft(probe, length)), length)
+    length = scipy.fft.next_fast_len(samples + late.size, real=True)
+    likeness = scipy.fft.irfft(scipy.fft.rfft(late, length) * np.conj(scipy.fft.rfft(probe, length)), length)
     place = int(likeness.argmax())
     return place if place < late.size else place - int(length)
 

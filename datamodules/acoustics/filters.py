@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import fft
 
 from datamodules.acoustics.levels import Doubles, Singles
 
@@ -27,7 +26,9 @@ def frequencies(samples: int, rate: float) -> Doubles:
     Returns:
         `(bins,)` Hz.
     """
-    return np.asarray(fft.rfftfreq(_padded(samples, rate), 1 / rate), np.float64)
+    import scipy.fft  # here: `melisma prepare --help` names every corpus without it
+
+    return np.asarray(scipy.fft.rfftfreq(_padded(samples, rate), 1 / rate), np.float64)
 
 
 def scale_spectrum(audio: Singles, gains: Doubles, rate: float) -> Singles:
@@ -41,11 +42,13 @@ def scale_spectrum(audio: Singles, gains: Doubles, rate: float) -> Singles:
     Returns:
         `(items, samples)`.
     """
+    import scipy.fft
+
     samples = audio.shape[1]
     length, changed = _padded(samples, rate), np.empty_like(audio)
     # One by one: the last bits of a transform may depend on how many are computed at once.
     for item, factors, into in zip(audio, gains.astype(np.float32), changed, strict=True):
-        into[:] = fft.irfft(fft.rfft(item, length) * factors, length)[:samples]
+        into[:] = scipy.fft.irfft(scipy.fft.rfft(item, length) * factors, length)[:samples]
     return changed
 
 
@@ -95,7 +98,9 @@ def equaliser(frequency: Doubles, db: Doubles, octaves: float) -> Doubles:
 
 
 def _padded(samples: int, rate: float) -> int:
-    return int(fft.next_fast_len(samples + math.ceil(REACH * rate), real=True))
+    import scipy.fft
+
+    return int(scipy.fft.next_fast_len(samples + math.ceil(REACH * rate), real=True))
 
 
 def _butterworth(ratio: Doubles, slope: Doubles) -> Doubles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from datamodules.acoustics.levels import Doubles, Singles
 
@@ -12,7 +11,9 @@ LOWEST = 20.0  # Hz: steep noise would otherwise be all below what is heard
 
 def noise_values(samples: int) -> int:
     """How many random values `coloured_noise` takes for so many samples."""
-    return int(fft.next_fast_len(samples, real=True))
+    import scipy.fft  # here: `melisma prepare --help` names every corpus without it
+
+    return int(scipy.fft.next_fast_len(samples, real=True))
 
 
 def coloured_noise(white: Singles, exponent: Doubles, samples: int, rate: float) -> Singles:
@@ -27,6 +28,8 @@ def coloured_noise(white: Singles, exponent: Doubles, samples: int, rate: float)
     Returns:
         `(items, samples)`, of zero mean and no particular level.
     """
+    import scipy.fft
+
     length = white.shape[1]
     bins = (length - 1) // 2
     frequency = np.arange(1, bins + 1) * (rate / length)
@@ -37,5 +40,5 @@ def coloured_noise(white: Singles, exponent: Doubles, samples: int, rate: float)
         spectrum = np.zeros(length // 2 + 1, np.complex64)
         spectrum.real[1 : bins + 1] = amplitude * values[:bins]
         spectrum.imag[1 : bins + 1] = amplitude * values[bins : 2 * bins]
-        into[:] = fft.irfft(spectrum, length)[:samples]
+        into[:] = scipy.fft.irfft(spectrum, length)[:samples]
     return noise

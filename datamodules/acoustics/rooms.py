@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy import fft
 
 from datamodules.acoustics.levels import Doubles, Singles
 
@@ -72,14 +71,18 @@ def convolve(audio: Singles, responses: list[Singles]) -> Singles:
     Returns:
         `(items, samples)`.
     """
+    import scipy.fft  # here: `melisma prepare --help` names every corpus without it
+
     samples, played = audio.shape[1], np.empty_like(audio)
     for item, response, into in zip(audio, responses, played, strict=True):
-        length = fft.next_fast_len(samples + response.size - 1, real=True)
-        into[:] = fft.irfft(fft.rfft(item, length) * fft.rfft(response, length), length)[:samples]
+        length = scipy.fft.next_fast_len(samples + response.size - 1, real=True)
+        into[:] = scipy.fft.irfft(scipy.fft.rfft(item, length) * scipy.fft.rfft(response, length), length)[:samples]
     return played
 
 
 def _response(room: Rooms, rate: float) -> Singles:
+    import scipy.fft
+
     seconds = float(room.seconds)
     count = min(taps(seconds, rate), room.noise.size)
     time = np.arange(count, dtype=np.float32) / np.float32(rate)
@@ -92,10 +95,10 @@ def _response(room: Rooms, rate: float) -> Singles:
     lacking = count and float(np.sum(1 - late[: math.ceil(EARLY * rate)] ** 2))
     strength *= math.sqrt(lacking / float(strength @ strength))
     np.add.at(excitation, np.minimum(places, count - 1), strength.astype(np.float32))
-    length = int(fft.next_fast_len(count + math.ceil(0.01 * rate), real=True))
-    spectrum, reflections = fft.rfft(excitation, length), np.zeros(count, np.float32)
+    length = int(scipy.fft.next_fast_len(count + math.ceil(0.01 * rate), real=True))
+    spectrum, reflections = scipy.fft.rfft(excitation, length), np.zeros(count, np.float32)
     for mask, share in zip(_bands(length, rate), DECAY, strict=True):
-        band = fft.irfft(spectrum * mask, length)[:count]
+        band = scipy.fft.irfft(spectrum * mask, length)[:count]
         reflections += band * np.exp(time * np.float32(-3 * math.log(10) / (share * seconds)))
     reflections[0] = 0
     energy = 10 ** (-float(room.direct_db) / 10)
@@ -110,7 +113,9 @@ def _response(room: Rooms, rate: float) -> Singles:
 @lru_cache(maxsize=64)
 def _bands(length: int, rate: float) -> list[Singles]:
     """Gains of the bands at the frequencies of a transform; they add up to 1 and overlap by an octave."""
-    octave = np.log2(np.maximum(fft.rfftfreq(length, 1 / rate), 1.0))
+    import scipy.fft
+
+    octave = np.log2(np.maximum(scipy.fft.rfftfreq(length, 1 / rate), 1.0))
     steps = [np.clip(octave - math.log2(edge) + 0.5, 0, 1) for edge in EDGES]
     passed = [np.ones_like(octave), *(np.sin(np.pi / 2 * step) ** 2 for step in steps), np.zeros_like(octave)]
     return [(upper - lower).astype(np.float32) for upper, lower in pairwise(passed)]

@@ -166,7 +166,8 @@ def test_a_package_that_a_class_needs_is_named_and_not_taken_for_the_class(
         (
             "SyntheticMelody",
             "SynteticMelody",
-            "line 3: corpus: there is no class datamodules.SynteticMelody\n  did you mean datamodules.SyntheticMelody?",
+            "line 3: corpus: there is no class datamodules.SynteticMelody\n"
+            "  did you mean datamodules.SyntheticMelody or datamodules.SyntheticPhrases?",
         ),
     ],
 )

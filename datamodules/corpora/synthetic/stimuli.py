@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from datamodules.annotations.f0_series import F0Series
@@ -181,6 +180,8 @@ def white_noise(_: Sequence[float], draw: Draw) -> Stimulus:
 
 def whisper(_: Sequence[float], draw: Draw) -> Stimulus:
     """Noise in the formants of a vowel."""
+    import scipy.signal  # here: `melisma prepare --help` names every corpus without it
+
     samples = draw.noise()
     for centre, width in zip(VOWELS[draw.item % len(VOWELS)], BANDWIDTHS, strict=True):
         radius, angle = np.exp(-np.pi * width / draw.rate), 2.0 * np.pi * centre / draw.rate

@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
-from scipy.signal import butter, sosfiltfilt
 
 from datamodules.errors import DataError
 
@@ -73,6 +71,9 @@ def analyse(samples: NDArray[np.float64], rate: int) -> Voice:
     Raises:
         DataError: pyworld is not installed.
     """
+    import scipy.ndimage  # here: `melisma prepare --help` names every corpus without it
+    import scipy.signal
+
     pyworld = world()
     noise = np.random.default_rng(0).standard_normal(len(samples))
     samples = np.asarray(samples, np.float64) + DITHER * noise
@@ -83,8 +84,8 @@ def analyse(samples: NDArray[np.float64], rate: int) -> Voice:
     size = pyworld.get_cheaptrick_fft_size(rate, LOWEST)
     envelope = pyworld.cheaptrick(samples, f0, times, rate, fft_size=size)
     aperiodicity = pyworld.d4c(samples, f0, times, rate, threshold=0.0, fft_size=size)
-    low = sosfiltfilt(butter(4, LOW_BAND, fs=rate, output="sos"), samples)
-    voiced = median_filter(repetition(low, f0, rate), 3) >= REPEATS
+    low = scipy.signal.sosfiltfilt(scipy.signal.butter(4, LOW_BAND, fs=rate, output="sos"), samples)
+    voiced = scipy.ndimage.median_filter(repetition(low, f0, rate), 3) >= REPEATS
     voiced &= (f0 > 0) & loud(10.0 * np.log10(envelope.sum(axis=1)))
     breath = 1.0 - np.clip(repetition(samples, f0, rate), 0.0, 1.0)
     return Voice(np.where(without_short_runs(voiced), f0, 0.0), envelope, aperiodicity, breath)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from datamodules.corpora.synthetic.voices.analysis import FRAME, Voice, loud, runs, without_short_runs, world
 
@@ -48,6 +47,8 @@ def audible(f0: NDArray[np.float64], sound: NDArray[np.float64], rate: int) -> N
     Returns:
         float64 `(frames,)`, Hz, 0 where unvoiced.
     """
+    import scipy.ndimage  # here: `melisma prepare --help` names every corpus without it
+
     voiced = f0 > 0
     if not voiced.any():
         return f0
@@ -55,7 +56,7 @@ def audible(f0: NDArray[np.float64], sound: NDArray[np.float64], rate: int) -> N
     voiced = without_short_runs(voiced & loud(level, level[voiced]))
     width = 2 * round(NEIGHBOURS / FRAME) + 1
     for start, stop in runs(voiced):
-        below = maximum_filter1d(level[start:stop], width, mode="nearest") - level[start:stop]
+        below = scipy.ndimage.maximum_filter1d(level[start:stop], width, mode="nearest") - level[start:stop]
         first = int(np.argmax(below <= BEGINS))
         last = stop - start - int(np.argmax(below[::-1] <= ENDS))
         voiced[start : start + first] = False

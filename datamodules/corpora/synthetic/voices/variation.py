@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from datamodules.corpora.synthetic.voices.analysis import FRAME, Voice, runs
 
@@ -162,9 +161,13 @@ def _cents(frequency: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 def _stretched(voice: Voice, tempo: float, sustain: float) -> Voice:
     """The voice at another tempo; steady voiced frames last longer still."""
+    import scipy.ndimage  # here: `melisma prepare --help` names every corpus without it
+
     if tempo == sustain == 1.0:
         return voice
-    steady = gaussian_filter1d(np.where(voice.f0 > 0, np.clip(2.0 * (0.6 - voice.breath), 0.0, 1.0), 0.0), 2.0)
+    steady = scipy.ndimage.gaussian_filter1d(
+        np.where(voice.f0 > 0, np.clip(2.0 * (0.6 - voice.breath), 0.0, 1.0), 0.0), 2.0
+    )
     lasts = np.cumsum(tempo * (1.0 + (sustain - 1.0) * steady))
     place = np.interp(np.arange(round(lasts[-1])), lasts - lasts[0], np.arange(len(lasts)))
     before = np.minimum(place.astype(int), len(lasts) - 2)
@@ -240,17 +243,21 @@ def _movements(style: Style, frames: int, generator: np.random.Generator) -> NDA
 
 def _melody(frames: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """Notes of 0.1 to 1 s around the voice's pitch, in equal temperament, cents; voices glide between them."""
+    import scipy.ndimage
+
     notes = int(frames * FRAME / 0.1) + 1
     lengths = np.rint(generator.uniform(0.1, generator.uniform(0.3, 1.0), notes) / FRAME).astype(int)
     pitches = 100.0 * np.rint(generator.normal(0.0, generator.uniform(1.0, 5.0), notes))
     glide = generator.uniform(0.005, 0.04) / FRAME
-    return np.asarray(gaussian_filter1d(np.repeat(pitches, lengths)[:frames], glide))
+    return np.asarray(scipy.ndimage.gaussian_filter1d(np.repeat(pitches, lengths)[:frames], glide))
 
 
 def _wander(generator: np.random.Generator, frames: int, width: float) -> NDArray[np.float64]:
     """Noise smoothed by a Gaussian of this standard deviation, s; its own standard deviation is 1."""
+    import scipy.ndimage
+
     sigma = width / FRAME
-    noise = gaussian_filter1d(generator.standard_normal(frames), sigma)
+    noise = scipy.ndimage.gaussian_filter1d(generator.standard_normal(frames), sigma)
     return np.asarray(noise * np.sqrt(max(1.0, 2.0 * np.sqrt(np.pi) * sigma)))
 
 
