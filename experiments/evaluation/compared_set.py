@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -108,17 +109,24 @@ class ComparedSet:
         conditions = conditions_of(names, self.metadata)
         bases = np.array(names, np.str_) if conditions is None else bases_of(names, self.metadata)
         seen = np.ones(len(names), np.bool_) if conditions is None else conditions == CLEAN
-        groups = (
-            bases if cluster == "track" else np.array([self._group(*each) for each in zip(names, bases, strict=True)])
-        )
-        numbers = np.unique(groups, return_inverse=True)[1]
+        numbers = np.unique(bases if cluster == "track" else self._groups(names, bases), return_inverse=True)[1]
         verified = verified_frames(frames, bases, seen, verify) if verify else None
         return JudgedSet(self.name, frames, self.metadata, numbers, verified)
 
-    def _group(self, name: str, base: str) -> str:
-        """The group of a recording; that of one without is itself, with all of its versions."""
-        group = self._notes[name].group
-        return base if file_name(group) == name else group
+    def _groups(self, names: Sequence[str], bases: NDArray[np.str_]) -> NDArray[np.str_]:
+        """The group of each recording; that of one without is itself, with all of its versions."""
+        noted = (self._notes[name].group for name in names)
+        groups = [
+            str(base) if file_name(group) == name else group
+            for name, base, group in zip(names, bases, noted, strict=True)
+        ]
+        if groups == bases.tolist():
+            print(
+                f"melisma: --cluster group: {self.directory} notes no groups, so that each recording is its own; if its "
+                "corpus has them, an earlier version prepared it: delete it and prepare it again",
+                file=sys.stderr,
+            )
+        return np.array(groups, np.str_)
 
     def costs(self, methods: Sequence[str]) -> dict[str, dict[str, float]]:
         """Seconds of audio for each second of every method, by what is measured."""

@@ -164,6 +164,7 @@ def test_versions_of_a_recording_without_group_are_one_cluster(melisma, monkeypa
     words = ("--methods", "plain", "--out", tmp_path / "out", "--bootstrap", 10, "--cluster", cluster)
     outcome = melisma("compare", tmp_path / "data", *words)
     assert outcome.code == 0, outcome.err
+    assert ("notes no groups" in outcome.err) == (cluster == "group")
     with (tmp_path / "out" / "judgement.csv").open(newline="") as file:
         assert {row["clusters"] for row in csv.DictReader(file)} == {"3"}
 
