@@ -122,7 +122,7 @@ class ComparedSet:
         ]
         if groups == bases.tolist():
             print(
-                f"melisma: --cluster group: {self.directory} notes no groups, so that each recording is its own; if its "
+                f"melisma: --cluster group: {self.directory} notes no groups: each recording is its own; if its "
                 "corpus has them, an earlier version prepared it: delete it and prepare it again",
                 file=sys.stderr,
             )
