@@ -17,7 +17,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from architectures.base import ConvolutionalNetwork, FrameOutput
-from architectures.layers import check_positive
+from architectures.layers import check_positive, check_probability
 
 RATE, HOP = 16000, 160
 LONG, SHORT = 2048, 640  # samples: 128 ms resolve the harmonics of low voices, 40 ms follow fast ones
@@ -120,8 +120,8 @@ class HarmonicFeatures(nn.Module):
     def _power(self, audio: Tensor, name: str, size: int, transform: int, inverse: Tensor) -> Tensor:
         """Power spectra `(batch * frames, frequencies)`; a sine as loud as the surroundings has about 1."""
         frames = _frames(audio, size) * getattr(self, f"{name}_window")
-        spectrum = torch.view_as_real(torch.fft.rfft(frames * inverse, transform))
-        return spectrum.square_().sum(-1)
+        spectrum = torch.fft.rfft(frames.mul_(inverse), transform)
+        return spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
 
     def _pulse_correlation(self, audio: Tensor, inverse: Tensor) -> Tensor:
         """Normalised correlation of the middle of a frame with what lies up to FARTHEST samples about it.
@@ -156,8 +156,7 @@ class TimeConvolution(nn.Module):
     @override
     def forward(self, signal: Tensor) -> Tensor:
         own = signal[:, :, self.earlier : signal.shape[2] - self.later]
-        result: Tensor = own + functional.relu(self.convolution(signal))
-        return result
+        return functional.relu_(self.convolution(signal)).add(own)
 
 
 class HarmonicTracker(ConvolutionalNetwork):
@@ -178,9 +177,11 @@ class HarmonicTracker(ConvolutionalNetwork):
         lookahead: frames after a frame that its logits may depend on; None: as many as before it. The latency is
             `lookahead * 10 + 64` ms, the latter for half a spectrum's window.
         loudness_reach: frames before, and after, a frame whose loudness counts; after it only what `lookahead` leaves.
+        dropout: probability that a channel of features is left out of a training excerpt, so that no single kind of
+            evidence is relied on.
 
     Raises:
-        ValueError: a size is not positive, or `lookahead` negative.
+        ValueError: a size is not positive, `lookahead` negative, or `dropout` no probability below 1.
     """
 
     rate, hop = RATE, HOP
@@ -195,15 +196,18 @@ class HarmonicTracker(ConvolutionalNetwork):
         voicing_channels: int = 48,
         lookahead: int | None = None,
         loudness_reach: int = 300,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_positive(width=width, bins_per_semitone=bins_per_semitone, frames=frames, channels=channels)
         check_positive(voicing_channels=voicing_channels, loudness_reach=loudness_reach)
+        check_probability(dropout=dropout)
         if lookahead is not None and lookahead < 0:
             raise ValueError(f"lookahead: {lookahead} frames are negative")
         self.width, self.frames = width, frames
         notes = lowest_note + np.arange(width) / bins_per_semitone
         self.features = HarmonicFeatures(440 * 2 ** ((notes - 69) / 12))
+        self.dropout = nn.Dropout2d(dropout)
         self._left = lookahead  # frames of the future that layers may still take
         octave = 12 * bins_per_semitone
         self.harmonics = nn.Conv2d(self.features.channels, channels, (1, 5), padding=(0, 2))
@@ -250,9 +254,10 @@ class HarmonicTracker(ConvolutionalNetwork):
         begin = self._margin - self.earlier * HOP - LONG // 2
         read = begin + (level.shape[1] - 1) * HOP + LONG
         features, summaries = self.features(audio[:, begin:read], level)
-        hidden = functional.relu(self.harmonics(features))
+        features = self.dropout(features)
+        hidden = functional.relu_(self.harmonics(features))
         hidden = self.neighbours(hidden)
-        hidden = hidden + functional.relu(self.octaves(hidden))
+        hidden = functional.relu_(self.octaves(hidden)).add(hidden)
         for layer in self.motion:
             hidden = layer(hidden)
         logits = self.pitch(hidden)[:, 0]  # (batch, frames, bins)
@@ -268,7 +273,7 @@ class HarmonicTracker(ConvolutionalNetwork):
         belief = logits.softmax(dim=-1)
         at_pitch = [torch.einsum("bctf,btf->bct", each, belief) for each in (hidden, features)]
         sureness = torch.stack([belief.amax(-1), 0.1 * logits.logsumexp(-1)], dim=1)
-        signal = functional.relu(self.evidence(torch.cat([*at_pitch, sureness, summaries], dim=1)))
+        signal = functional.relu_(self.evidence(torch.cat([*at_pitch, sureness, summaries], dim=1)))
         for layer in self.context:
             signal = layer(signal)
         voicing: Tensor = self.voicing(signal)[:, 0]
