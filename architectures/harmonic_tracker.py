@@ -37,8 +37,8 @@ class HarmonicFeatures(nn.Module):
     `LONG // 2 + t * HOP`. Gives `(batch, channels, frames, bins)`, and `(batch, summaries, frames)` of whole frames.
 
     The channels are the logarithmic power of a long and of a short spectrum at multiples of the f0; the autocorrelation
-    of both at its period; the normalised correlation of the 16 ms about the frame with those one period later, and one
-    earlier; and the place on the axis.
+    of both at its period; the normalised correlation of the 16 ms about the frame with those a period later or earlier,
+    the greater and the smaller one; and the place on the axis. All are alike for audio played backwards.
 
     Args:
         frequencies: Hz, of the bins.
@@ -101,14 +101,15 @@ class HarmonicFeatures(nn.Module):
         plain = torch.fft.irfft(short_power, SHORT_TRANSFORM)[:, : FARTHEST + 2]
         sharp, plain = (each / (each[:, :1] + 1e-6) for each in (sharp, plain))
         pulses = self._pulse_correlation(audio, inverse)
+        later, earlier = self._read(pulses, "later"), self._read(pulses, "earlier")
         features = torch.cat(
             [
                 self._read(_decibels(long_power).t().contiguous(), "long"),
                 self._read(_decibels(short_power).t().contiguous(), "short"),
                 3 * self._read(sharp.t().contiguous(), "period"),
                 self._read(plain.t().contiguous(), "period") * self.period_gain[:, None],
-                self._read(pulses, "later"),
-                self._read(pulses, "earlier"),
+                torch.maximum(later, earlier),  # one of them is high at the beginning and at the end of a voice
+                torch.minimum(later, earlier),
                 self.place[:, None].expand(-1, batch * frames),
             ]
         )
@@ -121,7 +122,8 @@ class HarmonicFeatures(nn.Module):
         """Power spectra `(batch * frames, frequencies)`; a sine as loud as the surroundings has about 1."""
         frames = _frames(audio, size) * getattr(self, f"{name}_window")
         spectrum = torch.fft.rfft(frames.mul_(inverse), transform)
-        return spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
+        power: Tensor = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
+        return power
 
     def _pulse_correlation(self, audio: Tensor, inverse: Tensor) -> Tensor:
         """Normalised correlation of the middle of a frame with what lies up to FARTHEST samples about it.
@@ -137,6 +139,17 @@ class HarmonicFeatures(nn.Module):
         scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1] + 1e-12) + 0.02
         # One more row, so that the place of the lowest pitch has a next one.
         return functional.pad((correlation / scale).t(), (0, 0, 0, 1)).contiguous()
+
+
+class MirroredConv2d(nn.Conv2d):
+    """A convolution whose kernel is the same forwards and backwards in time, the third dimension of its input.
+
+    Then rising and falling pitches are followed alike: no estimate is early or late.
+    """
+
+    @override
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, (self.weight + self.weight.flip(2)) / 2, self.bias)
 
 
 class TimeConvolution(nn.Module):
@@ -164,8 +177,8 @@ class HarmonicTracker(ConvolutionalNetwork):
 
     Convolutional over time without padding: the logits of a frame depend on the audio within its reach alone, so
     excerpts of any length agree. Features are relative to the loudness within 3 s, so a recording's level does not
-    matter, and what sounds on while the voice rests is known to be softer. The voicing head reads what the pitch layers
-    hold at the pitch they believe in.
+    matter, and what sounds on while the voice rests is known to be softer. The pitch is the same for audio played
+    backwards, unless `lookahead` is limited. The voicing head reads what the pitch layers hold at their pitch.
 
     Args:
         width: bins of the pitch grid; linked from it.
@@ -210,11 +223,12 @@ class HarmonicTracker(ConvolutionalNetwork):
         self.dropout = nn.Dropout2d(dropout)
         self._left = lookahead  # frames of the future that layers may still take
         octave = 12 * bins_per_semitone
+        over_both = MirroredConv2d if lookahead is None else nn.Conv2d
         self.harmonics = nn.Conv2d(self.features.channels, channels, (1, 5), padding=(0, 2))
-        self.neighbours = self._over_time(nn.Conv2d(channels, channels, 3, padding=(0, 1)))
+        self.neighbours = self._over_time(over_both(channels, channels, 3, padding=(0, 1)))
         self.octaves = nn.Conv2d(channels, channels, (1, 3), padding=(0, octave), dilation=(1, octave))
         self.motion = nn.ModuleList(
-            self._over_time(nn.Conv2d(channels, channels, 3, padding=(0, 1), dilation=(step, 1))) for step in (2, 4)
+            self._over_time(over_both(channels, channels, 3, padding=(0, 1), dilation=(step, 1))) for step in (2, 4)
         )
         self.pitch = nn.Conv2d(channels, 1, 1)
         read = channels + self.features.channels + 2 + self.features.summaries

@@ -97,6 +97,20 @@ def test_every_kind_of_evidence_peaks_at_the_f0(f0):
     assert (correlations[1:] > 0.6).all()  # correlations, read by linear interpolation
 
 
+@torch.no_grad()
+def test_audio_played_backwards_has_the_same_pitch():
+    tracker = network()
+    audio = noise(tracker.window_of(9) + 1)  # frames are centred on a sample: one more, so that all centres are those
+    forwards = tracker(audio[:, :-1]).pitch
+    backwards = tracker(audio.flip(1)[:, :-1]).pitch.flip(1)
+    spread = forwards.std()
+    assert (forwards - backwards).abs().mean() < 0.02 * spread  # 16 ms are an even number of samples
+    limited = network(lookahead=5)
+    audio = noise(limited.window_of(9) + 1)
+    different = limited(audio[:, :-1]).pitch - limited(audio.flip(1)[:, :-1]).pitch.flip(1)
+    assert different.abs().mean() > 0.1 * spread
+
+
 def test_arguments_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match="lookahead"):
         network(lookahead=-1)
