@@ -149,7 +149,8 @@ class MirroredConv2d(nn.Conv2d):
 
     @override
     def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, (self.weight + self.weight.flip(2)) / 2, self.bias)
+        result: Tensor = self._conv_forward(input, (self.weight + self.weight.flip(2)) / 2, self.bias)
+        return result
 
 
 class TimeConvolution(nn.Module):
