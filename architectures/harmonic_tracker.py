@@ -91,13 +91,13 @@ class HarmonicFeatures(nn.Module):
     def forward(self, audio: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         batch, frames = level.shape
         # All frames of the batch are the last axis from here on, so that places on the axis of f0 are rows.
-        inverse = level.flatten().rsqrt()[:, None]
+        inverse = level.rsqrt()[:, :, None]
         long_power, short_power = (
             self._power(audio, name, size, transform, inverse)
             for name, size, transform in (("long", LONG, LONG_TRANSFORM), ("short", SHORT, SHORT_TRANSFORM))
         )
         # The magnitude's transform, whose peaks are the sharper; that of the power is the autocorrelation.
-        sharp = torch.fft.irfft(torch.sqrt(long_power + 1e-10), LONG_TRANSFORM)[:, : FARTHEST + 2]
+        sharp = torch.fft.irfft((long_power + 1e-10).sqrt_(), LONG_TRANSFORM)[:, : FARTHEST + 2]
         plain = torch.fft.irfft(short_power, SHORT_TRANSFORM)[:, : FARTHEST + 2]
         sharp, plain = (each / (each[:, :1] + 1e-6) for each in (sharp, plain))
         pulses = self._pulse_correlation(audio, inverse)
@@ -121,7 +121,7 @@ class HarmonicFeatures(nn.Module):
     def _power(self, audio: Tensor, name: str, size: int, transform: int, inverse: Tensor) -> Tensor:
         """Power spectra `(batch * frames, frequencies)`; a sine as loud as the surroundings has about 1."""
         frames = _frames(audio, size) * getattr(self, f"{name}_window")
-        spectrum = torch.fft.rfft(frames.mul_(inverse), transform)
+        spectrum = torch.fft.rfft(frames.mul_(inverse).flatten(0, 1), transform)
         power: Tensor = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
         return power
 
@@ -130,7 +130,7 @@ class HarmonicFeatures(nn.Module):
 
         `(2 * FARTHEST + 1, batch * frames)`; a floor in the denominator keeps that of silence near 0.
         """
-        frames = _frames(audio, PULSE + 2 * FARTHEST) * inverse
+        frames = (_frames(audio, PULSE + 2 * FARTHEST) * inverse).flatten(0, 1)
         middle = frames[:, FARTHEST : FARTHEST + PULSE]
         spectrum = torch.fft.rfft(frames, 2048) * torch.fft.rfft(middle, 2048).conj()
         correlation = torch.fft.irfft(spectrum, 2048)[:, : 2 * FARTHEST + 1]
@@ -314,9 +314,9 @@ class HarmonicTracker(ConvolutionalNetwork):
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:
-    """`(batch * frames, size)` of `(batch, samples)`; all sizes share the centres of the frames of LONG samples."""
+    """A view `(batch, frames, size)` of `(batch, samples)`; frames of all sizes have the centres of those of LONG."""
     offset = (LONG - size) // 2
-    return audio[:, offset : audio.shape[1] - offset].unfold(1, size, HOP).flatten(0, 1)
+    return audio[:, offset : audio.shape[1] - offset].unfold(1, size, HOP)
 
 
 def _decibels(power: Tensor) -> Tensor:
