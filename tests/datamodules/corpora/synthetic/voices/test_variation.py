@@ -6,11 +6,11 @@ from numpy.testing import assert_array_equal
 
 from datamodules.corpora.synthetic.voices.variation import STYLES, Compass, Style, vary
 
-COMPASS = Compass(40.0, 1000.0, 0.45)
+RANGES = Compass(40.0, 1000.0, 0.45)
 
 
 def contours(voice, count=150):
-    return [vary(voice, COMPASS, np.random.default_rng([1, number])) for number in range(count)]
+    return [vary(voice, RANGES, np.random.default_rng([1, number])) for number in range(count)]
 
 
 def cents(f0):
@@ -78,7 +78,7 @@ def test_the_voice_given_stays_as_it_is(steady_voice):
 
 
 def test_the_generator_decides_everything(steady_voice):
-    one, other = (vary(steady_voice, COMPASS, np.random.default_rng(7)) for _ in range(2))
+    one, other = (vary(steady_voice, RANGES, np.random.default_rng(7)) for _ in range(2))
     for name in one._fields:
         assert_array_equal(getattr(one, name), getattr(other, name))
 
@@ -86,7 +86,7 @@ def test_the_generator_decides_everything(steady_voice):
 def test_breath_becomes_noise(steady_voice):
     breathy = steady_voice._replace(breath=np.full(400, 0.5))
     for seed in range(5):
-        plain, other = (vary(voice, COMPASS, np.random.default_rng(seed)) for voice in (steady_voice, breathy))
+        plain, other = (vary(voice, RANGES, np.random.default_rng(seed)) for voice in (steady_voice, breathy))
         voiced = other.f0 > 0
         assert other.aperiodicity[voiced].mean() > 2 * plain.aperiodicity[plain.f0 > 0].mean()
 
@@ -122,6 +122,6 @@ def test_a_style_that_changes_nothing(steady_voice, monkeypatch):
         warp=0.0,
     )
     monkeypatch.setattr("datamodules.corpora.synthetic.voices.variation.STYLES", (still,))
-    other = vary(steady_voice, COMPASS, np.random.default_rng(0))
+    other = vary(steady_voice, RANGES, np.random.default_rng(0))
     np.testing.assert_allclose(other.f0, steady_voice.f0)
     np.testing.assert_allclose(other.envelope, steady_voice.envelope)
