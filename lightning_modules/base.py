@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -56,6 +57,15 @@ class AudioModule(lightning.LightningModule):
             penalty.select(network)  # refuses patterns without a parameter
         self.network = network
         self.optimizer, self.scheduler, self.penalty = optimizer, scheduler, penalty
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AudioModule:
+        # What makes optimiser and schedule is shared: from the command line it holds the parser and, through it, the
+        # trainer, whose WandbLogger begins another run when it is copied (as it is to average weights).
+        memo |= {id(maker): maker for maker in (self.optimizer, self.scheduler)}
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))  # type: ignore[no-untyped-call]
+        return copied
 
     def training_loss(self, parts: Mapping[str, LossPart], batch_size: int) -> Tensor:
         """The weighted sum of all parts and the penalty, logged as `train/loss`.
