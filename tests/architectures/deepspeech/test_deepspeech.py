@@ -39,8 +39,9 @@ def test_a_spectrum_is_the_standardised_logarithm_of_magnitudes():
     torch.testing.assert_close(values, expected, rtol=1e-4, atol=1e-4)
 
 
+# From two samples: the spectrum of a single one is flat, and standardised it is rounding errors alone.
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 900), min_size=1, max_size=4), st.sampled_from([(320, 160), (321, 160), (7, 3)]))
+@given(st.lists(st.integers(2, 900), min_size=1, max_size=4), st.sampled_from([(320, 160), (321, 160), (7, 3)]))
 def test_the_spectrum_of_an_utterance_of_any_length_is_the_same_alone_and_beside_others(lengths, sizes):
     front_end = StandardisedSpectrum(16000, *sizes)
     signal, lengths = noises(*lengths)
