@@ -25,6 +25,8 @@ LONG_TRANSFORM, SHORT_TRANSFORM = 4096, 2048
 LONG_HARMONICS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)  # 0.5 and 1.5 tell a pitch from its octaves
 SHORT_HARMONICS = (1.0, 2.0, 3.0, 4.0, 5.0)
 PULSE, FARTHEST = 256, 540  # samples: a stretch of 16 ms is compared with those up to 34 ms (30 Hz) away
+PULSE_TRANSFORM = 1536  # at least PULSE + 2 * FARTHEST: nothing wraps around
+STEP = 64  # frames of a batch whose spectra are in a processor's cache at a time
 BLOCKS = 5  # of a hop each: the level is that of 50 ms
 BANDS = 16
 SILENCE = 1e-9  # mean square, -90 dB: what is as faint as the last bit of 16 is silence
@@ -56,7 +58,7 @@ class HarmonicFeatures(nn.Module):
 
     def __init__(self, frequencies: NDArray[np.float64]) -> None:
         super().__init__()
-        bins = len(frequencies)
+        self.width = bins = len(frequencies)
         # Tables are NumPy's, which computes them also where torch makes networks without memory.
         windows = {name: _hann(size) for name, size in (("long", LONG), ("short", SHORT))}
         for name, window in windows.items():
@@ -90,6 +92,25 @@ class HarmonicFeatures(nn.Module):
     @override
     def forward(self, audio: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         batch, frames = level.shape
+        features = audio.new_empty(batch, frames, self.width, self.channels)  # channels last in memory
+        summaries = audio.new_empty(batch, self.summaries, frames)
+        first, last = 0, frames
+        step = max(1, STEP // batch)
+        if audio.is_cuda:
+            step = frames
+        else:
+            first, last = _sounding(audio, frames)
+        for begin in range(first, last, step):
+            end = min(begin + step, last)
+            stretch = audio[:, begin * HOP : (end - 1) * HOP + LONG]
+            features[:, begin:end], summaries[:, :, begin:end] = self._of_frames(stretch, level[:, begin:end])
+        features[:, :first], summaries[:, :, :first] = features[:, first : first + 1], summaries[:, :, first, None]
+        features[:, last:], summaries[:, :, last:] = features[:, last - 1 : last], summaries[:, :, last - 1, None]
+        return features.permute(0, 3, 1, 2), summaries
+
+    def _of_frames(self, audio: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `(batch, frames, bins, channels)` and summaries `(batch, summaries, frames)`."""
+        batch, frames = level.shape
         # All frames of the batch are the last axis from here on, so that places on the axis of f0 are rows.
         inverse = level.rsqrt()[:, :, None]
         long_power, short_power = (
@@ -113,10 +134,9 @@ class HarmonicFeatures(nn.Module):
                 self.place[:, None].expand(-1, batch * frames),
             ]
         )
-        features = features.view(self.channels, -1, batch, frames).permute(2, 0, 3, 1)
         levels = [long_power.sum(1, keepdim=True), short_power.sum(1, keepdim=True), short_power @ self.bands]
         summaries = _decibels(torch.cat(levels, dim=1)).view(batch, frames, -1).transpose(1, 2)
-        return features.contiguous(memory_format=torch.channels_last), summaries
+        return features.view(self.channels, -1, batch, frames).permute(2, 3, 1, 0), summaries
 
     def _power(self, audio: Tensor, name: str, size: int, transform: int, inverse: Tensor) -> Tensor:
         """Power spectra `(batch * frames, frequencies)`; a sine as loud as the surroundings has about 1."""
@@ -132,8 +152,8 @@ class HarmonicFeatures(nn.Module):
         """
         frames = (_frames(audio, PULSE + 2 * FARTHEST) * inverse).flatten(0, 1)
         middle = frames[:, FARTHEST : FARTHEST + PULSE]
-        spectrum = torch.fft.rfft(frames, 2048) * torch.fft.rfft(middle, 2048).conj()
-        correlation = torch.fft.irfft(spectrum, 2048)[:, : 2 * FARTHEST + 1]
+        spectrum = torch.fft.rfft(frames, PULSE_TRANSFORM) * torch.fft.rfft(middle, PULSE_TRANSFORM).conj()
+        correlation = torch.fft.irfft(spectrum, PULSE_TRANSFORM)[:, : 2 * FARTHEST + 1]
         sums = functional.pad(frames.square().cumsum(1), (1, 0))
         energy = (sums[:, PULSE:] - sums[:, :-PULSE]).clamp_min(0)
         scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1] + 1e-12) + 0.02
@@ -311,6 +331,19 @@ class HarmonicTracker(ConvolutionalNetwork):
         mean, square = (functional.avg_pool1d(each, reach, 1)[:, 0] for each in (power, power.square()))
         level: Tensor = (square + SILENCE**2) / (mean + SILENCE)
         return level
+
+
+def _sounding(audio: Tensor, frames: int) -> tuple[int, int]:
+    """First frame, and the one after the last, of those to compute: all but one at either end of digital silence.
+
+    The features of digital silence are always the same.
+    """
+    sounds = audio.ne(0).any(dim=0).nonzero()
+    if not len(sounds):
+        return 0, 1
+    first = (int(sounds[0]) - LONG) // HOP  # the last frame that ends before the sound does begin
+    last = int(sounds[-1]) // HOP + 1  # the first one after it
+    return max(0, first), min(frames, last + 1)
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:

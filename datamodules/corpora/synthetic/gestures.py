@@ -13,6 +13,7 @@ from datamodules.corpora.synthetic.dynamics import slow_noise
 from datamodules.corpora.synthetic.phrases import Melody, Note, draw_scale, melody_of, next_degree
 
 SHORTEST, LONGEST = 0.06, 3.0  # s of a note
+SHORTEST_REST, LONGEST_REST = 0.05, 6.0  # s between gestures; in the long ones what accompanies is alone
 PERIODS = 4.0  # a note has at least as many periods
 WIDEST = 1.5  # semitones of vibrato to each side
 LOUDNESS = (-10.0, 6.0)  # dB; so that the softest note is heard
@@ -34,7 +35,7 @@ def draw_line(generator: np.random.Generator, lowest: float, highest: float, sec
     while time < seconds:
         gesture = generator.choice(3, p=(PHRASE, TONES, GLISSANDI))
         notes += (player.phrase, player.tones, player.glissandi)[gesture](generator, time)
-        time = notes[-1].stop + _between(generator, 0.05, 2.0)
+        time = notes[-1].stop + _between(generator, SHORTEST_REST, LONGEST_REST)
     return player.performed(generator, melody_of(notes, seconds), notes)
 
 

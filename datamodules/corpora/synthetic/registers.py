@@ -21,7 +21,7 @@ from datamodules.corpora.synthetic.mixing import mix
 from datamodules.corpora.synthetic.phrases import Melody
 from datamodules.corpora.synthetic.timbres import Timbres
 
-VERSION = 1  # part of cache keys: raise it when the same parameters give other audio or another contour
+VERSION = 2  # part of cache keys: raise it when the same parameters give other audio or another contour
 
 Range = tuple[float, float]
 Register = tuple[float, float, float]
