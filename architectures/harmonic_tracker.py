@@ -17,7 +17,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from architectures.base import ConvolutionalNetwork, FrameOutput
-from architectures.layers import check_positive, check_probability
+from architectures.layers import MirroredConv2d, TimeConvolution, check_positive, check_probability
 
 RATE, HOP = 16000, 160
 LONG, SHORT = 2048, 640  # samples: 128 ms resolve the harmonics of low voices, 40 ms follow fast ones
@@ -94,12 +94,9 @@ class HarmonicFeatures(nn.Module):
         batch, frames = level.shape
         features = audio.new_empty(batch, frames, self.width, self.channels)  # channels last in memory
         summaries = audio.new_empty(batch, self.summaries, frames)
-        first, last = 0, frames
-        step = max(1, STEP // batch)
-        if audio.is_cuda:
-            step = frames
-        else:
-            first, last = _sounding(audio, frames)
+        first, last, step = 0, frames, frames
+        if audio.device.type == "cpu":
+            (first, last), step = _sounding(audio, frames), max(1, STEP // batch)
         for begin in range(first, last, step):
             end = min(begin + step, last)
             stretch = audio[:, begin * HOP : (end - 1) * HOP + LONG]
@@ -161,38 +158,6 @@ class HarmonicFeatures(nn.Module):
         return functional.pad((correlation / scale).t(), (0, 0, 0, 1)).contiguous()
 
 
-class MirroredConv2d(nn.Conv2d):
-    """A convolution whose kernel is the same forwards and backwards in time, the third dimension of its input.
-
-    Then rising and falling pitches are followed alike: no estimate is early or late.
-    """
-
-    @override
-    def forward(self, input: Tensor) -> Tensor:
-        result: Tensor = self._conv_forward(input, (self.weight + self.weight.flip(2)) / 2, self.bias)
-        return result
-
-
-class TimeConvolution(nn.Module):
-    """A convolution over f0 and time, or over time, without padding in time, added to its input.
-
-    Args:
-        convolution: of an odd number of taps in time, its third dimension from the end of `(batch, channels, frames,
-            bins)`, or the last of `(batch, channels, frames)`.
-        later: frames after a frame that it reads.
-    """
-
-    def __init__(self, convolution: nn.Conv1d | nn.Conv2d, later: int) -> None:
-        super().__init__()
-        self.convolution, self.later = convolution, later
-        self.earlier = convolution.dilation[0] * (convolution.kernel_size[0] - 1) - later
-
-    @override
-    def forward(self, signal: Tensor) -> Tensor:
-        own = signal[:, :, self.earlier : signal.shape[2] - self.later]
-        return functional.relu_(self.convolution(signal)).add(own)
-
-
 class HarmonicTracker(ConvolutionalNetwork):
     """Pitch and voicing of one voice from audio of 16 kHz, every 10 ms, from 30 Hz to 2 kHz.
 
@@ -242,34 +207,36 @@ class HarmonicTracker(ConvolutionalNetwork):
         notes = lowest_note + np.arange(width) / bins_per_semitone
         self.features = HarmonicFeatures(440 * 2 ** ((notes - 69) / 12))
         self.dropout = nn.Dropout2d(dropout)
-        self._left = lookahead  # frames of the future that layers may still take
+        left = lookahead  # frames of the future that layers may still take
+
+        def over_time(convolution: nn.Conv1d | nn.Conv2d) -> TimeConvolution:
+            nonlocal left
+            later = convolution.dilation[0] * (convolution.kernel_size[0] - 1) // 2
+            if left is not None:
+                later = min(later, left)
+                left -= later
+            return TimeConvolution(convolution, later)
+
         octave = 12 * bins_per_semitone
         over_both = MirroredConv2d if lookahead is None else nn.Conv2d
         self.harmonics = nn.Conv2d(self.features.channels, channels, (1, 5), padding=(0, 2))
-        self.neighbours = self._over_time(over_both(channels, channels, 3, padding=(0, 1)))
+        self.neighbours = over_time(over_both(channels, channels, 3, padding=(0, 1)))
         self.octaves = nn.Conv2d(channels, channels, (1, 3), padding=(0, octave), dilation=(1, octave))
         self.motion = nn.ModuleList(
-            self._over_time(over_both(channels, channels, 3, padding=(0, 1), dilation=(step, 1))) for step in (2, 4)
+            over_time(over_both(channels, channels, 3, padding=(0, 1), dilation=(step, 1))) for step in (2, 4)
         )
         self.pitch = nn.Conv2d(channels, 1, 1)
         read = channels + self.features.channels + 2 + self.features.summaries
         self.evidence = nn.Conv1d(read, voicing_channels, 1)
         self.context = nn.ModuleList(
-            self._over_time(nn.Conv1d(voicing_channels, voicing_channels, 5, dilation=step)) for step in (1, 4, 12)
+            over_time(nn.Conv1d(voicing_channels, voicing_channels, 5, dilation=step)) for step in (1, 4, 12)
         )
         self.voicing = nn.Conv1d(voicing_channels, 1, 1)
         layers = [self.neighbours, *self.motion, *self.context]
         self.earlier: int = sum(layer.earlier for layer in layers)  # frames
         self.later: int = sum(layer.later for layer in layers)
-        self.loudness = loudness_reach, loudness_reach if lookahead is None else min(self._left or 0, loudness_reach)
+        self.loudness = loudness_reach, loudness_reach if left is None else min(left, loudness_reach)
         self.window = self.window_of(frames)
-
-    def _over_time(self, convolution: nn.Conv1d | nn.Conv2d) -> TimeConvolution:
-        later = convolution.dilation[0] * (convolution.kernel_size[0] - 1) // 2
-        if self._left is not None:
-            later = min(later, self._left)
-            self._left -= later
-        return TimeConvolution(convolution, later)
 
     @property
     def _margin(self) -> int:

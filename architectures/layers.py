@@ -127,6 +127,38 @@ class SameConv2d(nn.Conv2d):
         return super().forward(functional.pad(input, (left, right, top, bottom)))
 
 
+class MirroredConv2d(nn.Conv2d):
+    """A convolution whose kernel is the same forwards and backwards in time, the third dimension of its input.
+
+    Then rising and falling pitches are followed alike: no estimate is early or late.
+    """
+
+    @override
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = self._conv_forward(input, (self.weight + self.weight.flip(2)) / 2, self.bias)
+        return result
+
+
+class TimeConvolution(nn.Module):
+    """A convolution over f0 and time, or over time, without padding in time, added to its input.
+
+    Args:
+        convolution: of an odd number of taps in time, its third dimension from the end of `(batch, channels, frames,
+            bins)`, or the last of `(batch, channels, frames)`.
+        later: frames after a frame that it reads.
+    """
+
+    def __init__(self, convolution: nn.Conv1d | nn.Conv2d, later: int) -> None:
+        super().__init__()
+        self.convolution, self.later = convolution, later
+        self.earlier = convolution.dilation[0] * (convolution.kernel_size[0] - 1) - later
+
+    @override
+    def forward(self, signal: Tensor) -> Tensor:
+        own = signal[:, :, self.earlier : signal.shape[2] - self.later]
+        return functional.relu_(self.convolution(signal)).add(own)
+
+
 class GlorotLinear(nn.Linear):
     """A dense layer with TensorFlow's default initialisation."""
 

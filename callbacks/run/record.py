@@ -79,7 +79,7 @@ class RunRecord(Callback):
             return
         fitting = not folder
         record = {
-            "command": sys.argv,
+            "command": _command(),
             "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
             "commit": self._commit,
             "data_sets": getattr(trainer.datamodule, "data_sets", {}),  # type: ignore[attr-defined]
@@ -95,6 +95,13 @@ class RunRecord(Callback):
         place.mkdir(parents=True, exist_ok=True)
         with write_atomically(place / "record.json") as file:
             file.write((json.dumps(record, indent=2) + "\n").encode())
+
+
+def _command() -> list[str]:
+    """As typed: `python -m MODULE` gives sys.argv the path of a file instead."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    beginning = sys.argv[:1] if module is None else ["python", "-m", module.name.removesuffix(".__main__")]
+    return [*beginning, *sys.argv[1:]]
 
 
 def _metrics(trainer: Trainer, beginning: str) -> dict[str, float]:

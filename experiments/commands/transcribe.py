@@ -52,8 +52,10 @@ def main(arguments: list[str]) -> None:
     from datamodules.annotations.tracked_tables import write_tracked
     from datamodules.corpora.sources.audio_files import AudioFile
     from datamodules.files import file_name
+    from experiments.allocation import keep_freed_memory
     from experiments.transcriber import Transcriber
 
+    keep_freed_memory()
     transcriber = Transcriber.of(options.model, options.device, options.voicing_threshold)
     try:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing_extensions import override
 from datamodules import DataError
 from datamodules.corpora.base import Audio
 from datamodules.files import sha256_of
+from experiments.allocation import keep_freed_memory
 from experiments.released import released_identity
 from experiments.trackers.base import Tracked, Tracker
 from experiments.transcriber import Transcriber, locate
@@ -44,6 +45,7 @@ class TrainedTracker(Tracker):
 
     @override
     def __enter__(self) -> Self:
+        keep_freed_memory()  # as `melisma transcribe` does
         self._transcriber = Transcriber.of(self.model, self.device)
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)  # as the public trackers have: threads burn time of processors by waiting

@@ -78,6 +78,23 @@ def test_silence_is_not_amplified_and_gives_numbers():
 
 
 @torch.no_grad()
+def test_silence_about_a_recording_is_computed_once_and_a_batch_in_steps_without_a_trace():
+    """As all frames at once, and each recording for itself."""
+    features = HarmonicFeatures(FREQUENCIES)
+    torch.manual_seed(0)
+    frames = 150
+    audio = torch.zeros(3, LONG + (frames - 1) * HOP)
+    audio[0, 9000:15001] = torch.randn(6001)
+    audio[1, 12000] = 1.0
+    level = torch.rand(3, frames) + 0.1
+    made = features(audio, level)
+    for item in range(3):
+        alone = features._of_frames(audio[item : item + 1], level[item : item + 1])
+        torch.testing.assert_close(made[0][item], alone[0][0].permute(2, 0, 1), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(made[1][item], alone[1][0], atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("f0", [61.0, 233.0, 987.0, 1800.0])
 def test_every_kind_of_evidence_peaks_at_the_f0(f0):
     """Eight harmonics: at its bin each harmonic's power and the correlations are near their greatest value."""

@@ -1,13 +1,17 @@
 """The record that stands beside a run's figures."""
 
+import importlib.machinery
 import json
 import re
+import sys
+import types
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
+import callbacks.run.record
 from callbacks import BestCheckpoint, ResumeCheckpoint, RunFolder, RunRecord, run_folder
 
 SCORES = (0.5, 0.75, 0.25)
@@ -44,6 +48,19 @@ def test_a_fit_leaves_what_its_figures_need(run):
     assert record["packages"]["torch"].startswith(torch.__version__.split("+")[0])
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["commit"])
     assert record["hours"] >= 0 and "CPU" in record["hardware"] and record["command"]
+
+
+def test_the_command_is_as_typed(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/here/experiments/__main__.py", "fit", "--config", "a.yaml"])
+    main = types.SimpleNamespace(__spec__=importlib.machinery.ModuleSpec("experiments.__main__", None))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", main)
+        module = callbacks.run.record._command()
+    assert module == ["python", "-m", "experiments", "fit", "--config", "a.yaml"]
+    monkeypatch.setattr("sys.argv", ["/bin/melisma", "fit"])
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", types.SimpleNamespace(__spec__=None))
+        assert callbacks.run.record._command() == ["/bin/melisma", "fit"]
 
 
 def test_a_resumed_fit_goes_on_with_its_record(run):
