@@ -92,6 +92,9 @@ def _description(model: Mapping[str, Any], takes: Mapping[str, Any], record: Map
     )
     yield f"pitch from {lowest:.1f} to {highest:.1f} Hz, bins of {100 / grid['bins_per_semitone']:.3g} cents"
     yield f"decoded by {decoder['class_path']}"
+    if record["network"]:
+        others = ", ".join(f"{name}: {value}" for name, value in record["network"].items())
+        yield f"parameters of the network other than in training: {others}"
     threshold = record["voicing_threshold"]
     yield f"voiced where the confidence is greater than {threshold['value']:g} ({threshold['origin']})"
 

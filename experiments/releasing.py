@@ -23,7 +23,7 @@ from datamodules.files import read_text, sha256_of, write_atomically
 from experiments import runs
 from experiments.instantiation import ROOTS, allowed_class
 from experiments.model_card import model_card, read_facts
-from experiments.released import CARD, CLASSES, CONFIG, RECORD, WEIGHTS, load_released
+from experiments.released import CARD, CLASSES, CONFIG, RECORD, WEIGHTS, ReleasedModel, load_released
 from experiments.transcriber import Transcriber
 from lightning_modules import PitchModel
 
@@ -33,7 +33,14 @@ ORIGINS = {"frozen": "fixed before the training", "frozen, never tuned": "never 
 FOLDERS = re.compile(r"(?<![\w.:/~])~?/(?=[^\s/])(?:[^\s/,:'\"\]\[}{]+/)*")
 
 
-def release(checkpoint: Path, out: Path, voicing_threshold: float | None, card: Path | None, limit: int | None) -> int:
+def release(
+    checkpoint: Path,
+    out: Path,
+    voicing_threshold: float | None,
+    card: Path | None,
+    limit: int | None,
+    network: Mapping[str, Any] | None = None,
+) -> int:
     """Write a folder with weights, configuration, card and record.
 
     Args:
@@ -42,6 +49,7 @@ def release(checkpoint: Path, out: Path, voicing_threshold: float | None, card: 
         voicing_threshold: one of 0, 0.01 ... 0.99; None: the one of the checkpoint.
         card: file of facts or text for the card.
         limit: bytes that the weights may have; None: any number.
+        network: parameters that its network has instead of those it was trained with; the weights must fit.
 
     Returns:
         The bytes of the weights.
@@ -56,7 +64,9 @@ def release(checkpoint: Path, out: Path, voicing_threshold: float | None, card: 
     origin = ORIGINS.get(origin, origin.replace("frozen, from", "tuned on"))
     if voicing_threshold is not None:
         model, origin = _with_threshold(model, voicing_threshold), "chosen at the release"
+    network = dict(network or {})
     config = _configuration(runs.stated_model(run / "config.yaml"), model.voicing_threshold, shards)
+    config["model"]["init_args"]["network"].setdefault("init_args", {}).update(network)
     with _appearing(out) as folder:
         weights = save(_weights(model))
         size = len(weights)
@@ -68,6 +78,7 @@ def release(checkpoint: Path, out: Path, voicing_threshold: float | None, card: 
             "parameters": sum(parameter.numel() for parameter in model.network.parameters()),
             "weights_bytes": size,
             "voicing_threshold": {"value": model.voicing_threshold, "origin": origin},
+            "network": network,
             **_figures(run, checkpoint),
         }
         texts = {
@@ -78,8 +89,19 @@ def release(checkpoint: Path, out: Path, voicing_threshold: float | None, card: 
         for name, content in {WEIGHTS: weights, **{name: text.encode() for name, text in texts.items()}}.items():
             with write_atomically(folder / name) as file:
                 file.write(content)
-        _compare(Transcriber(model.float(), shards), Transcriber(*load_released(folder)))
+        written = Transcriber(*_loaded(folder, network))
+        if not network:
+            _compare(Transcriber(model.float(), shards), written)
     return size
+
+
+def _loaded(folder: Path, network: Mapping[str, Any]) -> ReleasedModel:
+    try:
+        return load_released(folder)
+    except DataError as error:
+        if not network:
+            raise
+        raise DataError(f"--network: with {dict(network)} the model cannot be made: {error}") from error
 
 
 def _with_threshold(model: PitchModel, threshold: float) -> PitchModel:

@@ -28,12 +28,19 @@ def main(arguments: list[str]) -> None:
         "figures (lists of mappings), limits (a list), citation",
     )
     parser.add_argument("--limit", type=int | None, default=None, help="bytes that the weights may have")
+    parser.add_argument(
+        "--network",
+        type=dict | None,
+        default=None,
+        help="parameters of the network instead of those it was trained with, which the weights must fit, such as "
+        "{loudness_reach: 1500}",
+    )
     options = parse(parser, arguments)
 
     from experiments.releasing import release
     from experiments.transcriber import BEST
 
     checkpoint = options.model / BEST if options.model.is_dir() else options.model
-    size = release(checkpoint, options.out, options.voicing_threshold, options.card, options.limit)
+    size = release(checkpoint, options.out, options.voicing_threshold, options.card, options.limit, options.network)
     print(f"{options.out}: weights of {size:,} bytes")
     print(f"use it:  melisma transcribe song.wav --model {options.out}")

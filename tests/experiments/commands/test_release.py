@@ -143,6 +143,20 @@ def test_what_cannot_be_released_leaves_nothing(release, trained_run, released_f
     assert {path: path.stat().st_mtime_ns for path in released_folder.iterdir()} == before
 
 
+def test_a_network_may_have_other_parameters_if_the_weights_fit(release, tmp_path):
+    assert release("--network", "{dropout: 0.125}").code == 0
+    out = tmp_path / "out"
+    assert load_released(out).model.network.get_submodule("blocks.0")  # it was made
+    stated = yaml.safe_load((out / "config.yaml").read_text())["model"]["init_args"]["network"]["init_args"]
+    assert stated["dropout"] == 0.125 and stated["width"] == 32
+    assert json.loads((out / "record.json").read_text())["network"] == {"dropout": 0.125}
+    assert "parameters of the network other than in training: dropout: 0.125" in (out / "MODEL_CARD.md").read_text()
+    for changed, complaint in (("{capacity: 3}", "has"), ("{dropuot: 0.1}", "dropuot")):
+        outcome = release("--network", changed, out=tmp_path / "other")
+        assert outcome.code == 1 and "--network: with" in outcome.err and complaint in outcome.err
+        assert not (tmp_path / "other").exists()
+
+
 def test_a_class_that_is_not_ours_is_refused(release, trained_run, tmp_path):
     shutil.copytree(trained_run, tmp_path / "run")
     config = tmp_path / "run" / "config.yaml"
