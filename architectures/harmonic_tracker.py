@@ -17,7 +17,14 @@ from torch.nn import functional
 from typing_extensions import override
 
 from architectures.base import ConvolutionalNetwork, FrameOutput
-from architectures.layers import MirroredConv2d, TimeConvolution, check_positive, check_probability
+from architectures.layers import (
+    MirroredConv2d,
+    TimeConvolution,
+    check_positive,
+    check_probability,
+    hold_ends,
+    sounding_frames,
+)
 
 RATE, HOP = 16000, 160
 LONG, SHORT = 2048, 640  # samples: 128 ms resolve the harmonics of low voices, 40 ms follow fast ones
@@ -90,19 +97,20 @@ class HarmonicFeatures(nn.Module):
         return here.mul_(weights[0, :, None]).addcmul_(next_one, weights[1, :, None])
 
     @override
-    def forward(self, audio: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor, level: Tensor, before: int = 0, after: int = 0) -> tuple[Tensor, Tensor]:
+        """The features; the first and the last frame are given `before` and `after` times more."""
         batch, frames = level.shape
-        features = audio.new_empty(batch, frames, self.width, self.channels)  # channels last in memory
-        summaries = audio.new_empty(batch, self.summaries, frames)
-        first, last, step = 0, frames, frames
-        if audio.device.type == "cpu":
-            (first, last), step = _sounding(audio, frames), max(1, STEP // batch)
-        for begin in range(first, last, step):
-            end = min(begin + step, last)
+        whole = before + frames + after
+        features = audio.new_empty(batch, whole, self.width, self.channels)  # channels last in memory
+        summaries = audio.new_empty(batch, self.summaries, whole)
+        step = max(1, STEP // batch) if audio.device.type == "cpu" else frames
+        for begin in range(0, frames, step):
+            end = min(begin + step, frames)
             stretch = audio[:, begin * HOP : (end - 1) * HOP + LONG]
-            features[:, begin:end], summaries[:, :, begin:end] = self._of_frames(stretch, level[:, begin:end])
-        features[:, :first], summaries[:, :, :first] = features[:, first : first + 1], summaries[:, :, first, None]
-        features[:, last:], summaries[:, :, last:] = features[:, last - 1 : last], summaries[:, :, last - 1, None]
+            here = slice(before + begin, before + end)
+            features[:, here], summaries[:, :, here] = self._of_frames(stretch, level[:, begin:end])
+        for held, frame in ((slice(before), before), (slice(whole - after, whole), before + frames - 1)):
+            features[:, held], summaries[:, :, held] = features[:, frame, None], summaries[:, :, frame, None]
         return features.permute(0, 3, 1, 2), summaries
 
     def _of_frames(self, audio: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
@@ -254,8 +262,15 @@ class HarmonicTracker(ConvolutionalNetwork):
         check_positive(frames=frames)
         level = self._loudness(audio, frames)
         begin = self._margin - self.earlier * HOP - LONG // 2
-        read = begin + (level.shape[1] - 1) * HOP + LONG
-        features, summaries = self.features(audio[:, begin:read], level)
+        stretch = audio[:, begin : begin + (level.shape[1] - 1) * HOP + LONG]
+        # Digital silence has always the same features, so that it is not computed beyond the reach of these layers.
+        layers = [self.neighbours, *self.motion]
+        earlier, later = (sum(getattr(layer, side) for layer in layers) for side in ("earlier", "later"))
+        first, last = sounding_frames(stretch, LONG, HOP)
+        silent = first, level.shape[1] - last
+        held = [min(each, earlier + later) for each in silent]
+        heard = stretch[:, first * HOP : (last - 1) * HOP + LONG]
+        features, summaries = self.features(heard, level[:, first:last], *held)
         features = self.dropout(features)
         hidden = functional.relu_(self.harmonics(features))
         hidden = self.neighbours(hidden)
@@ -263,23 +278,22 @@ class HarmonicTracker(ConvolutionalNetwork):
         for layer in self.motion:
             hidden = layer(hidden)
         logits = self.pitch(hidden)[:, 0]  # (batch, frames, bins)
-        layers = [self.neighbours, *self.motion]
-        begin = sum(layer.earlier for layer in layers)
-        end = features.shape[2] - sum(layer.later for layer in layers)
-        voicing = self._voicing(hidden, features[:, :, begin:end], summaries[:, :, begin:end], logits)
-        begin = self.earlier - begin
-        return FrameOutput(logits[:, begin : begin + frames], voicing)
+        own = slice(earlier, features.shape[2] - later)
+        signal = self._evidence(hidden, features[:, :, own], summaries[:, :, own], logits)
+        skipped = [each - some for each, some in zip(silent, held, strict=True)]
+        signal = hold_ends(signal, 2, *skipped)
+        for layer in self.context:
+            signal = layer(signal)
+        begin = self.earlier - earlier
+        return FrameOutput(hold_ends(logits, 1, *skipped)[:, begin : begin + frames], self.voicing(signal)[:, 0])
 
-    def _voicing(self, hidden: Tensor, features: Tensor, summaries: Tensor, logits: Tensor) -> Tensor:
-        """Logits `(batch, frames)`, fewer than those of the pitch by the reach of the layers."""
+    def _evidence(self, hidden: Tensor, features: Tensor, summaries: Tensor, logits: Tensor) -> Tensor:
+        """What speaks for a voice, `(batch, channels, frames)`."""
         belief = logits.softmax(dim=-1)
         at_pitch = [torch.einsum("bctf,btf->bct", each, belief) for each in (hidden, features)]
         sureness = torch.stack([belief.amax(-1), 0.1 * logits.logsumexp(-1)], dim=1)
-        signal = functional.relu_(self.evidence(torch.cat([*at_pitch, sureness, summaries], dim=1)))
-        for layer in self.context:
-            signal = layer(signal)
-        voicing: Tensor = self.voicing(signal)[:, 0]
-        return voicing
+        signal: Tensor = self.evidence(torch.cat([*at_pitch, sureness, summaries], dim=1))
+        return functional.relu_(signal)
 
     def _loudness(self, audio: Tensor, frames: int) -> Tensor:
         """Mean square `(batch, frames + earlier + later)` of the surroundings, in which loud parts count most.
@@ -298,19 +312,6 @@ class HarmonicTracker(ConvolutionalNetwork):
         mean, square = (functional.avg_pool1d(each, reach, 1)[:, 0] for each in (power, power.square()))
         level: Tensor = (square + SILENCE**2) / (mean + SILENCE)
         return level
-
-
-def _sounding(audio: Tensor, frames: int) -> tuple[int, int]:
-    """First frame, and the one after the last, of those to compute: all but one at either end of digital silence.
-
-    The features of digital silence are always the same.
-    """
-    sounds = audio.ne(0).any(dim=0).nonzero()
-    if not len(sounds):
-        return 0, 1
-    first = (int(sounds[0]) - LONG) // HOP  # the last frame that ends before the sound does begin
-    last = int(sounds[-1]) // HOP + 1  # the first one after it
-    return max(0, first), min(frames, last + 1)
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:

@@ -191,6 +191,36 @@ def standardise_windows(audio: Tensor, epsilon: float = 1e-3) -> Tensor:
     return (audio - mean) * torch.rsqrt(variance + epsilon)
 
 
+def sounding_frames(audio: Tensor, size: int, hop: int) -> tuple[int, int]:
+    """First frame, and the one after the last, of those to compute: all but one at either end of digital silence.
+
+    What is computed of digital silence is always the same. Elsewhere than on a CPU all frames count: to look for
+    silence would be to wait for the device.
+
+    Args:
+        audio: `(batch, samples)`; frame t is of `size` samples from `t * hop` on.
+        size: samples.
+        hop: samples.
+    """
+    frames = (audio.shape[1] - size) // hop + 1
+    if audio.device.type != "cpu":
+        return 0, frames
+    sounds = audio.ne(0).any(dim=0).nonzero()
+    if not len(sounds):
+        return 0, 1
+    first = (int(sounds[0]) - size) // hop  # the last frame that ends before the sound does begin
+    last = int(sounds[-1]) // hop + 1  # the first one after it
+    return max(0, first), min(frames, last + 1)
+
+
+def hold_ends(signal: Tensor, dim: int, before: int, after: int) -> Tensor:
+    """The signal, whose first and last value along a dimension are given some more times."""
+    if before == after == 0:
+        return signal
+    places = torch.arange(-before, signal.shape[dim] + after, device=signal.device)
+    return signal.index_select(dim, places.clamp(0, signal.shape[dim] - 1))
+
+
 class Concatenation(nn.ModuleList):
     """Modules side by side on the same input; their outputs `(batch, channels, ...)` are concatenated by channel."""
 

@@ -78,20 +78,23 @@ def test_silence_is_not_amplified_and_gives_numbers():
 
 
 @torch.no_grad()
-def test_silence_about_a_recording_is_computed_once_and_a_batch_in_steps_without_a_trace():
-    """As all frames at once, and each recording for itself."""
-    features = HarmonicFeatures(FREQUENCIES)
-    torch.manual_seed(0)
-    frames = 150
-    audio = torch.zeros(3, LONG + (frames - 1) * HOP)
-    audio[0, 9000:15001] = torch.randn(6001)
-    audio[1, 12000] = 1.0
-    level = torch.rand(3, frames) + 0.1
-    made = features(audio, level)
-    for item in range(3):
-        alone = features._of_frames(audio[item : item + 1], level[item : item + 1])
-        torch.testing.assert_close(made[0][item], alone[0][0].permute(2, 0, 1), atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(made[1][item], alone[1][0], atol=1e-4, rtol=1e-4)
+@pytest.mark.parametrize("lookahead", [None, 10])
+def test_silence_about_a_recording_is_not_computed_and_leaves_no_trace(lookahead, monkeypatch):
+    """As if all frames were computed; also those of silence alone, and of a batch of which one item sounds longer."""
+    net = network(lookahead=lookahead, frames=300)
+    audio = torch.zeros(3, net.window)
+    middle = net.window // 2
+    audio[0, middle - 6000 : middle + 1001] = 0.1 * torch.randn(7001)
+    audio[1, middle + 4000] = 0.5
+    found = [net(audio), net(audio[1:2]), net(audio[2:])]
+    monkeypatch.setattr(
+        "architectures.harmonic_tracker.sounding_frames",
+        lambda audio, size, hop: (0, (audio.shape[1] - size) // hop + 1),
+    )
+    monkeypatch.setattr("architectures.harmonic_tracker.STEP", 10_000)
+    for one, other in zip(found, [net(audio), net(audio[1:2]), net(audio[2:])], strict=True):
+        torch.testing.assert_close(one.pitch, other.pitch, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(one.voicing, other.voicing, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
