@@ -194,8 +194,8 @@ def standardise_windows(audio: Tensor, epsilon: float = 1e-3) -> Tensor:
 def sounding_frames(audio: Tensor, size: int, hop: int) -> tuple[int, int]:
     """First frame, and the one after the last, of those to compute: all but one at either end of digital silence.
 
-    What is computed of digital silence is always the same. Elsewhere than on a CPU all frames count: to look for
-    silence would be to wait for the device.
+    What is computed of digital silence is always the same. Elsewhere than on a CPU all frames count, since to look for
+    silence would be to wait for the device; so they do in a traced graph, which does not depend on data.
 
     Args:
         audio: `(batch, samples)`; frame t is of `size` samples from `t * hop` on.
@@ -203,7 +203,7 @@ def sounding_frames(audio: Tensor, size: int, hop: int) -> tuple[int, int]:
         hop: samples.
     """
     frames = (audio.shape[1] - size) // hop + 1
-    if audio.device.type != "cpu":
+    if audio.device.type != "cpu" or torch.compiler.is_compiling():
         return 0, frames
     sounds = audio.ne(0).any(dim=0).nonzero()
     if not len(sounds):
