@@ -146,7 +146,8 @@ def test_what_cannot_be_released_leaves_nothing(release, trained_run, released_f
 def test_a_network_may_have_other_parameters_if_the_weights_fit(release, tmp_path):
     assert release("--network", "{dropout: 0.125}").code == 0
     out = tmp_path / "out"
-    assert load_released(out).model.network.get_submodule("blocks.0")  # it was made
+    dropouts = [each.p for each in load_released(out).model.network.modules() if isinstance(each, torch.nn.Dropout)]
+    assert dropouts and set(dropouts) == {0.125}
     stated = yaml.safe_load((out / "config.yaml").read_text())["model"]["init_args"]["network"]["init_args"]
     assert stated["dropout"] == 0.125 and stated["width"] == 32
     assert json.loads((out / "record.json").read_text())["network"] == {"dropout": 0.125}
