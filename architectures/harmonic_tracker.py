@@ -23,6 +23,7 @@ from architectures.layers import (
     check_positive,
     check_probability,
     hold_ends,
+    running_mean,
     sounding_frames,
 )
 
@@ -153,17 +154,18 @@ class HarmonicFeatures(nn.Module):
     def _pulse_correlation(self, audio: Tensor, inverse: Tensor) -> Tensor:
         """Normalised correlation of the middle of a frame with what lies up to FARTHEST samples about it.
 
-        `(2 * FARTHEST + 1, batch * frames)`; a floor in the denominator keeps that of silence near 0.
+        `(2 * FARTHEST + 2, batch * frames)`; a floor in the denominator keeps that of silence near 0.
         """
-        frames = (_frames(audio, PULSE + 2 * FARTHEST) * inverse).flatten(0, 1)
+        size = PULSE + 2 * FARTHEST
+        frames = (_frames(audio, size) * inverse).flatten(0, 1)
         middle = frames[:, FARTHEST : FARTHEST + PULSE]
         spectrum = torch.fft.rfft(frames, PULSE_TRANSFORM) * torch.fft.rfft(middle, PULSE_TRANSFORM).conj()
-        correlation = torch.fft.irfft(spectrum, PULSE_TRANSFORM)[:, : 2 * FARTHEST + 1]
-        sums = functional.pad(frames.square().cumsum(1), (1, 0))
-        energy = (sums[:, PULSE:] - sums[:, :-PULSE]).clamp_min(0)
+        # One more, so that the place of the lowest pitch has a next one.
+        correlation: Tensor = torch.fft.irfft(spectrum, PULSE_TRANSFORM)[:, : 2 * FARTHEST + 2]
+        energy = PULSE * running_mean(audio.square(), PULSE)[:, (LONG - size) // 2 :]
+        energy = (energy.unfold(1, 2 * FARTHEST + 2, HOP)[:, : inverse.shape[1]] * inverse.square()).flatten(0, 1)
         scale = torch.sqrt(energy * energy[:, FARTHEST : FARTHEST + 1] + 1e-12) + 0.02
-        # One more row, so that the place of the lowest pitch has a next one.
-        return functional.pad((correlation / scale).t(), (0, 0, 0, 1)).contiguous()
+        return (correlation / scale).t().contiguous()
 
 
 class HarmonicTracker(ConvolutionalNetwork):
@@ -306,12 +308,10 @@ class HarmonicTracker(ConvolutionalNetwork):
         half = BLOCKS * HOP // 2
         begin = self._margin - (self.earlier + before) * HOP - half
         stretch = audio[:, begin : begin + (wanted + BLOCKS - 1) * HOP]
-        blocks = stretch.view(len(audio), -1, HOP).square().mean(-1)
-        power = functional.avg_pool1d(blocks[:, None], BLOCKS, 1)
+        power = running_mean(stretch.view(len(audio), -1, HOP).square().mean(-1), BLOCKS)
         reach = before + after + 1
-        mean, square = (functional.avg_pool1d(each, reach, 1)[:, 0] for each in (power, power.square()))
-        level: Tensor = (square + SILENCE**2) / (mean + SILENCE)
-        return level
+        mean, square = running_mean(torch.cat([power, power.square()]), reach).chunk(2)
+        return (square + SILENCE**2) / (mean + SILENCE)
 
 
 def _frames(audio: Tensor, size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Padding, initialisation and normalisation as TensorFlow defines them."""
+"""Padding, initialisation and normalisation as TensorFlow defines them; running means."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from architectures.layers import (
     GlorotLinear,
     SameConv1d,
     parameter_count,
+    running_mean,
     same_padding,
     standardise_windows,
     tf_batch_norm,
@@ -67,3 +68,21 @@ def test_parameters_are_counted_if_trainable():
     layer = torch.nn.Linear(3, 2)
     layer.bias.requires_grad_(False)
     assert parameter_count(layer) == 6
+
+
+@given(st.integers(1, 70), st.integers(0, 40), st.integers(1, 3))
+def test_running_means_are_those_of_a_loop(size, more, batch):
+    values = np.random.default_rng(size + 100 * more).normal(size=(batch, size + more))
+    expected = np.lib.stride_tricks.sliding_window_view(values, size, axis=1).mean(-1)
+    np.testing.assert_allclose(running_mean(torch.tensor(values), size).numpy(), expected, atol=1e-12)
+
+
+def test_running_means_keep_what_is_soft_after_what_is_loud():
+    values = torch.full((1, 5000), 1e-9)
+    values[:, :100] = 1e6
+    np.testing.assert_allclose(running_mean(values, 3001)[0, 100:].numpy(), 1e-9, rtol=1e-5)
+
+
+def test_running_means_do_not_depend_on_where_an_excerpt_begins():
+    values = torch.randn(1, 400, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(running_mean(values, 77)[:, 50:], running_mean(values[:, 50:], 77))
