@@ -68,26 +68,6 @@ def test_every_published_experiment_is_a_recipe_and_no_two_recipes_have_a_name()
     assert set(PUBLISHED["recipes"]["melody"]) <= set(stems)
 
 
-def what_is_named(path):
-    """What a run of March 2019 has in its name, of a recipe of WaveNet."""
-    recipe = stated(path)
-    network, data = recipe["model"]["init_args"]["network"]["init_args"], recipe["data"]["init_args"]
-    first = network["initial"]["init_args"]
-    lr = recipe["model"]["init_args"]["optimizer"]["init_args"]["lr"]
-    return (
-        f"apw{network['frames']} hs{data.get('stride', network['frames'])} cw{network['context']} "
-        f"ifw{first['kernel']}{'v' if 'padding' in first else ''} fwid{network['kernel']} rc{network['channels']} "
-        f"sc{network['skip_channels']} sn{network['stacks']} md{network['max_dilation']} bs{data['batch_size']} "
-        f"lr{str(lr).removeprefix('0')}"
-    )
-
-
-@pytest.mark.parametrize("run", PUBLISHED["march"])
-def test_a_wavenet_of_march_has_all_that_its_original_name_says(run):
-    (path,) = (path for path in RECIPES if original_runs(path) == [run] and not catalogue.is_copy(path))
-    assert what_is_named(path) == PUBLISHED["march"][run]
-
-
 def test_the_readme_lists_the_wavenets_of_the_catalogue_with_their_original_runs():
     rows = re.findall(r"^\| `(wavenet_\w+)` \| (\S*) *\|", README.read_text(), re.MULTILINE)
     published = [path for path in RECIPES if path.stem.startswith("wavenet_") and catalogue.is_published(path)]

@@ -54,6 +54,21 @@ def test_a_recipe_says_in_its_header_what_it_asks_how_it_is_run_and_what_to_expe
     catalogue.check_header(path)
 
 
+# Batch size and learning rate of the keyword networks, with which the README describes them.
+KEYWORDS = {"m1": (256, 0.01), "m2": (100, 0.05), "m3": (256, 0.01)}
+
+
+@pytest.mark.parametrize("rate", ["8k", "16k"])
+@pytest.mark.parametrize("network", KEYWORDS)
+def test_a_keyword_network_has_its_batch_size_and_its_learning_rate_at_the_top_of_the_cycle(network, rate):
+    (path,) = (path for path in SPEECH if path.stem == f"speech_commands_{network}_{rate}")
+    model, data = stated(path)["model"]["init_args"], stated(path)["data"]["init_args"]
+    cycle = model["scheduler"]["init_args"]
+    assert (data["batch_size"], cycle["max_lr"]) == KEYWORDS[network]
+    assert model["optimizer"]["init_args"]["lr"] == cycle["max_lr"]
+    assert cycle["total_steps"] == stated(path)["trainer"]["max_steps"]
+
+
 @each_recipe
 def test_a_recipe_states_its_whole_model_and_data(path):
     recipe = stated(path)
