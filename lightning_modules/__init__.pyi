@@ -1,6 +1,6 @@
 from .base import AudioModule, CheckpointMismatch
 from .classification import ClipClassifier
-from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, Viterbi
+from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, UnvoicedClass, Viterbi
 from .losses.distribution import PitchDistribution
 from .losses.penalties import L2Penalty
 from .losses.salience import SalienceBCE, SalienceSoftmax, UnvoicedClassSoftmax
@@ -37,6 +37,7 @@ __all__ = [
     "SalienceBCE",
     "SalienceSoftmax",
     "Unfolded",
+    "UnvoicedClass",
     "UnvoicedClassSoftmax",
     "Viterbi",
     "VoicedAndRight",

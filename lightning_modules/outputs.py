@@ -37,7 +37,7 @@ class PitchOutput(TypedDict):
     """The pitch of a track.
 
     Attributes:
-        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced.
+        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced; 0 where there is none.
         salience: float16 `(frames, bins)`, 0 to 1.
         notes: float32 `(bins,)`, MIDI note of each bin.
     """
@@ -72,7 +72,8 @@ class DecidesVoicing(Protocol):
 
 def signed_f0(pitch: NDArray[Any], confidence: NDArray[Any], threshold: float) -> NDArray[np.float64]:
     """Pitch `(frames,)` in Hz, negative where the frame is unvoiced; compared in float64, as the metrics do."""
-    return np.where(confidence.astype(np.float64) > threshold, pitch, -pitch).astype(np.float64)
+    signed = np.where(confidence.astype(np.float64) > threshold, pitch, -pitch).astype(np.float64)
+    return signed + 0.0  # no guess is 0 and not -0
 
 
 class UtteranceOutput(TypedDict):

@@ -31,7 +31,8 @@ class ScoredTrack(NamedTuple):
 
     Attributes:
         loss: scalar.
-        f0: `(frames,)`, Hz, the best guess; any value above 0 where only the voicing is estimated.
+        f0: `(frames,)`, Hz, the best guess, 0 where there is none; any value above 0 where only the voicing is
+            estimated.
         confidence: `(frames,)`, 0 to 1; voiced where it exceeds the threshold.
         pitch: what the step returns of the pitch; None where only the voicing is estimated.
     """
