@@ -299,6 +299,7 @@ def _spectrogram(described):
 _OF_NETWORK = {
     "CREPE": _crepe,
     "WaveNet": _wavenet,
+    "LegacyGridWaveNet": _wavenet,
     "DeepSalienceWithoutBiases": _salience,
     "ResidualSalience": _salience,
     "HCNN": _hcnn,

@@ -56,6 +56,17 @@ def test_the_excerpts_of_seven_wavenets_begin_at_every_frame(run):
     assert NAMES[run]["stride"] == said(path, next(variants(path)))["stride"] == 1
 
 
+@pytest.mark.parametrize("run", ["0306_183921", "0307_002832", "0307_022006"])
+def test_three_wavenets_run_on_the_legacy_grid_and_their_twins_differ_in_the_grid_alone(run):
+    (legacy,) = recipes_of(run)
+    twin = legacy.with_stem(legacy.stem.removesuffix("_legacy_grid"))
+    assert twin.exists() and twin != legacy
+    ours, corrected = (said(path, stated(path)) for path in (legacy, twin))
+    assert {key for key in ours if ours[key] != corrected[key]} == {"hop", "context"}
+    assert (ours["hop"], ours["context"], corrected["hop"], corrected["context"]) == (93, 652, 256, 0)
+    assert "LegacyGridWaveNet" in stated(legacy)["model"]["init_args"]["network"]["class_path"]
+
+
 @pytest.mark.parametrize("recipe", ["bittner_batchnorm", "cqt_resid_dropout"])
 def test_a_header_says_that_six_harmonics_are_read_where_the_original_name_says_one_transform(recipe):
     (path,) = (path for path in recipes("melody") if path.stem == recipe)
