@@ -57,8 +57,16 @@ from architectures.deepspeech.deepspeech import (
     MaskedConvolutions,
     StandardisedSpectrum,
 )
+from architectures.deepspeech.published_transformer import (
+    AttendToPadding,
+    IgnorePadding,
+    PublishedTransformer,
+    RandomState,
+    ZeroQueryTransformer,
+    ZeroState,
+)
 from architectures.deepspeech.recurrent import RecurrentOutputAndState, RecurrentState
-from architectures.deepspeech.transformer import QueryTransformer, ZeroQueryTransformer
+from architectures.deepspeech.transformer import QueryTransformer
 from architectures.front_ends.compression import Amplitude, Compression, Decibels, LogPower, Power, Standardised
 from architectures.front_ends.constant_q import ConstantQTransform, HarmonicConstantQTransform, SpectrogramTransform
 from architectures.front_ends.mel import HTKMelSpectrogram, MelSpectrogram, SlaneyMelSpectrogram
@@ -101,6 +109,7 @@ __all__ = [
     "AddedInput",
     "Amplitude",
     "Arrangement",
+    "AttendToPadding",
     "Autocorrelation",
     "AutocorrelationSequence",
     "BasicBlockEmbedding",
@@ -142,6 +151,7 @@ __all__ = [
     "HarmonicStacking",
     "HarmonicTracker",
     "Harmonics",
+    "IgnorePadding",
     "KimCREPE",
     "LinearHead",
     "LogMelFilterbank",
@@ -164,7 +174,9 @@ __all__ = [
     "PlainConvolutions",
     "PoolingTrunk",
     "Power",
+    "PublishedTransformer",
     "QueryTransformer",
+    "RandomState",
     "ReconstructingCREPE",
     "RecurrentLayer",
     "RecurrentOutputAndState",
@@ -201,6 +213,7 @@ __all__ = [
     "WholeSpectrogram",
     "WindowFeatures",
     "ZeroQueryTransformer",
+    "ZeroState",
 ]
 
 # The config.yaml of an earlier run names classes by the modules of its day.

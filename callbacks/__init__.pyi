@@ -1,6 +1,7 @@
 from .drawing.alignments import AlignmentPictures
 from .drawing.clips import ClipPictures
 from .drawing.errors import ErrorPictures
+from .drawing.excerpts import ExcerptValidation
 from .drawing.phone_confusions import PhoneConfusions
 from .drawing.pianorolls import Pianorolls
 from .predictions.classes import PredictedClasses
@@ -21,6 +22,7 @@ __all__ = [
     "BestCheckpoint",
     "ClipPictures",
     "ErrorPictures",
+    "ExcerptValidation",
     "PhoneConfusions",
     "Pianorolls",
     "PredictedClasses",

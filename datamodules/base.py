@@ -58,6 +58,8 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
             `val/<name>/...`.
         test: directories by name, whose split `test` is scored by `melisma test`.
         predict: directories by name, whose split `predict` is decoded by `melisma predict`.
+        excerpts: directories by name, whose split `validation` is looked at between validations by
+            `callbacks.ExcerptValidation`; small ones, as they are looked at often.
         recipes: shards that are prepared first if they are missing.
         batch_size: items of one batch of one process; a step consumes so many on every process.
         workers: loader processes per training process; 0 decodes in the training process itself.
@@ -70,6 +72,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         validation: dict[str, str] | None = None,
         test: dict[str, str] | None = None,
         predict: dict[str, str] | None = None,
+        excerpts: dict[str, str] | None = None,
         recipes: Sequence[ShardRecipe] = (),
         batch_size: int = 32,
         workers: int = 0,
@@ -84,6 +87,9 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         self.prepare_data_per_node = False
         self.train_directories, self.recipes = list(train), list(recipes)
         self.evaluated = {"validation": validation or {}, "test": test or {}, "predict": predict or {}}
+        self.evaluated["excerpts"] = excerpts or {}
+        for name in self.evaluated["validation"].keys() & self.evaluated["excerpts"].keys():
+            raise DataError(f"data.excerpts: {name} is the name of a set of data.validation; give it another one")
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self._training_index: SplitIndex | None = None
         self._resumed: dict[str, Any] = {}
@@ -133,14 +139,15 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         return self.training_index
 
     def evaluation_indexes(self, stage: str) -> dict[str, SplitIndex]:
-        """Index of every named set of a stage (`validation`, `test` or `predict`).
+        """Index of every named set of a stage (`validation`, `test`, `predict` or `excerpts`).
 
         Raises:
             DataError: the stage has no set, or a set's shards lack annotations and are not merely predicted.
         """
         if not self.evaluated[stage]:
             raise DataError(f"data.{stage}: no set is given; name one, as in data.{stage}: {{mine: data/mine}}")
-        indexes = {name: SplitIndex([folder], stage) for name, folder in self.evaluated[stage].items()}
+        split = "validation" if stage == "excerpts" else stage
+        indexes = {name: SplitIndex([folder], split) for name, folder in self.evaluated[stage].items()}
         for name, index in indexes.items():
             if stage != "predict":
                 self.check_truth(f"data.{stage}.{name}", index)
@@ -161,6 +168,14 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
     @override
     def predict_dataloader(self) -> list[Loader]:
         return self._evaluation_loaders("predict")
+
+    def excerpt_loaders(self) -> list[Loader]:
+        """The loaders of `excerpts`.
+
+        Raises:
+            DataError: there are none.
+        """
+        return self._evaluation_loaders("excerpts")
 
     def _evaluation_loaders(self, stage: str) -> list[Loader]:
         return [self.evaluation_loader(name, index) for name, index in self.evaluation_indexes(stage).items()]

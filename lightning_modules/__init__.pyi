@@ -1,6 +1,7 @@
 from .base import AudioModule, CheckpointMismatch
 from .classification import ClipClassifier
-from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, Viterbi
+from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, UnvoicedClass, Viterbi
+from .epoch_decay import EpochDecay
 from .losses.distribution import PitchDistribution
 from .losses.penalties import L2Penalty
 from .losses.salience import SalienceBCE, SalienceSoftmax, UnvoicedClassSoftmax
@@ -19,6 +20,7 @@ __all__ = [
     "Beam",
     "CheckpointMismatch",
     "ClipClassifier",
+    "EpochDecay",
     "ExponentialDecay",
     "FoldedBy",
     "Greedy",
@@ -37,6 +39,7 @@ __all__ = [
     "SalienceBCE",
     "SalienceSoftmax",
     "Unfolded",
+    "UnvoicedClass",
     "UnvoicedClassSoftmax",
     "Viterbi",
     "VoicedAndRight",

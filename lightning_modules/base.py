@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from typing_extensions import override
 
+from lightning_modules.epoch_decay import EpochDecay
 from lightning_modules.losses.penalties import L2Penalty
 
 
@@ -38,7 +39,7 @@ class AudioModule(lightning.LightningModule):
         network: from audio or features to logits.
         optimizer: makes the optimiser from the parameters.
         scheduler: makes the learning-rate schedule from the optimiser; stepped with every optimiser step, a plateau
-            schedule whenever its metric is known. None: a constant learning rate.
+            schedule whenever its metric is known, EpochDecay after every epoch. None: a constant learning rate.
         penalty: added to the training loss; None: no penalty.
 
     Raises:
@@ -106,7 +107,8 @@ class AudioModule(lightning.LightningModule):
         scheduler = self.scheduler(optimizer)
         if isinstance(scheduler, ReduceLROnPlateau):
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        interval = "epoch" if isinstance(scheduler, EpochDecay) else "step"
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval}}
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

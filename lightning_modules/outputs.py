@@ -37,7 +37,7 @@ class PitchOutput(TypedDict):
     """The pitch of a track.
 
     Attributes:
-        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced.
+        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced; 0 where there is none.
         salience: float16 `(frames, bins)`, 0 to 1.
         notes: float32 `(bins,)`, MIDI note of each bin.
     """
@@ -70,9 +70,24 @@ class DecidesVoicing(Protocol):
         """By set, on every process: complete when `on_validation_end` or `on_test_end` of the callbacks is called."""
 
 
+@runtime_checkable
+class Previews(Protocol):
+    """A module that scores sets between validations, without deciding anything by them."""
+
+    def begin(self) -> None:
+        """Forget what was evaluated."""
+
+    def evaluate(self, batch: Any) -> Mapping[str, Any]:  # noqa: ANN401 - of the data module
+        """What the steps return of a batch."""
+
+    def preview(self) -> Mapping[str, Mapping[str, float]]:
+        """Scores of the sets that were evaluated since `begin`, by set and metric; nothing is kept with the weights."""
+
+
 def signed_f0(pitch: NDArray[Any], confidence: NDArray[Any], threshold: float) -> NDArray[np.float64]:
     """Pitch `(frames,)` in Hz, negative where the frame is unvoiced; compared in float64, as the metrics do."""
-    return np.where(confidence.astype(np.float64) > threshold, pitch, -pitch).astype(np.float64)
+    signed = np.where(confidence.astype(np.float64) > threshold, pitch, -pitch).astype(np.float64)
+    return signed + 0.0  # no guess is 0 and not -0
 
 
 class UtteranceOutput(TypedDict):

@@ -21,6 +21,7 @@ from datamodules.batches import EvaluationSet, PitchBatch
 from lightning_modules.inputs import network_input
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import MelodyMetrics, TrackMetric, metric_names
+from lightning_modules.metrics.melody.melody_metrics import MelodyScores
 from lightning_modules.outputs import PitchOutput, PitchTrackOutput, TrackOutput, TrackStepOutput
 from lightning_modules.scoring import ScoredModule
 from lightning_modules.voicing_thresholds import VoicingThresholds
@@ -31,7 +32,8 @@ class ScoredTrack(NamedTuple):
 
     Attributes:
         loss: scalar.
-        f0: `(frames,)`, Hz, the best guess; any value above 0 where only the voicing is estimated.
+        f0: `(frames,)`, Hz, the best guess, 0 where there is none; any value above 0 where only the voicing is
+            estimated.
         confidence: `(frames,)`, 0 to 1; voiced where it exceeds the threshold.
         pitch: what the step returns of the pitch; None where only the voicing is estimated.
     """
@@ -178,6 +180,19 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
                 self._finish(scores)
         super()._log_scores(stage)
 
+    def preview(self) -> dict[str, dict[str, float]]:
+        """Scores of the sets that were evaluated since `begin`, each with the threshold that suits it best.
+
+        Nothing of it is kept with the weights. The thresholds are `voicing_thresholds` until the next pass begins.
+        """
+        found = {}
+        for name, scores in self._scores.items():
+            result = scores.metrics.compute()
+            self.voicing_thresholds[name] = result.best_threshold()
+            values = self._values(scores, result, self.voicing_thresholds[name])
+            found[name] = {metric: float(value) for metric, value in values.items()}
+        return found
+
     @override
     def conclude(self, name: str, scores: TrackScores) -> Mapping[str, float | Tensor]:
         result = scores.metrics.compute()
@@ -186,8 +201,12 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         self.voicing_thresholds[name] = threshold.value
         if not fitting:
             rank_zero_info(f"{name}: voicing threshold {threshold.value:.2f} ({threshold.origin})")
-        means, undefined = result.means(threshold.value), result.undefined(threshold.value)
+        return self._values(scores, result, threshold.value)
+
+    def _values(self, scores: TrackScores, result: MelodyScores, threshold: float) -> dict[str, float | Tensor]:
+        """What is logged of a set."""
+        means, undefined = result.means(threshold), result.undefined(threshold)
         values: dict[str, float | Tensor] = {metric: means[metric] for metric in self.metric_names}
         values |= {f"undefined/{metric}": undefined[metric] for metric in self.metric_names if undefined[metric]}
         values |= {metric.name: mean.compute() for metric, mean in scores.added.items()}
-        return values | {"loss": scores.loss.compute(), "voicing_threshold": threshold.value}
+        return values | {"loss": scores.loss.compute(), "voicing_threshold": threshold}

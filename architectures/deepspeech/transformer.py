@@ -1,8 +1,7 @@
-"""Transformer bodies of `DeepSpeechClassifier`: the encoder reads the frames, the decoder a few queries.
+"""A Transformer as the body of `DeepSpeechClassifier`: the encoder reads the frames, the decoder a few queries.
 
-A. Vaswani et al., "Attention Is All You Need", NIPS 2017. The published classifiers are `ZeroQueryTransformer`. Its
-decoder gives the same vector at all positions, and its encoder does not know the order of the frames.
-`QueryTransformer` corrects both.
+A. Vaswani et al., "Attention Is All You Need", NIPS 2017. The published classifiers are `PublishedTransformer`.
+`QueryTransformer` corrects its mistakes.
 """
 
 from __future__ import annotations
@@ -60,12 +59,14 @@ def transformer(
     return nn.Transformer(width, heads, custom_encoder=encoder, custom_decoder=decoder, batch_first=True)
 
 
-def _check_sizes(heads: int, encoder_layers: int, decoder_layers: int, feedforward: int, dropout: float) -> None:
+def check_sizes(heads: int, encoder_layers: int, decoder_layers: int, feedforward: int, dropout: float) -> None:
+    """Raise ValueError, which names the number, if one is out of range."""
     check_positive(heads=heads, encoder_layers=encoder_layers, decoder_layers=decoder_layers, feedforward=feedforward)
     check_probability(dropout=dropout)
 
 
-def _check_heads(heads: int, width: int) -> None:
+def check_heads(heads: int, width: int) -> None:
+    """Raise ValueError if they do not divide the width."""
     if width % heads:
         raise ValueError(f"heads: {heads} do not share a width of {width} evenly")
 
@@ -144,8 +145,8 @@ class QueryTransformer(DeepSpeechBody):
         hidden: list[int] | None = None,
         dropout: float = 0.1,
     ) -> None:
-        _check_sizes(heads, encoder_layers, decoder_layers, feedforward, dropout)
-        _check_heads(heads, width)
+        check_sizes(heads, encoder_layers, decoder_layers, feedforward, dropout)
+        check_heads(heads, width)
         hidden = [256] if hidden is None else hidden
         check_positive(width=width, queries=queries, hidden=min(hidden, default=1))
         if width % 2:
@@ -159,84 +160,3 @@ class QueryTransformer(DeepSpeechBody):
         return QueryTransformerNetwork(
             features, classes, queries=self.queries, body=body, hidden=self.hidden, dropout=self.dropout
         )
-
-
-class ZeroQueryTransformerNetwork(BodyNetwork):
-    """The published network. In training, its head refuses a batch of one clip, which has no statistics.
-
-    Args:
-        classes: logits.
-        positions: of the decoder.
-        body: the Transformer.
-    """
-
-    def __init__(self, classes: int, positions: int, body: nn.Transformer) -> None:
-        super().__init__()
-        width: int = body.d_model
-        self.positions = positions
-        self.body = body
-        self.head = nn.Sequential(
-            *(nn.BatchNorm1d(positions * width), nn.Linear(positions * width, 2048)),
-            *(nn.BatchNorm1d(2048), nn.ReLU(), nn.Linear(2048, 1024)),
-            *(nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, classes, bias=False)),
-        )
-
-    def decode(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """The output of the decoder, `(batch, positions, width)`; the arguments are those of `forward`."""
-        padding = ~frame_mask(lengths, values.shape[1])
-        queries = values.new_zeros(len(values), self.positions, values.shape[2])
-        decoded: Tensor = self.body(values, queries, src_key_padding_mask=padding, memory_key_padding_mask=padding)
-        return decoded
-
-    @override
-    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        if self.training and len(values) == 1:
-            raise ValueError(
-                "values: a training batch of one clip, but the published head normalises over the batch; "
-                "use a larger batch, or QueryTransformer"
-            )
-        logits: Tensor = self.head(self.decode(values, lengths).flatten(1))
-        return logits
-
-
-class ZeroQueryTransformer(DeepSpeechBody):
-    """The published Transformer: as wide as the convolutions, zeros as queries, no positions, batch normalisation.
-
-    With 161 bins, 3 classes and 2 and 2 layers, the network has 237,379,488 parameters with 64 positions, 108,278,688
-    with 16. Two mistakes are kept. Without dropout, nothing distinguishes the positions of the decoder: all give the
-    same vector, so that 64 of them hold no more information than one. And the order of the frames after the
-    convolutions does not matter. The padding is masked; whether that of the published network was is not known.
-
-    A head count that does not divide the features raises a ValueError when the network is built.
-
-    Args:
-        positions: of the decoder; the published T.
-        encoder_layers: how many.
-        decoder_layers: how many.
-        heads: of every attention; not published, 8 is torch's default. The number of parameters is the same.
-        feedforward: hidden units of each layer.
-        dropout: probability, in all parts of the Transformer.
-
-    Raises:
-        ValueError: a number is out of range; the message names it.
-    """
-
-    def __init__(
-        self,
-        positions: int = 64,
-        encoder_layers: int = 2,
-        decoder_layers: int = 2,
-        heads: int = 8,
-        feedforward: int = 2048,
-        dropout: float = 0.1,
-    ) -> None:
-        check_positive(positions=positions)
-        _check_sizes(heads, encoder_layers, decoder_layers, feedforward, dropout)
-        self.positions, self.layers, self.heads = positions, (encoder_layers, decoder_layers), heads
-        self.feedforward, self.dropout = feedforward, dropout
-
-    @override
-    def network(self, features: int, classes: int) -> ZeroQueryTransformerNetwork:
-        _check_heads(self.heads, features)
-        body = transformer(features, self.heads, self.layers, self.feedforward, self.dropout, norm_first=False)
-        return ZeroQueryTransformerNetwork(classes, self.positions, body)

@@ -1,5 +1,6 @@
 """WaveNet as a pitch tracker, and the parts that recipes name by class, such as `architectures.wavenet.Concat`."""
 
+from architectures.wavenet.legacy_grid import LegacyGridWaveNet
 from architectures.wavenet.output import (
     Activation,
     AveragePool,
@@ -27,6 +28,7 @@ __all__ = [
     "InitialConvolution",
     "KeepContext",
     "Last",
+    "LegacyGridWaveNet",
     "MaxPool",
     "OutputLayer",
     "Padding",

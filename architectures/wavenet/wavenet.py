@@ -105,10 +105,29 @@ class WaveNet(FrameNetwork):
             channels, places = layer.channels(channels), layer.places(places)
         self.readout: nn.Module
         if (places.steps, channels) == (frames, width):
-            _check_places(places, self.window // 2, hop, frames)
+            self.check_places(places, hop)
             self.readout = StepReadout()
         else:
             self.readout = DenseReadout(channels * places.steps, frames, width)
+
+    def check_places(self, places: Places, hop: int) -> None:
+        """Refuse steps that are not centred on the label frames, whose middle is that of the window.
+
+        Raises:
+            ValueError: they are not; the message says by how much.
+        """
+        if self.frames > 1 and places.spacing != hop:
+            raise ValueError(
+                f"postprocessing: its steps are {places.spacing} samples apart, the label frames {hop}; "
+                f"let the product of all strides be {hop}"
+            )
+        off = places.first - (self.window // 2 - (self.frames - 1) * hop // 2)
+        # If the window is not a multiple of the stride, they are off by a few samples.
+        if abs(off) > places.unevenness + max(1.0, hop / 10):
+            raise ValueError(
+                f"postprocessing: its steps are centred {off:+.1f} samples off the label frames; "
+                "crop the context, or use the padding Centred where a kernel is shorter than its stride"
+            )
 
     @override
     def forward(self, audio: Tensor) -> Tensor:
@@ -140,19 +159,3 @@ class DenseReadout(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         logits: Tensor = self.classifier(input.relu().flatten(1))
         return logits.view(-1, self.frames, self.width)
-
-
-def _check_places(places: Places, middle: int, hop: int, frames: int) -> None:
-    """Refuse steps that are not centred on the label frames, whose middle is that of the window."""
-    if frames > 1 and places.spacing != hop:
-        raise ValueError(
-            f"postprocessing: its steps are {places.spacing} samples apart, the label frames {hop}; "
-            f"let the product of all strides be {hop}"
-        )
-    off = places.first - (middle - (frames - 1) * hop // 2)
-    # If the window is not a multiple of the stride, they are off by a few samples.
-    if abs(off) > places.unevenness + max(1.0, hop / 10):
-        raise ValueError(
-            f"postprocessing: its steps are centred {off:+.1f} samples off the label frames; "
-            "crop the context, or use the padding Centred where a kernel is shorter than its stride"
-        )

@@ -5,6 +5,7 @@ from .ctc.characters import CHARACTERS_11785
 from .ctc.lexicon import LexiconBeam
 from .ctc.prefix_beam import PrefixBeam
 from .pitch.peaks import Argmax, DecodedPitch, LocalAverage, PitchDecoder
+from .pitch.unvoiced_class import UnvoicedClass
 from .pitch.viterbi import Viterbi
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "PitchDecoder",
     "PrefixBeam",
     "SymbolSpan",
+    "UnvoicedClass",
     "Viterbi",
     "align",
 ]

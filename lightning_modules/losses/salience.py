@@ -145,7 +145,8 @@ class UnvoicedClassSoftmax(PitchLoss):
 
     @override
     def salience(self, logits: Tensor) -> Tensor:
-        # The lowest bin is 0 and no other one, so that no decoder takes it for a pitch.
+        # The lowest bin is 0 and no other one, so that no decoder takes it for a pitch. UnvoicedClass knows its
+        # probability as what the others leave.
         salience = torch.softmax(logits.float(), dim=-1).clamp_min(torch.finfo(torch.float32).tiny)
         return torch.cat([torch.zeros_like(salience[..., :1]), salience[..., 1:]], dim=-1)
 

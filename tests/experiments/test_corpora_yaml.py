@@ -12,7 +12,10 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from datamodules.corpora import Excerpts, MirdataCorpus
+from datamodules.corpora.base import Recording
+from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.splits import assign_splits
 from tests.experiments.catalogue import recipes
 
 CORPORA = Path(__file__).parents[2] / "experiments" / "corpora"
@@ -104,6 +107,34 @@ def test_wjazzd_is_read_as_its_folders_name_it_and_split_by_artist(tmp_path):
     recordings = parsed("wjazzd.yaml", "--corpus.folder", str(tmp_path)).corpus.recordings()
     assert [recording.group for recording in recordings] == ["ArtPepper", "ArtPepper", "JohnColtrane"]
     assert all(recording.truth is not None for recording in recordings)
+
+
+SOLOS = {  # of an artist, counted in the split of the thesis
+    "validation": {
+        **{"BixBeiderbecke": 4, "BuckClayton": 3, "CurtisFuller": 2, "DickieWells": 3, "DonEllis": 2, "FatsNavarro": 4},
+        **{"JCHigginbotham": 1, "LesterYoung": 6, "LouisArmstrong": 5, "PatMetheny": 1, "SidneyBechet": 3},
+        **{"SteveLacy": 5, "WayneShorter": 9, "WoodyShaw": 6},
+    },
+    "test": {
+        **{"BennyCarter": 5, "CannonballAdderley": 5, "CharlieParker": 6, "CharlieShavers": 1, "DonByas": 7},
+        **{"GerryMulligan": 3, "JJJohnson": 5, "JoeLovano": 6, "JohnnyDodds": 1, "KennyDorham": 6, "LeeMorgan": 1},
+        **{"MilesDavis": 8, "PaulDesmond": 8, "SonnyRollins": 12},
+    },
+}
+
+
+def test_wjazzd_has_the_54_and_74_solos_of_the_published_split_to_validate_and_to_test_with():
+    recipe = parsed("wjazzd.yaml")
+    counted = {"train": {"ArtPepper": 6, "ZootSims": 2}, **SOLOS}
+    recordings = [
+        Recording(f"{artist}_{solo}", AudioFile("none.wav"), None, artist, metadata={"split": split})
+        for split, artists in counted.items()
+        for artist, solos in artists.items()
+        for solo in range(solos)
+    ]
+    dealt = assign_splits(recordings, recipe.splits, recipe.seed)
+    assert {name: len(members) for name, members in dealt.items()} == {"train": 8, "validation": 54, "test": 74}
+    assert all(each.metadata["split"] == name for name, members in dealt.items() for each in members)
 
 
 def test_mdb_melody_synth_takes_the_split_of_a_manifest(tmp_path):

@@ -57,7 +57,7 @@ def prepared_for(path):
 
 def read_by(path):
     data = stated(path)["data"]["init_args"]
-    return [*data.get("train", ()), *data["validation"].values()]
+    return [*data.get("train", ()), *data["validation"].values(), *data.get("excerpts", {}).values()]
 
 
 def test_every_published_experiment_is_a_recipe_and_no_two_recipes_have_a_name():
@@ -66,26 +66,6 @@ def test_every_published_experiment_is_a_recipe_and_no_two_recipes_have_a_name()
     named = {name for path in RECIPES for name in original_runs(path)}
     assert named == set(PUBLISHED["runs"]["melody"]), "headers say `# Original run: NAME` of the runs of published.yaml"
     assert set(PUBLISHED["recipes"]["melody"]) <= set(stems)
-
-
-def what_is_named(path):
-    """What a run of March 2019 has in its name, of a recipe of WaveNet."""
-    recipe = stated(path)
-    network, data = recipe["model"]["init_args"]["network"]["init_args"], recipe["data"]["init_args"]
-    first = network["initial"]["init_args"]
-    lr = recipe["model"]["init_args"]["optimizer"]["init_args"]["lr"]
-    return (
-        f"apw{network['frames']} hs{data.get('stride', network['frames'])} cw{network['context']} "
-        f"ifw{first['kernel']}{'v' if 'padding' in first else ''} fwid{network['kernel']} rc{network['channels']} "
-        f"sc{network['skip_channels']} sn{network['stacks']} md{network['max_dilation']} bs{data['batch_size']} "
-        f"lr{str(lr).removeprefix('0')}"
-    )
-
-
-@pytest.mark.parametrize("run", PUBLISHED["march"])
-def test_a_wavenet_of_march_has_all_that_its_original_name_says(run):
-    (path,) = (path for path in RECIPES if original_runs(path) == [run] and not catalogue.is_copy(path))
-    assert what_is_named(path) == PUBLISHED["march"][run]
 
 
 def test_the_readme_lists_the_wavenets_of_the_catalogue_with_their_original_runs():
@@ -156,6 +136,26 @@ def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_r
         for key in ("hop", "rate"):
             assert getattr(network, key, None) in (None, options[key]), f"{directory} has not the network's {key}"
         assert bool(options.spectrogram) == of_spectrograms, directory
+
+
+# Steps from one look at the excerpts to the next: those of the published programs for audio and for spectrograms.
+LOOKS = {
+    "crepe_final": 5000,
+    "bittner_batchnorm": 1000,
+    "cqt_resid_dropout": 1000,
+    "cqt_voicing_residual_batchnorm": 1000,
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_excerpts_are_looked_at_more_often_than_the_full_validation_which_alone_decides(name):
+    (path,) = (path for path in RECIPES if path.stem == name)
+    data, trainer = stated(path)["data"]["init_args"], stated(path)["trainer"]
+    (look,) = (each for each in trainer["callbacks"] if each["class_path"] == "callbacks.ExcerptValidation")
+    assert look["init_args"]["every_n_train_steps"] == LOOKS[name] < trainer["val_check_interval"]
+    assert stated(path)["checkpoint"]["monitor"].split("/")[1] not in data["excerpts"]
+    options = preparations(path)[data["excerpts"]["mdb_excerpts"]]
+    assert options.corpus.class_path.endswith("Excerpts")
 
 
 @pytest.fixture(scope="session")

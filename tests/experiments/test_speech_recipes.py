@@ -54,6 +54,67 @@ def test_a_recipe_says_in_its_header_what_it_asks_how_it_is_run_and_what_to_expe
     catalogue.check_header(path)
 
 
+# Rows of a published log that differ in one thing, and what that is.
+PAIRS = [
+    ("deepspeech_transformer", "deepspeech_init0", {"network.body.state.class_path"}),
+    ("deepspeech_init0", "deepspeech_init0_t16", {"network.body.positions"}),
+    (
+        "deepspeech_init0_t16",
+        "deepspeech_init0_t16_2x2",
+        {"network.body.encoder_layers", "network.body.decoder_layers"},
+    ),
+    ("deepspeech_init0_t16_2x2", "deepspeech_t64_2x2", {"network.body.positions"}),
+    ("deepspeech_t64_2x2", "deepspeech_t64_2x2_lr03", {"optimizer.lr"}),
+    ("deepspeech_t64_2x2", "deepspeech_t64_2x2_unmasked", {"network.body.attention.class_path"}),
+    ("deepspeech_t64_2x2_lr1_dropout1", "deepspeech_t64_2x2_lr1_dropout2", {"network.body.dropout"}),
+    ("deepspeech_t64_2x2_lr1_dropout5", "deepspeech_t64_2x2_lr1_dropout8", {"network.body.dropout"}),
+    ("deepspeech_hidden", "deepspeech_output_and_hidden", {"network.body.class_path"}),
+]
+
+
+def values_of(model, of=""):
+    """Every value that a recipe gives, by its key without `init_args`."""
+    if not isinstance(model, dict):
+        return {of: model}
+    found = {}
+    for key, value in model.items():
+        found |= values_of(value, of if key == "init_args" else f"{of}.{key}".strip("."))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differing"), PAIRS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_two_rows_of_the_published_log_differ_in_one_thing(one, other, differing):
+    first, second = (values_of(stated(path)) for name in (one, other) for path in SPEECH if path.stem == name)
+    found = {key for key in first | second if first.get(key) != second.get(key)}
+    assert found == {f"model.{key}" for key in differing}
+
+
+def test_deepspeech_anneals_by_epochs_as_its_code_base():
+    models = {path.stem: stated(path)["model"]["init_args"] for path in SPEECH if path.stem.startswith("deepspeech_")}
+    constant = {name for name, model in models.items() if "scheduler" not in model}
+    assert constant == {"deepspeech_t64_2x2_adam"}
+    for name in models.keys() - constant:
+        assert models[name]["scheduler"]["class_path"] == "lightning_modules.EpochDecay"
+        assert models[name]["scheduler"]["init_args"]["gamma"] == pytest.approx(1 / 1.1)
+
+
+# Batch size and learning rate of the keyword networks, with which the README describes them.
+KEYWORDS = {"m1": (256, 0.01), "m2": (100, 0.05), "m3": (256, 0.01)}
+
+
+@pytest.mark.parametrize("rate", ["8k", "16k"])
+@pytest.mark.parametrize("network", KEYWORDS)
+def test_a_keyword_network_has_its_batch_size_and_its_learning_rate_at_the_top_of_the_cycle(network, rate):
+    (path,) = (path for path in SPEECH if path.stem == f"speech_commands_{network}_{rate}")
+    model, data = stated(path)["model"]["init_args"], stated(path)["data"]["init_args"]
+    cycle = model["scheduler"]["init_args"]
+    assert (data["batch_size"], cycle["max_lr"]) == KEYWORDS[network]
+    assert model["optimizer"]["init_args"]["lr"] == cycle["max_lr"]
+    assert cycle["total_steps"] == stated(path)["trainer"]["max_steps"]
+
+
 @each_recipe
 def test_a_recipe_states_its_whole_model_and_data(path):
     recipe = stated(path)

@@ -16,7 +16,8 @@ class DecodedPitch(NamedTuple):
     """The pitch of one track.
 
     Attributes:
-        f0: `(frames,)` float32, Hz; greater than 0 in every frame, voiced or not.
+        f0: `(frames,)` float32, Hz; greater than 0 in every frame, voiced or not, but 0 where a decoder says that there
+            is no pitch.
         confidence: `(frames,)` float32, 0 ... 1; a frame is voiced where this is greater than a threshold.
     """
 

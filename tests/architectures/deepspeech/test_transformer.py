@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from architectures import QueryTransformer, ZeroQueryTransformer
+from architectures import AttendToPadding, PublishedTransformer, QueryTransformer, RandomState, ZeroQueryTransformer
 from architectures.deepspeech.transformer import sinusoidal_positions, transformer
 
 CORRECTED = QueryTransformer(16, 4, 2, 2, 5, 32, [8])
@@ -84,6 +84,33 @@ def test_not_even_the_first_frame_of_the_padding_is_heard(body):
     values[1, 7:] = 100.0
     torch.testing.assert_close(network(values, lengths), expected, rtol=0, atol=1e-5)
     assert (network(values, torch.tensor([FRAMES, 8])) - expected)[1].abs().max() > 1e-4
+
+
+def test_a_transformer_that_attends_to_padding_differs_in_nothing_else():
+    masked, values, _ = network_and_values(PUBLISHED)
+    unmasked, *_ = network_and_values(PublishedTransformer(6, 2, 2, 4, 32, attention=AttendToPadding()))
+    unmasked.load_state_dict(masked.state_dict())
+    full, short = torch.tensor([FRAMES, FRAMES]), torch.tensor([FRAMES, 7])
+    torch.testing.assert_close(unmasked(values, full), masked(values, full), rtol=0, atol=1e-5)
+    values[1, 7:] = 0.0
+    change = (unmasked(values, short) - masked(values, short)).abs().amax(1)
+    assert change[0] < 1e-5 and change[1] > 1e-4
+    alone = unmasked(values[1:, :7], short[1:])
+    assert (unmasked(values, short)[1:] - alone).abs().max() > 1e-4, "the length of others in the batch matters"
+
+
+def test_a_random_state_is_drawn_once_kept_with_the_weights_and_sets_the_positions_apart():
+    torch.manual_seed(0)
+    network = PublishedTransformer(6, 2, 2, 4, 32, state=RandomState()).network(FEATURES, 3).eval()
+    values, lengths = torch.rand(2, FRAMES, FEATURES), torch.tensor([FRAMES, FRAMES])
+    decoded = network.decode(values, lengths)
+    assert torch.equal(network.decode(values, lengths), decoded)
+    assert torch.pdist(decoded[0].flatten(1)).min() > 1e-1
+    assert set(network.state_dict()) - set(PUBLISHED.network(FEATURES, 3).state_dict()) == {"state"}
+    assert not network.state.requires_grad
+    other = PublishedTransformer(6, 2, 2, 4, 32, state=RandomState()).network(FEATURES, 3).eval()
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(other.decode(values, lengths), decoded)
 
 
 def test_where_the_width_is_that_of_the_frames_they_are_not_projected():

@@ -10,6 +10,7 @@ from torch import nn
 
 from architectures import FrameNetwork, WaveNet
 from architectures.layers import standardise_windows
+from architectures.wavenet.legacy_grid import LegacyGridWaveNet
 from architectures.wavenet.output import Activation, AveragePool, Centred, Convolution, Valid
 from architectures.wavenet.parts import Concat, InitialConvolution, KeepContext
 from architectures.wavenet.wavenet import DenseReadout, StepReadout
@@ -73,6 +74,20 @@ def test_steps_of_another_spacing_than_the_label_frames_are_refused():
     with pytest.raises(ValueError, match=r"256 samples apart, the label frames 93"):
         WaveNet(WIDTH, 93, 8, 652, crop=KeepContext(), postprocessing=layers)
     assert isinstance(WaveNet(WIDTH, 256, 8, 0, crop=KeepContext(), postprocessing=layers).readout, StepReadout)
+
+
+def test_the_legacy_grid_changes_nothing_but_the_frames_that_the_steps_are_taken_for():
+    layers = [Convolution(4, 32, 16), Activation(), Convolution(WIDTH, 32, 16)]
+    options = {"max_dilation": 16, "crop": KeepContext(), "postprocessing": layers}
+    torch.manual_seed(0)
+    legacy = LegacyGridWaveNet(WIDTH, 93, 8, 652, **options)
+    corrected = WaveNet(WIDTH, 256, 8, 0, **options)
+    corrected.load_state_dict(legacy.state_dict())
+    audio = torch.randn(2, 2048)
+    assert legacy.window == corrected.window == 2048
+    assert torch.equal(legacy(audio), corrected(audio))
+    off = [step - frame for step, frame in zip(frame_samples(corrected), frame_samples(legacy), strict=True)]
+    assert off == pytest.approx([(number - 3.5) * (256 - 93) for number in range(8)], abs=1)
 
 
 def test_steps_that_stand_beside_their_label_frames_are_refused():
