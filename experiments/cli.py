@@ -9,6 +9,7 @@ import ast
 import difflib
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def main() -> None:
     quiet.silence()
     try:
         if not words or words[0] in ("-h", "--help"):
-            print(overview(files))
+            print(overview())
         elif words[0] in SUBCOMMANDS:
             run()
             if "wandb" in sys.modules:
@@ -71,13 +72,21 @@ def command_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
 
 
-def overview(files: dict[str, Path]) -> str:
-    """What `melisma --help` prints: the first docstring line of each command, read without importing it."""
-    lines = [EXPERIMENTS]
-    for name, path in files.items():
+def summaries() -> Iterator[tuple[str, str]]:
+    """Every command, and what it does in a line; modules are read for it and not imported."""
+    for line in EXPERIMENTS.splitlines():
+        if line.startswith("  "):
+            name, _, words = line.strip().partition(" ")
+            yield name, words.strip()
+    for name, path in command_files().items():
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        lines.append(f"  {name:<10} {docstring.partition(chr(10))[0]}")
-    return "\n".join(lines)
+        yield name, docstring.partition("\n")[0]
+
+
+def overview() -> str:
+    """What `melisma --help` prints."""
+    lines = (f"  {name:<10} {words}" for name, words in summaries() if name not in SUBCOMMANDS)
+    return "\n".join([EXPERIMENTS, *lines])
 
 
 def _refuse(word: str, names: list[str]) -> None:

@@ -102,3 +102,26 @@ class MelismaCLI(LightningCLI):
     def before_predict(self) -> None:
         """Callbacks write the predictions; keeping the salience of every track in memory as well would not scale."""
         self.config_init["predict"]["return_predictions"] = False
+
+
+class _ParsersMade(Exception):
+    """Carries them out of a constructor that would go on to parse, build and run."""
+
+    def __init__(self, parsers: dict[str, LightningArgumentParser]) -> None:
+        super().__init__()
+        self.parsers = parsers
+
+
+class _ParsersAlone(MelismaCLI):
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        raise _ParsersMade(self._subcommand_parsers)
+
+
+def subcommand_parser(subcommand: str) -> LightningArgumentParser:
+    """The parser of `melisma fit` or another subcommand; nothing is parsed or built."""
+    try:
+        _ParsersAlone([subcommand])
+    except _ParsersMade as made:
+        return made.parsers[subcommand]
+    raise AssertionError("LightningCLI has not called parse_arguments")

@@ -6,12 +6,14 @@ piece by piece, and the classes between, from the outermost to the reason itself
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import inspect
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextvars import ContextVar
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -43,11 +45,39 @@ _EXPECTED = re.compile(r"^(?:  - )?Expected an? (?P<type>.+?)(?:\. Got value: (?
 
 def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     """Parse the words behind a command's name, or stop with exit code 2 and say what is wrong with them."""
+    if _asked.get():
+        raise _ParserAsked(parser)
     parser.exit_on_error = False
     try:
         return parser.parse_args(words)
     except ArgumentError as error:
         stop(explain(error, parser, words))
+
+
+def parser_of(command: Callable[[list[str]], None]) -> ArgumentParser | None:
+    """The parser of a command, which is not run; None if it has none of its own.
+
+    Args:
+        command: `main` of a module of `commands`.
+    """
+    token = _asked.set(True)
+    try:
+        with contextlib.redirect_stdout(None):  # a command without a parser prints its help
+            command(["--help"])
+    except _ParserAsked as asked:
+        return asked.parser
+    finally:
+        _asked.reset(token)
+    return None
+
+
+class _ParserAsked(Exception):
+    def __init__(self, parser: ArgumentParser) -> None:
+        super().__init__()
+        self.parser = parser
+
+
+_asked: ContextVar[bool] = ContextVar("_asked", default=False)
 
 
 def stop(message: str) -> NoReturn:

@@ -41,7 +41,10 @@ def loaded(*words):
     "words",
     [
         "--help",
-        *(f"{name} --help" for name in "compare demo evaluate inspect prepare release transcribe verify".split()),
+        *(
+            f"{name} --help"
+            for name in "compare completion demo evaluate inspect prepare release schema transcribe verify".split()
+        ),
     ],
 )
 def test_help_needs_neither_torch_nor_lightning(words):

@@ -1,0 +1,1 @@
+"""JSON schemas of our YAML files, and the words that a shell completes."""
