@@ -56,12 +56,24 @@ def errors(result, begin, slope):
     return result.f0[inside] - (begin + slope * result.times[inside]), result.f0[inside]
 
 
-def test_the_tracker_follows_a_swept_tone_without_bias_or_delay():
-    if "tracker" not in released_names():
-        pytest.skip("no tracker is released yet")
-    tracker, tone = Transcriber.released(), swept()
+@pytest.mark.parametrize(("name", "offset"), [("tracker", 0.001), ("tracker_live", 0.004)])
+def test_the_trackers_follow_a_swept_tone_without_bias_or_delay(name, offset):
+    tracker, tone = Transcriber.released(name), swept()
     rising, f0 = errors(tracker(Audio(tone, RATE)), LOW, SLOPE)
     falling, _ = errors(tracker(Audio(tone[::-1].copy(), RATE)), HIGH, -SLOPE)
     assert np.median(np.abs(1200 * np.log2(f0 / (f0 - rising)))) < 5
     # Where a tone rises and where it falls, a delay has opposite signs, and a bias of pitch the same.
-    assert abs(np.median(rising) - np.median(falling)) / (2 * SLOPE) < 0.001
+    assert abs(np.median(rising) - np.median(falling)) / (2 * SLOPE) < offset
+
+
+def test_the_live_tracker_knows_a_frame_144_ms_after_it():
+    rate, latency = 16000, 0.144
+    tone = np.interp(np.arange(2 * rate), np.arange(int(RATE * SECONDS)) * rate / RATE, swept()).astype(np.float32)
+    other = tone.copy()
+    other[rate:] = 0.5 * np.random.default_rng(0).standard_normal(rate)
+    live = Transcriber.released("tracker_live")
+    one, two = live(Audio(tone, rate)), live(Audio(other, rate))
+    known = one.times < 1 - latency
+    np.testing.assert_allclose(one.f0[known], two.f0[known], rtol=1e-5)
+    np.testing.assert_allclose(one.confidence[known], two.confidence[known], atol=1e-5)
+    assert (one.f0 != two.f0)[~known].any(), "the test changes nothing"
