@@ -185,11 +185,13 @@ def train_and_validate(shards_like, tmp_path):
         data, written = stated(path)["data"]["init_args"], prepared_for(path)
         train = [shards_like(written[directory]) for directory in data.get("train", ())]
         validation = {name: shards_like(written[directory]) for name, directory in data["validation"].items()}
+        looked = {name: shards_like(written[directory]) for name, directory in data.get("excerpts", {}).items()}
         frames = stated(path)["model"]["init_args"]["network"]["init_args"].get("frames", 1)
         fitting = [f"--data.train={train}", "--data.batch_size=1"] if train else []
         take_a_step(
             tmp_path, "fit" if train else "validate", *given(path), *fitting,
             "--data.recipes=[]", f"--data.validation={validation}", f"--data.evaluation_frames={frames}",
+            *([f"--data.excerpts={looked}"] if looked else []),
         )  # fmt: skip
 
     return run
