@@ -156,24 +156,4 @@ class PublishedTransformer(DeepSpeechBody):
 
 
 class ZeroQueryTransformer(PublishedTransformer):
-    """PublishedTransformer whose decoder begins with zeros and whose attention ignores the padding.
-
-    Args:
-        positions: of the decoder; without dropout, 64 of them hold no more information than one.
-        encoder_layers: how many.
-        decoder_layers: how many.
-        heads: of every attention.
-        feedforward: hidden units of each layer.
-        dropout: probability, in all parts of the Transformer.
-    """
-
-    def __init__(
-        self,
-        positions: int = 64,
-        encoder_layers: int = 2,
-        decoder_layers: int = 2,
-        heads: int = 8,
-        feedforward: int = 2048,
-        dropout: float = 0.1,
-    ) -> None:
-        super().__init__(positions, encoder_layers, decoder_layers, heads, feedforward, dropout)
+    """The name that PublishedTransformer had, kept for configurations of then; its defaults are theirs."""
