@@ -7,6 +7,7 @@ from .drawing.pianorolls import Pianorolls
 from .predictions.classes import PredictedClasses
 from .predictions.f0 import PredictedF0
 from .predictions.phonemes import PredictedPhonemes
+from .predictions.scores import ItemScores
 from .predictions.submission import Submission
 from .run.averaging import AveragedWeights
 from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
@@ -23,6 +24,7 @@ __all__ = [
     "ClipPictures",
     "ErrorPictures",
     "ExcerptValidation",
+    "ItemScores",
     "PhoneConfusions",
     "Pianorolls",
     "PredictedClasses",

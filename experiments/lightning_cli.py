@@ -60,6 +60,7 @@ class MelismaCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
+        parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
         parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")

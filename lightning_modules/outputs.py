@@ -71,6 +71,15 @@ class DecidesVoicing(Protocol):
 
 
 @runtime_checkable
+class ScoresTracks(Protocol):
+    """A module that scores every track."""
+
+    @property
+    def track_scores(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """By set, track and metric, NaN where undefined; complete on every process as `DecidesVoicing` says."""
+
+
+@runtime_checkable
 class Previews(Protocol):
     """A module that scores sets between validations, without deciding anything by them."""
 

@@ -69,6 +69,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
 
     Attributes:
         voicing_thresholds: those that the pass decided, by set: see `outputs.DecidesVoicing`.
+        track_scores: those of the tracks that the pass has read, by set: see `outputs.ScoresTracks`.
 
     Raises:
         ValueError: an argument does not fit the network.
@@ -100,6 +101,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         self.augment, self.metrics = augment, tuple(metrics)
         self.thresholds = VoicingThresholds(voicing_threshold)
         self.voicing_thresholds: dict[str, float] = {}
+        self.track_scores: dict[str, dict[str, dict[str, float]]] = {}
         self._scores: dict[str, TrackScores] = {}
 
     @abstractmethod
@@ -172,6 +174,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
     def begin(self) -> None:
         super().begin()
         self.voicing_thresholds.clear()
+        self.track_scores.clear()
 
     @override
     def _log_scores(self, stage: str) -> None:
@@ -201,6 +204,11 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         self.voicing_thresholds[name] = threshold.value
         if not fitting:
             rank_zero_info(f"{name}: voicing threshold {threshold.value:.2f} ({threshold.origin})")
+        by_metric = result.per_track(threshold.value)
+        self.track_scores[name] = {
+            track: {metric: float(by_metric[metric][place]) for metric in self.metric_names}
+            for place, track in enumerate(scores.evaluation.tracks)
+        }
         return self._values(scores, result, threshold.value)
 
     def _values(self, scores: TrackScores, result: MelodyScores, threshold: float) -> dict[str, float | Tensor]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
@@ -29,8 +30,9 @@ class RunRecord(Callback):
     It holds `command` (as typed), `seed`, `commit` of the code (`-dirty` behind it if files were changed; null outside
     a repository), `data_sets` (id of each prepared directory), `checkpoint` (the weights that were scored; null in
     fit), `metrics` (by their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored
-    metric, its best value, its step and epoch), `parameters`, `processes`, `hours`, `hardware` and `packages`. A
-    resumed run goes on with the record of the one that it continues.
+    metric, its best value, its step and epoch), `finished` (whether the fit came to its end), `parameters`,
+    `processes`, `hours`, `hardware`, `packages` and `config` (the resolved configuration of the fit; null without a
+    config.yaml). A resumed run goes on with the record of the one that it continues.
     """
 
     def __init__(self) -> None:
@@ -38,6 +40,7 @@ class RunRecord(Callback):
         self._seconds_before = 0.0
         self._begun = time.monotonic()
         self._commit: str | None = None
+        self._finished = False
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -50,7 +53,7 @@ class RunRecord(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # The commit is noted now, before anybody changes the code.
-        self._begun, self._commit = time.monotonic(), _commit()
+        self._begun, self._commit, self._finished = time.monotonic(), _commit(), False
 
     @property
     def _seconds(self) -> float:
@@ -73,6 +76,12 @@ class RunRecord(Callback):
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._write(trainer, pl_module, "test")
 
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._finished = True
+            self._write(trainer, pl_module, "")
+
     def _write(self, trainer: Trainer, module: LightningModule, folder: str) -> None:
         place = run_folder(trainer) / folder  # all processes have to ask
         if not trainer.is_global_zero:
@@ -85,16 +94,30 @@ class RunRecord(Callback):
             "data_sets": getattr(trainer.datamodule, "data_sets", {}),  # type: ignore[attr-defined]
             "checkpoint": None if fitting or trainer.ckpt_path is None else str(trainer.ckpt_path),
             "metrics": _metrics(trainer, "val/" if folder != "test" else "test/"),
-            **({"validations": self._validations, "best": _best(trainer, self._validations)} if fitting else {}),
+            **(self._of_fit(trainer) if fitting else {}),
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
             "processes": trainer.world_size,
             "hours": round(self._seconds / 3600, 4),
             "hardware": _hardware(trainer),
             "packages": {"python": platform.python_version(), **_versions()},
+            "config": _config(run_folder(trainer)),
         }
         place.mkdir(parents=True, exist_ok=True)
         with write_atomically(place / "record.json") as file:
             file.write((json.dumps(record, indent=2) + "\n").encode())
+
+    def _of_fit(self, trainer: Trainer) -> dict[str, Any]:
+        validations = self._validations
+        return {"validations": validations, "best": _best(trainer, validations), "finished": self._finished}
+
+
+def _config(run: Path) -> dict[str, Any] | None:
+    """The latest configuration of the fit: a run that was resumed under another one has several."""
+    files = sorted(run.glob("config*.yaml"), key=lambda path: (len(path.name), path.name))
+    if not files:
+        return None
+    stated: dict[str, Any] = yaml.safe_load(files[-1].read_text(encoding="utf-8"))
+    return stated
 
 
 def _command() -> list[str]:

@@ -16,6 +16,7 @@ from callbacks import (
     AlignmentPictures,
     ClipPictures,
     ErrorPictures,
+    ItemScores,
     PhoneConfusions,
     Pianorolls,
     PredictedClasses,
@@ -65,9 +66,10 @@ def evaluate(toy, root, **options):
 
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
     callbacks = {
-        Tracker: (RunFolder(), PredictedF0(), ErrorPictures(), pianorolls),
-        toy.ToyClassifier: (ClipPictures(wrong=2), PredictedClasses()),
+        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls),
+        toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
+            ItemScores(),
             PredictedPhonemes(),
             Submission({"AH": "h", "T": "t", "SIL": "."}),
             AlignmentPictures(2),
@@ -145,7 +147,9 @@ def test_one_and_two_processes_write_the_same(two, quiet, toy_tracker, toy_class
             *("pictures/a.png", "pictures/c.png"),
         ],
     }
-    assert set(of_one) == {f"{module}/validate/toy/{name}" for module in written for name in written[module]}
+    assert set(of_one) == {
+        f"{module}/validate/toy/{name}" for module in written for name in (*written[module], "scores.tsv")
+    }
     assert of_one == of_two
 
 

@@ -21,14 +21,14 @@ SCORES = (0.5, 0.75, 0.25)
 def run(toy_tracker, tmp_path):
     """Fits for some epochs, each validated, in one folder; gives the folder."""
 
-    def fit(scores, epochs, checkpoint=None, stage="fit", **options):
+    def fit(scores, epochs, checkpoint=None, stage="fit", fail_at_step=None, **options):
         groups = [BestCheckpoint("val/toy/accuracy"), ResumeCheckpoint(), RunFolder(), RunRecord()]
         trainer = Trainer(
             accelerator="cpu", max_epochs=epochs, callbacks=groups, default_root_dir=tmp_path, logger=False,
             enable_progress_bar=False, enable_model_summary=False, **options,
         )  # fmt: skip
         loaders = [DataLoader(torch.arange(4), batch_size=2) for _ in range(2 if stage == "fit" else 1)]
-        getattr(trainer, stage)(toy_tracker(scores), *loaders, ckpt_path=checkpoint)
+        getattr(trainer, stage)(toy_tracker(scores, fail_at_step), *loaders, ckpt_path=checkpoint)
         return run_folder(trainer)
 
     return fit
@@ -47,6 +47,7 @@ def test_a_fit_leaves_what_its_figures_need(run):
     assert record["parameters"] == 1 and record["processes"] == 1 and record["checkpoint"] is None
     assert record["packages"]["torch"].startswith(torch.__version__.split("+")[0])
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["commit"])
+    assert record["finished"] and record["config"] is None
     assert record["hours"] >= 0 and "CPU" in record["hardware"] and record["command"]
 
 
@@ -81,6 +82,22 @@ def test_a_score_alone_has_a_record_of_its_own_that_names_its_weights(run, stage
     assert record["checkpoint"] == checkpoint and "validations" not in record
     assert record["metrics"] and all(key.startswith(("val/", "test/")[stage == "test"]) for key in record["metrics"])
     assert (folder / "record.json").read_text() == before
+
+
+def test_it_holds_the_latest_configuration(run):
+    folder = run(SCORES[:1], 1)
+    (folder / "config.yaml").write_text("model: first\n")
+    (folder / "config_resumed_1.yaml").write_text("model: second\n")
+    assert read(run(SCORES[1:], 3, checkpoint=str(folder / "checkpoints" / "last.ckpt")))["config"] == {
+        "model": "second"
+    }
+
+
+def test_a_fit_that_failed_is_not_finished(run, tmp_path):
+    with pytest.raises(ArithmeticError, match="made to fail"):
+        run(SCORES, 3, fail_at_step=5)
+    (record,) = tmp_path.rglob("record.json")
+    assert not read(record.parent)["finished"]
 
 
 def test_a_trial_leaves_none(run):
