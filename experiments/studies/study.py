@@ -166,7 +166,7 @@ class PlannedRun(NamedTuple):
         return [
             command,
             "--config",
-            config,
+            recipe,
             *(f"--{key}={word(value)}" for key, value in {**settings, **seeds}.items()),
         ]
 
