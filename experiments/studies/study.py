@@ -186,5 +186,8 @@ def read(words: Sequence[str], parser: ArgumentParser) -> tuple[Study, Namespace
         parser: has the arguments of `Study`, and others.
     """
     options = parse(parser, list(words))
-    made = parser.instantiate(options)
-    return Study(**{name: made[name] for name in Study.__dataclass_fields__}), made
+    stated = options.as_dict()
+    # Not `instantiate`: among the settings of runs are descriptions of classes, which would be made.
+    keys = {name: stated[name] for name in Study.__dataclass_fields__}
+    keys["findings"] = [Finding(**finding) for finding in keys["findings"]]
+    return Study(**keys), options
