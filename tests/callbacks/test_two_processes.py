@@ -17,10 +17,12 @@ from callbacks import (
     ClipPictures,
     ErrorPictures,
     ItemScores,
+    MultiPitchPianorolls,
     PhoneConfusions,
     Pianorolls,
     PredictedClasses,
     PredictedF0,
+    PredictedMultiF0,
     PredictedPhonemes,
     RunFolder,
     Submission,
@@ -67,6 +69,7 @@ def evaluate(toy, root, **options):
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
     callbacks = {
         Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls),
+        toy.ToyMultiPitchTracker: (ItemScores(), PredictedMultiF0(), MultiPitchPianorolls(tracks=1, seconds=0.5)),
         toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
             ItemScores(),
