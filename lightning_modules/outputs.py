@@ -35,36 +35,40 @@ class TrackOutput(TypedDict):
     threshold: float | None
 
 
-class PitchOutput(TypedDict):
-    """The pitch of a track.
+class SalienceOutput(TypedDict):
+    """What the pitch of a track is decoded from.
 
     Attributes:
-        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced; 0 where there is none.
         salience: float16 `(frames, bins)`, 0 to 1.
         notes: float32 `(bins,)`, MIDI note of each bin.
     """
 
-    pitch: NDArray[np.float32]
     salience: NDArray[np.float16]
     notes: NDArray[np.float32]
+
+
+class PitchOutput(SalienceOutput):
+    """The pitch of a track.
+
+    Attributes:
+        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced; 0 where there is none.
+    """
+
+    pitch: NDArray[np.float32]
 
 
 class PitchTrackOutput(TrackOutput, PitchOutput):
     """A track, with its voicing and pitch."""
 
 
-class MultiPitchOutput(TypedDict):
+class MultiPitchOutput(SalienceOutput):
     """The pitches of a track, any number in each frame.
 
     Attributes:
         pitches: float32 `(frames, candidates)`, Hz, also of those that do not sound; 0 where there are fewer.
-        salience: float16 `(frames, bins)`, 0 to 1.
-        notes: float32 `(bins,)`, MIDI note of each bin.
     """
 
     pitches: NDArray[np.float32]
-    salience: NDArray[np.float16]
-    notes: NDArray[np.float32]
 
 
 class MultiPitchTrackOutput(TrackOutput, MultiPitchOutput):

@@ -93,14 +93,25 @@ class TrackPictures(PictureCallback[Item, ExcerptsOfSet], Generic[Item]):
             rank_zero_warn(f"{type(self).__name__}: excerpts: no set has a track named {', '.join(missing)}")
 
     @abstractmethod
-    def figure(self, part: TrackExcerpt, threshold: float, title: str) -> Figure:
-        """The picture of an excerpt, whose confidence is compared with a threshold."""
+    def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
+        """The f0 of an excerpt, as `figure` takes it, when its confidence is compared with a threshold."""
+
+    @abstractmethod
+    def figure(self, **parts: Any) -> Figure:  # noqa: ANN401 -- of several types
+        """The picture: `times`, `reference`, `estimate`, `notes`, `salience`, `title`."""
 
     @override
     def draw(self, trainer: Trainer, dataset: str, kept: ExcerptsOfSet) -> Iterator[Picture]:
         for name, part in sorted((kept.first.named | kept.chosen).items()):
             threshold = voicing_threshold(trainer, dataset) if part.threshold is None else part.threshold
-            figure = self.figure(part, threshold, f"{dataset}: {name}")
+            figure = self.figure(
+                times=part.times,
+                reference=part.reference,
+                estimate=self.estimate(part, threshold),
+                notes=part.notes,
+                salience=part.salience,
+                title=f"{dataset}: {name}",
+            )
             yield Picture(f"pictures/{file_name(name)}", figure, (name,))
 
 
@@ -112,15 +123,12 @@ class Pianorolls(TrackPictures[PitchTrackOutput], TrackCallback):
     """
 
     @override
-    def figure(self, part: TrackExcerpt, threshold: float, title: str) -> Figure:
-        return pianoroll_with_salience(
-            times=part.times,
-            reference=part.reference,
-            estimate=signed_f0(part.pitch, part.confidence, threshold),
-            notes=part.notes,
-            salience=part.salience,
-            title=title,
-        )
+    def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
+        return signed_f0(part.pitch, part.confidence, threshold)
+
+    @override
+    def figure(self, **parts: Any) -> Figure:
+        return pianoroll_with_salience(**parts)
 
 
 class MultiPitchPianorolls(TrackPictures[MultiPitchTrackOutput], MultiPitchCallback):
@@ -131,15 +139,12 @@ class MultiPitchPianorolls(TrackPictures[MultiPitchTrackOutput], MultiPitchCallb
     """
 
     @override
-    def figure(self, part: TrackExcerpt, threshold: float, title: str) -> Figure:
-        return several_pitches_with_salience(
-            times=part.times,
-            reference=part.reference,
-            estimate=sounding_f0(part.pitch, part.confidence, threshold),
-            notes=part.notes,
-            salience=part.salience,
-            title=title,
-        )
+    def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
+        return sounding_f0(part.pitch, part.confidence, threshold)
+
+    @override
+    def figure(self, **parts: Any) -> Figure:
+        return several_pitches_with_salience(**parts)
 
 
 def first_notes(track: Mapping[str, Any], seconds: float) -> TrackExcerpt:

@@ -51,9 +51,6 @@ def draw_several_pitches(axes: Axes, times: ArrayLike, reference: ArrayLike | No
         draw_reference(axes, np.repeat(seconds, truth.shape[1]), truth.ravel())
         shown, classes = np.concatenate([guess, truth], axis=1), classify_pitches(truth, guess).ravel()
     draw_points(axes, np.repeat(seconds, guess.shape[1]), guess.ravel(), classes)
-    axes.set_ylabel("pitch")
-    axes.grid(axis="y", color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
     finish_pianoroll(axes, shown[shown > 0])
 
 

@@ -2,8 +2,9 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Generic
+from typing import ClassVar, Generic, NamedTuple
 
+import numpy as np
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from typing_extensions import override
@@ -13,6 +14,14 @@ from callbacks.passes import Item, PassCallback, folder_of
 from datamodules.annotations.f0_tables import F0Series, MultiF0Series, write_f0, write_multi_f0
 from datamodules.files import file_name
 from lightning_modules.outputs import MultiPitchTrackOutput, PitchTrackOutput, signed_f0, sounding_f0
+
+
+class DecodedTrack(NamedTuple):
+    """Fields of `PitchTrackOutput`, or the pitches of `MultiPitchTrackOutput`."""
+
+    times: NDArray[np.float64]
+    pitch: NDArray[np.float32]
+    confidence: NDArray[np.float32]
 
 
 class TrackTables(PassCallback[Item], Generic[Item]):
@@ -25,13 +34,10 @@ class TrackTables(PassCallback[Item], Generic[Item]):
     place: ClassVar[str]
 
     def __init__(self) -> None:
-        # Times, pitch and confidence of the tracks whose threshold is not yet known.
-        self._waiting: dict[tuple[str, str], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = {}
+        self._waiting: dict[tuple[str, str], DecodedTrack] = {}  # those whose threshold is not yet known
 
     @abstractmethod
-    def write(
-        self, path: Path, times: NDArray[Any], pitch: NDArray[Any], confidence: NDArray[Any], threshold: float
-    ) -> None:
+    def write(self, path: Path, track: DecodedTrack, threshold: float) -> None:
         """Write a track, whose confidence is compared with a threshold."""
 
     @override
@@ -41,18 +47,17 @@ class TrackTables(PassCallback[Item], Generic[Item]):
     @override
     def collect(self, trainer: Trainer, item: Item) -> None:
         key, threshold = (item["dataset"], item["track"]), item["threshold"]
-        times, pitch, confidence = item["times"], item[self.field], item["confidence"]
+        track = DecodedTrack(item["times"], item[self.field], item["confidence"])
         if threshold is None:
             # Copies, because a view would keep a whole batch alive.
-            self._waiting[key] = times.copy(), pitch.copy(), confidence.copy()
+            self._waiting[key] = DecodedTrack(track.times.copy(), track.pitch.copy(), track.confidence.copy())
         else:
-            self.write(self._path(trainer, *key), times, pitch, confidence, threshold)
+            self.write(self._path(trainer, *key), track, threshold)
 
     @override
     def finish(self, trainer: Trainer) -> None:
-        for key, found in self._waiting.items():
-            threshold = voicing_threshold(trainer, key[0])
-            self.write(self._path(trainer, *key), *found, threshold)
+        for key, track in self._waiting.items():
+            self.write(self._path(trainer, *key), track, voicing_threshold(trainer, key[0]))
         self._waiting.clear()
 
     def _path(self, trainer: Trainer, dataset: str, track: str) -> Path:
@@ -71,10 +76,8 @@ class PredictedF0(TrackTables[PitchTrackOutput], TrackCallback):
     place = "f0/{}.csv"
 
     @override
-    def write(
-        self, path: Path, times: NDArray[Any], pitch: NDArray[Any], confidence: NDArray[Any], threshold: float
-    ) -> None:
-        write_f0(path, F0Series(times, signed_f0(pitch, confidence, threshold)))
+    def write(self, path: Path, track: DecodedTrack, threshold: float) -> None:
+        write_f0(path, F0Series(track.times, signed_f0(track.pitch, track.confidence, threshold)))
 
 
 class PredictedMultiF0(TrackTables[MultiPitchTrackOutput], MultiPitchCallback):
@@ -87,7 +90,5 @@ class PredictedMultiF0(TrackTables[MultiPitchTrackOutput], MultiPitchCallback):
     place = "multi_f0/{}.tsv"
 
     @override
-    def write(
-        self, path: Path, times: NDArray[Any], pitch: NDArray[Any], confidence: NDArray[Any], threshold: float
-    ) -> None:
-        write_multi_f0(path, MultiF0Series(times, sounding_f0(pitch, confidence, threshold)))
+    def write(self, path: Path, track: DecodedTrack, threshold: float) -> None:
+        write_multi_f0(path, MultiF0Series(track.times, sounding_f0(track.pitch, track.confidence, threshold)))
