@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callbacks.run.command import words_taken
 from datamodules.errors import DataError
 from experiments import commands, quiet
 
@@ -44,8 +45,8 @@ def main() -> None:
             if "wandb" in sys.modules:
                 sys.modules["wandb"].finish()  # at its own exit it prints how to upload a run behind the result
         elif words[0] in files:
-            sys.argv[1:] = []  # a command that calls `run` with words of its own is not confused with this one
-            importlib.import_module(f"{commands.__name__}.{words[0]}").main(words[1:])
+            with words_taken():
+                importlib.import_module(f"{commands.__name__}.{words[0]}").main(words[1:])
         else:
             _refuse(words[0], [*SUBCOMMANDS, *files])
     except Exception as error:

@@ -3,6 +3,7 @@
 import json
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
@@ -40,10 +41,14 @@ class RunConfig(SaveConfigCallback):
     @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         _write_beside_earlier(run_folder(trainer), self.parser.dump(self.config, skip_unset=False))
-        nested = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.log_hyperparams(nested)
+                logger.log_hyperparams(self.stated())
+
+    def stated(self) -> dict[str, Any]:
+        """The resolved configuration, nested, as JSON values."""
+        nested: dict[str, Any] = json.loads(self.parser.dump(self.config, skip_unset=False, format="json"))
+        return nested
 
 
 def _write_beside_earlier(folder: Path, text: str) -> None:

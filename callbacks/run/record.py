@@ -4,20 +4,21 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
+from callbacks.run.command import typed_command
+from callbacks.run.config import RunConfig
 from callbacks.run.folder import run_folder
+from callbacks.run.machine import machine
 from datamodules.files import write_atomically
 
 _PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
@@ -27,15 +28,21 @@ _SOURCE = Path(__file__).parents[2]
 class RunRecord(Callback):
     """Writes `RUN/record.json` at every validation of fit, and `RUN/<validate|test>/record.json`.
 
-    It holds `command` (as typed), `seed`, `commit` of the code (`-dirty` behind it if files were changed; null outside
-    a repository), `data_sets` (id of each prepared directory), `checkpoint` (the weights that were scored; null in
-    fit), `metrics` (by their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored
-    metric, its best value, its step and epoch), `finished` (whether the fit came to its end), `parameters`,
-    `processes`, `hours`, `hardware`, `packages` and `config` (the resolved configuration of the fit; null without a
-    config.yaml). A resumed run goes on with the record of the one that it continues.
+    It holds `command` (as typed, also that of `melisma demo`), `repeats` (path of the record that this run repeats;
+    null: none), `seed`, `commit` of the code (`-dirty` behind it if files were changed; null outside a repository),
+    `data_sets` (id of each prepared directory), `checkpoint` (the weights that were scored; null in fit), `metrics` (by
+    their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored metric, its best value,
+    its step and epoch), `finished` (whether the fit came to its end), `parameters`, `processes`, `hours`, `hardware`,
+    `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, and `config` (the resolved configuration of
+    the fit, validation or test; null where it was not started by the command line). A resumed run goes on with the
+    record of the one that it continues.
+
+    Args:
+        repeats: path of the record that this run repeats; `melisma rerun` says it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, repeats: str | None = None) -> None:
+        self._repeats = repeats
         self._validations: list[dict[str, Any]] = []
         self._seconds_before = 0.0
         self._begun = time.monotonic()
@@ -88,7 +95,8 @@ class RunRecord(Callback):
             return
         fitting = not folder
         record = {
-            "command": _command(),
+            "command": typed_command(),
+            "repeats": self._repeats,
             "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
             "commit": self._commit,
             "data_sets": getattr(trainer.datamodule, "data_sets", {}),  # type: ignore[attr-defined]
@@ -98,9 +106,9 @@ class RunRecord(Callback):
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
             "processes": trainer.world_size,
             "hours": round(self._seconds / 3600, 4),
-            "hardware": _hardware(trainer),
+            **machine(trainer),
             "packages": {"python": platform.python_version(), **_versions()},
-            "config": _config(run_folder(trainer)),
+            "config": _config_of_fit(run_folder(trainer)) if fitting else _config(trainer),
         }
         place.mkdir(parents=True, exist_ok=True)
         with write_atomically(place / "record.json") as file:
@@ -111,20 +119,19 @@ class RunRecord(Callback):
         return {"validations": validations, "best": _best(trainer, validations), "finished": self._finished}
 
 
-def _config(run: Path) -> dict[str, Any] | None:
-    """The latest configuration of the fit: a run that was resumed under another one has several."""
+def _config(trainer: Trainer) -> dict[str, Any] | None:
+    """What the command line resolved; a validation may be of other sets than the fit."""
+    stated = [each.stated() for each in trainer.callbacks if isinstance(each, RunConfig)]  # type: ignore[attr-defined]
+    return stated[0] if stated else None
+
+
+def _config_of_fit(run: Path) -> dict[str, Any] | None:
+    """The latest: a run that was resumed under another one has several."""
     files = sorted(run.glob("config*.yaml"), key=lambda path: (len(path.name), path.name))
     if not files:
         return None
     stated: dict[str, Any] = yaml.safe_load(files[-1].read_text(encoding="utf-8"))
     return stated
-
-
-def _command() -> list[str]:
-    """As typed: `python -m MODULE` gives sys.argv the path of a file instead."""
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    beginning = sys.argv[:1] if module is None else ["python", "-m", module.name.removesuffix(".__main__")]
-    return [*beginning, *sys.argv[1:]]
 
 
 def _metrics(trainer: Trainer, beginning: str) -> dict[str, float]:
@@ -151,12 +158,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _hardware(trainer: Trainer) -> str:
-    if trainer.accelerator.name() == "cuda":
-        return f"{trainer.num_devices} x {torch.cuda.get_device_name()}"
-    return f"{torch.get_num_threads()} threads on {os.cpu_count()} CPU cores"
 
 
 def _commit() -> str | None:

@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
-import callbacks.run.record
 from callbacks import BestCheckpoint, ResumeCheckpoint, RunFolder, RunRecord, run_folder
+from callbacks.run.command import typed_command, words_taken
 
 SCORES = (0.5, 0.75, 0.25)
 
@@ -49,6 +49,8 @@ def test_a_fit_leaves_what_its_figures_need(run):
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["commit"])
     assert record["finished"] and record["config"] is None
     assert record["hours"] >= 0 and "CPU" in record["hardware"] and record["command"]
+    assert record["threads"] == torch.get_num_threads() and record["repeats"] is None
+    assert record["cpu_capability"] == torch.backends.cpu.get_cpu_capability() and record["processor"]
 
 
 def test_the_command_is_as_typed(monkeypatch):
@@ -56,12 +58,17 @@ def test_the_command_is_as_typed(monkeypatch):
     main = types.SimpleNamespace(__spec__=importlib.machinery.ModuleSpec("experiments.__main__", None))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "__main__", main)
-        module = callbacks.run.record._command()
+        module = typed_command()
     assert module == ["python", "-m", "experiments", "fit", "--config", "a.yaml"]
     monkeypatch.setattr("sys.argv", ["/bin/melisma", "fit"])
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "__main__", types.SimpleNamespace(__spec__=None))
-        assert callbacks.run.record._command() == ["/bin/melisma", "fit"]
+        assert typed_command() == ["/bin/melisma", "fit"]
+        monkeypatch.setattr("sys.argv", ["/bin/melisma", "demo", "--trainer.max_steps=4"])
+        with words_taken():
+            assert sys.argv == ["/bin/melisma"]
+            assert typed_command() == ["/bin/melisma", "demo", "--trainer.max_steps=4"]
+        assert sys.argv == ["/bin/melisma", "demo", "--trainer.max_steps=4"]
 
 
 def test_a_resumed_fit_goes_on_with_its_record(run):

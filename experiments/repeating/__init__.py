@@ -1,0 +1,1 @@
+"""Runs repeated from their records, and what two runs differ in."""
