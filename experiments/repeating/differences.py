@@ -67,10 +67,10 @@ class RunDifferences:
         ]
         for key in dict.fromkeys([*sides[0], *sides[1]]):
             pair = (sides[0].get(key, ABSENT), sides[1].get(key, ABSENT))
-            if meant[0].get(key, ABSENT) != meant[1].get(key, ABSENT):
-                (self.uncounted if _PLACES.fullmatch(key) else found)[key] = pair
-            elif pair[0] != pair[1]:
-                self.uncounted[key] = pair
+            if pair[0] == pair[1]:
+                continue
+            same = _PLACES.fullmatch(key) or meant[0].get(key, ABSENT) == meant[1].get(key, ABSENT)
+            (self.uncounted if same else found)[key] = pair
         weights = [
             PurePath(run.record["checkpoint"]).name if run.record.get("checkpoint") else None for run in (one, other)
         ]

@@ -18,6 +18,7 @@ from datamodules.files import write_atomically
 from experiments.repeating.recorded import RecordedRun, read_run
 
 STATED = "stated.yaml"  # the recorded configuration in its new place; the run writes config.yaml with all defaults
+_NOT_EMPTY = "ignore:Experiment logs directory"  # of the CSVLogger, for it has the configuration in it
 _LOGGER = "lightning.pytorch.loggers.CSVLogger"
 
 
@@ -73,7 +74,9 @@ def launch(words: list[str], environment: dict[str, str]) -> int:
         environment: variables besides those of this process, which torch reads when it is imported.
     """
     command = [sys.executable, "-m", "experiments", *words]
-    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    silenced = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), _NOT_EMPTY]))
+    variables = {**os.environ, **environment, "PYTHONWARNINGS": silenced}
+    return subprocess.run(command, env=variables, check=False).returncode
 
 
 def _configuration(run: RecordedRun, out: Path, seed: int | None) -> dict[str, Any]:

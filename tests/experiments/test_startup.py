@@ -19,6 +19,7 @@ from datamodules.annotations.f0_tables import write_f0
 from experiments import quiet
 
 ROOT = Path(__file__).parents[2]
+COMMANDS = "compare completion demo diff evaluate inspect prepare release rerun schema transcribe verify".split()
 HEAVY = ("torch", "lightning", "torchaudio", "torchmetrics", "wandb", "scipy", "matplotlib")
 SCRIPT = f"""
 import atexit, json, sys
@@ -41,10 +42,7 @@ def loaded(*words):
     "words",
     [
         "--help",
-        *(
-            f"{name} --help"
-            for name in "compare completion demo evaluate inspect prepare release schema transcribe verify".split()
-        ),
+        *(f"{name} --help" for name in COMMANDS),
     ],
 )
 def test_help_needs_neither_torch_nor_lightning(words):
@@ -67,6 +65,15 @@ def test_tables_are_scored_without_torch(tmp_path):
         write_f0(tmp_path / folder / "one.csv", F0Series(times, np.full(100, 220.0)))
     text, heavy = loaded("evaluate", tmp_path / "truth", tmp_path / "guess")
     assert re.search(r"^overall_accuracy +1\.0000$", text, re.MULTILINE)
+    assert heavy == []
+
+
+def test_runs_are_compared_without_torch(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text(json.dumps({"config": {"seed_everything": 0}, "metrics": {}}))
+    text, heavy = loaded("diff", tmp_path / "one", tmp_path / "other")
+    assert text == "alike: configuration, data, code, hardware, figures"
     assert heavy == []
 
 

@@ -1,4 +1,4 @@
-"""`melisma rerun` and `melisma diff` on short runs of every family: bit-equal, unless the seed or the data are others."""
+"""`melisma rerun` and `melisma diff` on short runs of every family: bit-equal, unless the seed is another."""
 
 import json
 import multiprocessing
