@@ -42,12 +42,14 @@ def main(arguments: list[str]) -> None:
     from experiments.repeating.data import check_data
     from experiments.repeating.differences import RunDifferences
     from experiments.repeating.recorded import read_run
-    from experiments.repeating.repetition import default_folder, repeat
+    from experiments.repeating.repetition import caveats, default_folder, repeat
 
     recorded = read_run(options.run)
     check_data(recorded)
     out = options.out or default_folder(recorded)
     print(f"Repeating {recorded.path} in {out}:", flush=True)
+    for caveat in caveats(recorded):
+        print(f"melisma: warning: {caveat}", file=sys.stderr)
     repeated = repeat(recorded, out, options.seed, options.threads)
     lines, equal = compare(recorded, repeated, options.tolerance)
     differences = RunDifferences(recorded, repeated)

@@ -17,6 +17,7 @@ _ID = 12  # digits of the id of a data set
 _PLACES = re.compile(
     r"trainer\.logger(\..+)?|trainer\.default_root_dir|(checkpoint|resume)\.dirpath|run_record\.repeats|ckpt_path|config"
 )
+_MACHINE = re.compile(r"trainer\.(accelerator|devices|num_nodes)")  # what came of these is in the section of hardware
 _HARDWARE = ("hardware", "threads", "cpu_capability", "processor", "processes")
 
 Changes = dict[str, tuple[Any, Any]]
@@ -70,6 +71,7 @@ class RunDifferences:
             if pair[0] == pair[1]:
                 continue
             same = _PLACES.fullmatch(key) or meant[0].get(key, ABSENT) == meant[1].get(key, ABSENT)
+            same = same or (one.record and other.record and _MACHINE.fullmatch(key))
             (self.uncounted if same else found)[key] = pair
         weights = [
             PurePath(run.record["checkpoint"]).name if run.record.get("checkpoint") else None for run in (one, other)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,22 @@ def default_folder(run: RecordedRun) -> Path:
     name = f"rerun-of-{'-'.join(parts)}"
     folders = (Path("runs", f"{name}-{n}" if n > 1 else name) for n in count(1))
     return next(folder for folder in folders if not folder.exists())
+
+
+def caveats(run: RecordedRun) -> Iterator[str]:
+    """Why a repetition may give other figures, as far as it is known beforehand."""
+    config = run.config or {}
+    if run.stage == "fit" and config.get("ckpt_path"):
+        yield (
+            f"it was resumed from {config['ckpt_path']}, where random numbers began anew; the repetition goes from the "
+            "beginning in one piece"
+        )
+    if run.record.get("hardware") and not _on_cpu(run):
+        yield f"it ran on {run.record['hardware']}; on another device the last bits differ"
+
+
+def _on_cpu(run: RecordedRun) -> bool:
+    return "CPU" in str(run.record.get("hardware"))
 
 
 def repeat(run: RecordedRun, out: Path, seed: int | None, threads: int | None) -> RecordedRun:
@@ -98,7 +115,7 @@ def _configuration(run: RecordedRun, out: Path, seed: int | None) -> dict[str, A
         "init_args": {"save_dir": str(out.parent), "name": "", "version": out.name},
     }
     trainer |= {"devices": run.record.get("processes", 1), "num_nodes": 1}
-    if "CPU" in str(run.record.get("hardware", "")):
+    if _on_cpu(run):
         trainer["accelerator"] = "cpu"
     for group in ("checkpoint", "resume"):
         if (stated.get(group) or {}).get("dirpath") is not None:
