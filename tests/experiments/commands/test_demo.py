@@ -1,7 +1,8 @@
-"""`melisma demo`, cut short: it names files that exist and ends with its result."""
+"""`melisma demo`, cut short: it names files that exist, ends with its result, and is repeated from its record."""
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ import pytest
 @pytest.mark.slow
 def test_the_demo_names_what_it_wrote_and_ends_with_its_result(melisma, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     outcome = melisma(
         *("demo", "--trainer.max_steps=4", "--trainer.val_check_interval=4", "--trainer.logger=false"),
         "--trainer.enable_progress_bar=false",
@@ -22,3 +24,10 @@ def test_the_demo_names_what_it_wrote_and_ends_with_its_result(melisma, tmp_path
     assert all((tmp_path / path).stat().st_size > 0 for path in named.values())
     printed = re.search(r"raw pitch accuracy, 50 cents +(\d\.\d{3})", outcome.out)
     assert float(printed[1]) == pytest.approx(result["raw_pitch_accuracy"], abs=6e-4)
+    (run,) = Path("runs").iterdir()
+    for record in (run / "record.json", run / "validate" / "record.json"):
+        kept = json.loads(record.read_text())
+        assert kept["command"][-5:-3] == ["demo", "--trainer.max_steps=4"]
+        assert kept["config"]["data"]["init_args"]["validation"] == {"demo": "data/demo"}
+    again = melisma("rerun", run)
+    assert again.code == 0 and again.out.rstrip().endswith("\nequal"), again.out + again.err
