@@ -12,6 +12,11 @@ from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_freq
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots
 from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.several_pitches import (
+    classify_pitches,
+    draw_several_pitches,
+    several_pitches_with_salience,
+)
 
 __all__ = [
     "FrameClass",
@@ -22,6 +27,7 @@ __all__ = [
     "class_confusion",
     "classified_clip",
     "classify_frames",
+    "classify_pitches",
     "compare_methods",
     "confusion_matrix",
     "count_confusions",
@@ -31,9 +37,11 @@ __all__ = [
     "draw_features",
     "draw_pianoroll",
     "draw_salience",
+    "draw_several_pitches",
     "error_histogram",
     "most_frequent",
     "note_accuracy",
     "phone_confusion",
     "pianoroll_with_salience",
+    "several_pitches_with_salience",
 ]

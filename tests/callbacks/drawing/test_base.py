@@ -4,13 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbacks import AlignmentPictures, ClipPictures, ErrorPictures, PhoneConfusions, Pianorolls, run_folder
+from callbacks import (
+    AlignmentPictures,
+    ClipPictures,
+    ErrorPictures,
+    MultiPitchPianorolls,
+    PhoneConfusions,
+    Pianorolls,
+    run_folder,
+)
 from callbacks.drawing.base import FirstByName
 
 CALLBACKS = {
     AlignmentPictures: "toy_recognizer",
     ClipPictures: "toy_classifier",
     ErrorPictures: "toy_tracker",
+    MultiPitchPianorolls: "toy_multi_pitch_tracker",
     PhoneConfusions: "toy_recognizer",
     Pianorolls: "toy_tracker",
 }
