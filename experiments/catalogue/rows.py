@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import yaml
 
 from datamodules.errors import DataError
 from experiments.catalogue.figures import RecordedFigure
@@ -64,12 +66,16 @@ def catalogue_rows(experiments: Path, family: str | None = None) -> list[Catalog
             path = f"experiments/{file.relative_to(experiments).as_posix()}"
             found = [*_of_records(row, path, records), *_of_studies(row, path, studies)]
             rows += found or [row]
-    rows += sorted((_sweep(file, experiments) for file in (experiments / "sweeps").glob("*.yaml")), key=_order)
+    sweeps: list[CatalogueRow] = []
+    for file in (experiments / "sweeps").glob("*.yaml"):
+        row, recipe = _sweep(file, experiments)
+        sweeps += list(_of_swept(row, recipe, _swept_keys(file), studies)) or [row]
+    rows += sorted(sweeps, key=_order)
     return [row for row in rows if family in (None, row.family)]
 
 
-def _order(row: CatalogueRow) -> tuple[int, str]:
-    return FAMILIES.index(row.family), row.experiment
+def _order(row: CatalogueRow) -> tuple[int, str, str]:
+    return FAMILIES.index(row.family), row.experiment, row.record
 
 
 def _row(file: Path, family: str) -> CatalogueRow:
@@ -78,15 +84,25 @@ def _row(file: Path, family: str) -> CatalogueRow:
     return CatalogueRow(file.stem, family, header.question, size, header.published)
 
 
-def _sweep(file: Path, experiments: Path) -> CatalogueRow:
-    """Its family is that of its recipe, whose header says what to expect unless its own does."""
+def _sweep(file: Path, experiments: Path) -> tuple[CatalogueRow, str]:
+    """Its family is that of its recipe, which is given beside it and says what to expect unless its own header does."""
     found = next((each for each in _RECIPE.finditer(file.read_text(encoding="utf-8")) if each[1] in FAMILIES), None)
     if found is None:
         raise DataError(f"{file}: no recipe of {', '.join(FAMILIES)} is named")
     row = _row(file, found[1])
     recipe = experiments.parent / found[0]
     published = row.published or (read_header(recipe).published if recipe.is_file() else "")
-    return row._replace(experiment=f"sweeps/{file.stem}", parameters="", published=published)
+    return row._replace(experiment=f"sweeps/{file.stem}", parameters="", published=published), found[0]
+
+
+def _swept_keys(file: Path) -> frozenset[str]:
+    """Full keys of what a sweep varies; one of its values may be several keys below a common one."""
+    stated = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    keys = set()
+    for key, parameter in stated.get("parameters", {}).items():
+        below = [value for value in parameter.get("values", []) if isinstance(value, dict)]
+        keys |= {f"{key}.{name}" for value in below for name in value} or {key}
+    return frozenset(keys)
 
 
 def _of_records(row: CatalogueRow, path: str, records: dict[str, Record]) -> Iterator[CatalogueRow]:
@@ -101,27 +117,44 @@ def _of_studies(row: CatalogueRow, path: str, studies: dict[str, StudyRecord]) -
     """One row for each study: of the run that differs least from the recipe, in the first finding that it is in."""
     for study in studies.values():
         named = [run for run, each in study.runs.items() if each.recipe == path]
-        named.sort(key=lambda run: study.runs[run].changed)
+        named.sort(key=lambda run: len(study.runs[run].changed))
         judged = next(((finding, run) for run in named for finding in study.findings if finding.figures.get(run)), None)
         if judged is not None:
             finding, run = judged
-            yield row._replace(
-                ours=finding_text(finding, run),
-                verdict=finding.verdict,
-                stand_in=study.stand_in,
-                record=study.path,
-                commit=study.commit,
-            )
+            yield _judged(row, study, finding, [run])
 
 
-def finding_text(finding: JudgedFinding, run: str) -> str:
-    """The figure of a run in a finding, which has one."""
-    figure = finding.figures[run]
-    assert figure is not None
+def _of_swept(
+    row: CatalogueRow, recipe: str, keys: frozenset[str], studies: dict[str, StudyRecord]
+) -> Iterator[CatalogueRow]:
+    """One row for each finding about two runs or more of its recipe that differ in what it sweeps over."""
+    for study in studies.values():
+        for finding in study.findings:
+            runs = [run for run, figure in finding.figures.items() if figure and study.runs[run].recipe == recipe]
+            changed = [study.runs[run].changed for run in runs]
+            # A run that is as its recipe says differs from the others in what they change.
+            if len(runs) > 1 and any(changed) and keys.intersection(*filter(None, changed)):
+                yield _judged(row, study, finding, runs)
+
+
+def _judged(row: CatalogueRow, study: StudyRecord, finding: JudgedFinding, runs: Sequence[str]) -> CatalogueRow:
+    """With the figures of some runs of a finding, all of which have one."""
     data, metric = finding.metric.split("/", 1)
-    return f"{_text(data, metric, figure)} ({run})"
+    figures = [(run, figure) for run in runs if (figure := finding.figures[run]) is not None]
+    ours = "; ".join(f"{run} {_figure(figure)}" for run, figure in figures)
+    return row._replace(
+        ours=f"{data}: {metric} {ours}",
+        verdict=finding.verdict,
+        stand_in=study.stand_in,
+        record=study.path,
+        commit=study.commit,
+    )
 
 
 def _text(data: str, metric: str, figure: RecordedFigure) -> str:
+    return f"{data}: {metric} {_figure(figure)}"
+
+
+def _figure(figure: RecordedFigure) -> str:
     ends = "" if figure.interval is None else f" {interval(figure.interval, SHARE)}"
-    return f"{data}: {metric} {number(figure.value, SHARE)}{ends}"
+    return f"{number(figure.value, SHARE)}{ends}"

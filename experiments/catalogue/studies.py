@@ -39,11 +39,11 @@ class StudiedRun:
 
     Attributes:
         recipe: path relative to the folder that holds `experiments`.
-        changed: whether it differs from its recipe in what the study asks.
+        changed: keys of what differs from run to run.
     """
 
     recipe: str
-    changed: bool
+    changed: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _run(stated: Mapping[str, Any], recipe: str) -> StudiedRun:
     settings = dict(stated.get("settings") or {})
     own = settings.pop("recipe", None)
     settings.pop("command", None)
-    return StudiedRun(stated.get("recipe") or own or recipe, bool(settings))
+    return StudiedRun(stated.get("recipe") or own or recipe, frozenset(settings))
 
 
 def _finding(stated: Mapping[str, Any]) -> JudgedFinding:

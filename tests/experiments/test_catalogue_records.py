@@ -137,8 +137,10 @@ def test_a_study_names_the_recipe_of_each_run_and_what_became_of_its_findings(tm
     file = written(tmp_path, STUDY)
     study = read_study(file, "studies/records/mine.json")
     assert study.commit == "abc def"
-    assert study.runs["fine"].recipe == "experiments/melody/fine.yaml" and not study.runs["fine"].changed
-    assert study.runs["coarse"].recipe == "experiments/melody/coarse.yaml" and study.runs["coarse"].changed
+    assert study.runs["fine"].recipe == "experiments/melody/fine.yaml" and study.runs["fine"].changed == frozenset()
+    assert study.runs["coarse"].recipe == "experiments/melody/coarse.yaml" and study.runs["coarse"].changed == {
+        "model.bins"
+    }
     (finding,) = study.findings
     assert finding.verdict == "holds"
     assert finding.figures == {"coarse": None, "fine": RecordedFigure(0.7, (0.65, 0.75))}

@@ -291,7 +291,7 @@ def test_a_recipe_that_was_studied_has_its_figure_and_verdict_and_loses_it_with_
         (folder / "melody" / f"{name}.yaml").write_text("# Why?\n# 10 parameters. Expected: RPA .7 (thesis).\na: 1\n")
     record = recorded_study(folder)
     assert table(folder, "kind: studied\nfamily: melody")[2:] == [
-        "| `fine` | Expected: RPA .7 (thesis). | mixes: raw_pitch_accuracy .700 [.650, .750] (fine) | holds | "
+        "| `fine` | Expected: RPA .7 (thesis). | mixes: raw_pitch_accuracy fine .700 [.650, .750] | holds | "
         "[bins](../studies/records/bins.json) |"
     ]
     record.unlink()

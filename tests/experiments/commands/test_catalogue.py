@@ -98,8 +98,34 @@ def test_the_figure_of_a_study_comes_with_its_verdict_and_stand_in(melisma, copi
     rows = rows_of(melisma("catalogue", "--csv", "--experiments", copied))
     (row,) = (row for row in rows if row["record"] == "studies/records/invented.json")
     assert row["experiment"] == "fft"
-    assert row["ours"] == "mixes: raw_pitch_accuracy .600 [.100, .900] (as it is)"
+    assert row["ours"] == "mixes: raw_pitch_accuracy as it is .600 [.100, .900]"
     assert (row["verdict"], row["stand_in"], row["commit"]) == ("holds", "Contours.", "abc def")
+
+
+def test_a_sweep_has_the_findings_about_what_it_sweeps_over(melisma, copied):
+    recipe = "experiments/melody/wavenet/wavenet_base.yaml"
+    network = "model.init_args.network.init_args"
+    runs = {
+        "narrow": {"settings": {f"{network}.channels": 4}},
+        "wide": {"settings": {}},
+        "long": {"settings": {f"{network}.dropout": 0.5}},
+        "other": {"settings": {"recipe": "experiments/melody/wavenet/wavenet_small.yaml"}},
+    }
+    figures = {name: {"mean": 0.5, "low": 0.4, "high": 0.6} for name in runs}
+
+    def finding(*names):
+        return {**STUDY["findings"][0], "figures": {name: figures[name] for name in names}}
+
+    findings = [finding("narrow", "wide"), finding("long", "wide"), finding("wide", "other")]
+    folder = copied / "studies" / "records"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json"):
+        old.unlink()
+    (folder / "invented.json").write_text(json.dumps({**STUDY, "recipe": recipe, "runs": runs, "findings": findings}))
+    rows = rows_of(melisma("catalogue", "--csv", "--experiments", copied))
+    found = [(row["experiment"], row["ours"]) for row in rows if row["record"] and "/" in row["experiment"]]
+    text = "mixes: raw_pitch_accuracy narrow .500 [.400, .600]; wide .500 [.400, .600]"
+    assert found == [("sweeps/wavenet_channels", text)]
 
 
 def test_check_names_the_stale_table_and_write_makes_it_anew(melisma, copied):
