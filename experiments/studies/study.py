@@ -109,11 +109,12 @@ class Study:
     family: Family
     stand_in: str
     recipe: str
-    runs: dict[str, dict[str, Any]]
+    # Bare mappings, for to values of any type jsonargparse adds the defaults of the classes that they describe.
+    runs: dict[str, dict]  # type: ignore[type-arg]
     findings: list[PublishedFinding]
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)  # type: ignore[type-arg]
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
-    folds: dict[str, dict[str, Any]] | None = None
+    folds: dict[str, dict] | None = None  # type: ignore[type-arg]
     clusters: str | None = None
     corpora: list[str] = field(default_factory=list)
     budget: float | None = None
