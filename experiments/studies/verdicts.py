@@ -125,6 +125,6 @@ def interval(values: NDArray[np.float64]) -> Interval:
     mean, variance = float(known.mean()), sum(part for part, _ in parts)
     if not variance:
         return Interval(mean, mean, mean)
-    freedom = variance**2 / sum(part**2 / free for part, free in parts)
+    freedom = 1 / sum((part / variance) ** 2 / free for part, free in parts)
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * variance**0.5
     return Interval(mean, mean - half, mean + half)

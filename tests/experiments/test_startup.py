@@ -19,7 +19,9 @@ from datamodules.annotations.f0_tables import write_f0
 from experiments import quiet
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = "compare completion demo diff evaluate inspect prepare release rerun schema transcribe verify".split()
+COMMANDS = (
+    "catalogue compare completion demo diff evaluate inspect prepare release rerun schema transcribe verify".split()
+)
 HEAVY = ("torch", "lightning", "torchaudio", "torchmetrics", "wandb", "scipy", "matplotlib")
 SCRIPT = f"""
 import atexit, json, sys

@@ -7,6 +7,7 @@ import sys
 import textwrap
 
 import pytest
+import yaml
 
 from datamodules import DataError
 from experiments.studies import running
@@ -17,10 +18,11 @@ PROGRAM = """
 import json, os, pathlib, sys
 (logger,) = (json.loads(word.partition("=")[2]) for word in sys.argv if word.startswith("--trainer.logger="))
 place = pathlib.Path(*(logger["init_args"][key] for key in ("save_dir", "name", "version")))
-if "--model.width=13" in sys.argv:
+stated = pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text()
+if "width: 13" in stated:
     print("epoch 0\\rmelisma: width: 13 is unlucky")
     sys.exit(1)
-record = {"words": sys.argv[1:], "finished": True, "threads": os.environ["OMP_NUM_THREADS"]}
+record = {"words": sys.argv[1:], "stated": stated, "finished": True, "threads": os.environ["OMP_NUM_THREADS"]}
 (place / "record.json").write_text(json.dumps(record))
 """
 
@@ -32,6 +34,8 @@ def stand_in(tmp_path, monkeypatch):
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "program.py"}" "$@"\n')
     python.chmod(python.stat().st_mode | stat.S_IEXEC)
     monkeypatch.setattr(running.sys, "executable", str(python))
+    (tmp_path / "recipe.yaml").write_text("model: {}\n")
+    monkeypatch.chdir(tmp_path)
 
 
 def records(folder):
@@ -42,8 +46,8 @@ def test_every_run_is_a_command_of_its_own_with_one_thread(made_study, tmp_path,
     make_runs(made_study(), tmp_path / "study", jobs=2)
     made = records(tmp_path / "study")
     assert set(made) == {"narrow/seed0", "narrow/seed1", "wide/seed0", "wide/seed1"}
-    assert made["wide/seed1"]["words"][:5] == ["-m", "experiments", "fit", "--config", "recipe.yaml"]
-    assert "--seed_everything=1" in made["wide/seed1"]["words"]
+    assert made["wide/seed1"]["words"][:4] == ["-m", "experiments", "fit", "--config"]
+    assert yaml.safe_load(made["wide/seed1"]["stated"])["seed_everything"] == 1
     assert {record["threads"] for record in made.values()} == {"1"}
 
 

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -15,26 +14,51 @@ def test_runs_are_planned_seed_by_seed_with_their_own_settings_last(made_study):
     assert plan[3].place == Path("wide/seed1")
 
 
-def test_the_words_of_a_run_are_those_of_the_command_line(made_study):
-    narrow, wide = (each.words("recipe.yaml") for each in made_study().plan()[2:])
-    assert narrow[:3] == ["fit", "--config", "recipe.yaml"]
-    assert narrow[-2:] == ["--seed_everything=1", "--data.init_args.seed=1"]
-    assert "--model.width=1" in narrow and "--model.width=2" in wide
-    # A class is described, not made.
-    (loss,) = (each.partition("=")[2] for each in wide if each.startswith("--model.loss="))
-    assert json.loads(loss) == {"class_path": "lightning_modules.SalienceSoftmax"}
+RECIPE = """
+model: {width: 8, loss: {class_path: lightning_modules.SalienceBCE, init_args: {sigma: 0.2}}}
+trainer: {max_steps: 100, logger: false}
+"""
 
 
-def test_a_run_may_have_another_recipe_or_be_validated_alone(made_study):
-    study = made_study(runs={"narrow": {"recipe": "other.yaml", "command": "validate"}, "wide": {}})
-    assert study.plan()[0].words("recipe.yaml")[:3] == ["validate", "--config", "other.yaml"]
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE)
+    return str(path)
+
+
+def test_the_configuration_of_a_run_is_the_recipe_with_its_settings(made_study, recipe):
+    narrow, wide = (each.configuration(recipe) for each in made_study().plan()[2:])
+    assert narrow == {
+        "model": {"width": 1, "loss": {"class_path": "lightning_modules.SalienceBCE", "init_args": {"sigma": 0.2}}},
+        "trainer": {"max_steps": 4, "logger": False},
+        "seed_everything": 1,
+        "data": {"init_args": {"seed": 1}},
+    }
+    # A class takes the place of another with all its arguments, and none of its defaults is added.
+    assert wide["model"] == {"width": 2, "loss": {"class_path": "lightning_modules.SalienceSoftmax"}}
+
+
+def test_a_run_may_have_another_recipe_or_be_validated_alone(made_study, recipe):
+    study = made_study(runs={"narrow": {"recipe": recipe, "command": "validate"}, "wide": {}})
+    narrow, wide = study.plan()[:2]
+    assert narrow.command == "validate" and wide.command == "fit"
+    assert narrow.configuration("no.yaml")["trainer"] == {"max_steps": 4, "logger": False}
+    with pytest.raises(DataError, match=r"no\.yaml: not readable as a recipe"):
+        wide.configuration("no.yaml")
+
+
+def test_a_key_that_leads_into_a_value_is_refused(made_study, recipe):
+    study = made_study(settings={"trainer.max_steps.most": 3})
+    with pytest.raises(DataError, match=r"trainer\.max_steps\.most: .*recipe\.yaml has no mapping at 'max_steps'"):
+        study.plan()[0].configuration(recipe)
 
 
 def test_folds_are_runs_of_their_own(made_study):
     study = made_study(folds={"first": {"data.train": ["a"]}, "second": {"data.train": ["b"]}})
     plan = study.plan()
     assert len(plan) == 8 and plan[1].place == Path("narrow/second/seed0")
-    assert '--data.train=["b"]' in plan[1].words("recipe.yaml")
+    assert plan[1].settings["data.train"] == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,14 @@ def test_units_that_are_undefined_for_a_seed_are_left_out():
 
 @pytest.mark.parametrize(("seeds", "units", "spread"), [(3, 10, (0.05, 0.1)), (2, 30, (0.0, 0.2)), (3, 4, (0.1, 0.02))])
 def test_it_holds_the_true_mean_as_often_as_it_says(seeds, units, spread):
-    """Of 2000 studies with seeds and units drawn at random, at least 94 % are to hold it; more is wasteful, not wrong."""
+    """At least 93 % of studies with seeds and units drawn at random; more is wasteful, not wrong."""
     draw = np.random.default_rng(0)
     held = 0
     for _ in range(2000):
         of_seed, of_unit = draw.normal(0, spread[0], (seeds, 1)), draw.normal(0, spread[1], (1, units))
         found = interval(1.0 + of_seed + of_unit + draw.normal(0, 0.05, (seeds, units)))
         held += found.low <= 1.0 <= found.high
-    assert held / 2000 > 0.94
+    assert held / 2000 > 0.93
 
 
 # Differences of .1 with little spread, of either sign; and of 0 with much.
@@ -73,7 +73,7 @@ RUNS = {"low": LOW, "high": HIGH, "vague": VAGUE, "same": LOW + 1e-4 * np.array(
         ({"order": ["high", "low"], "falling": True}, "holds"),
         ({"order": ["low", "high"], "falling": True}, "does not hold"),
         ({"order": ["low", "high", "same"]}, "does not hold"),
-        ({"order": ["low", "high", "vague"]}, "does not hold"),
+        ({"order": ["low", "high", "vague"]}, "undecided"),
         ({"alike": ["low", "same"]}, "holds"),
         ({"alike": ["low", "high"]}, "does not hold"),
         ({"alike": ["low", "high"], "margin": 0.2}, "holds"),
@@ -93,7 +93,7 @@ def test_the_rule(stated, verdict):
 def test_a_judgement_names_its_pairs_and_the_figure_of_every_run():
     found = judge(finding(order=["low", "high", "vague"]), RUNS)
     assert [each.runs for each in found.comparisons] == [("low", "high"), ("high", "vague")]
-    assert [each.verdict for each in found.comparisons] == ["holds", "does not hold"]
+    assert [each.verdict for each in found.comparisons] == ["holds", "undecided"]
     assert found.comparisons[0].interval.mean == pytest.approx((HIGH - LOW).mean())
     assert {run: each.mean for run, each in found.figures.items()} == pytest.approx(
         {run: RUNS[run].mean() for run in ("low", "high", "vague")}
