@@ -48,7 +48,7 @@ class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback
     """Draws fixed excerpts, and the first other tracks of every set by name, whatever the number of processes.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
-    latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<track>`.
+    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
 
     Args:
         tracks: tracks drawn of each set, besides those of `excerpts`.

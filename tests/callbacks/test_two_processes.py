@@ -136,13 +136,21 @@ def test_one_and_two_processes_write_the_same(two, quiet, toy_tracker, toy_class
     evaluate(SimpleNamespace(quiet_trainer=quiet.func, made_up_track=track, **classes), tmp_path / "one")
     of_one, of_two = files(tmp_path / "one"), files(two / "root")
     written = {
-        "ToyClassifier": ["classes.tsv", *(f"pictures/{name}.png" for name in ("confusion", "wrong_1", "wrong_2"))],
+        "ToyClassifier": [
+            "classes.tsv",
+            *(f"pictures/{name}.png" for name in ("confusion", "wrong_1", "wrong_2")),
+            *(f"pictures/{name}" for name in ("confusion.tsv", "wrong.tsv", "wrong_1.wav", "wrong_2.wav")),
+        ],
         "ToyRecognizer": [
             *("phone_confusions.tsv", "phones.ctm", "phones.tsv", "submission.csv"),
             *(f"pictures/{name}.png" for name in ("a", "b", "phone_confusions")),
         ],
         "Tracker": [
-            *(f"errors/{picture}.png" for picture in ("confusion", "error_histogram", "note_accuracy")),
+            *(
+                f"errors/{picture}.{kind}"
+                for picture in ("confusion", "error_histogram", "note_accuracy")
+                for kind in ("png", "tsv")
+            ),
             *(f"f0/{track}.csv" for track in "abcd"),
             *("pictures/a.png", "pictures/c.png"),
         ],
