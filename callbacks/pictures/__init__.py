@@ -12,11 +12,13 @@ from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_freq
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots
 from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.window_gaps import WindowParts, sum_windows, window_gaps
 
 __all__ = [
     "FrameClass",
     "PhoneEdit",
     "TimedPhone",
+    "WindowParts",
     "aligned_phones",
     "box_plots",
     "class_confusion",
@@ -36,4 +38,6 @@ __all__ = [
     "note_accuracy",
     "phone_confusion",
     "pianoroll_with_salience",
+    "sum_windows",
+    "window_gaps",
 ]

@@ -24,6 +24,7 @@ from callbacks import (
     PredictedPhonemes,
     RunFolder,
     Submission,
+    WindowGaps,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def evaluate(toy, root, **options):
 
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
     callbacks = {
-        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls),
+        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
         toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
             ItemScores(),
@@ -152,7 +153,7 @@ def test_one_and_two_processes_write_the_same(two, quiet, toy_tracker, toy_class
                 for kind in ("png", "tsv")
             ),
             *(f"f0/{track}.csv" for track in "abcd"),
-            *("pictures/a.png", "pictures/c.png"),
+            *("pictures/a.png", "pictures/c.png", "windows/positions.png", "windows/positions.tsv", "gaps.tsv"),
         ],
     }
     assert set(of_one) == {

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbacks import AlignmentPictures, ClipPictures, ErrorPictures, PhoneConfusions, Pianorolls, run_folder
+from callbacks import (
+    AlignmentPictures,
+    ClipPictures,
+    ErrorPictures,
+    PhoneConfusions,
+    Pianorolls,
+    WindowGaps,
+    run_folder,
+)
 from callbacks.drawing.base import FirstByName
 
 CALLBACKS = {
@@ -13,6 +21,7 @@ CALLBACKS = {
     ErrorPictures: "toy_tracker",
     PhoneConfusions: "toy_recognizer",
     Pianorolls: "toy_tracker",
+    WindowGaps: "toy_tracker",
 }
 
 

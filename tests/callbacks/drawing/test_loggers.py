@@ -10,7 +10,15 @@ import soundfile
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from callbacks import AlignmentPictures, ClipPictures, ErrorPictures, PhoneConfusions, Pianorolls, run_folder
+from callbacks import (
+    AlignmentPictures,
+    ClipPictures,
+    ErrorPictures,
+    PhoneConfusions,
+    Pianorolls,
+    WindowGaps,
+    run_folder,
+)
 
 CALLBACKS = {
     AlignmentPictures: "toy_recognizer",
@@ -18,6 +26,7 @@ CALLBACKS = {
     ErrorPictures: "toy_tracker",
     PhoneConfusions: "toy_recognizer",
     Pianorolls: "toy_tracker",
+    WindowGaps: "toy_tracker",
 }
 
 
