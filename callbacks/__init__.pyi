@@ -3,10 +3,10 @@ from .drawing.clips import ClipPictures
 from .drawing.errors import ErrorPictures
 from .drawing.excerpts import ExcerptValidation
 from .drawing.phone_confusions import PhoneConfusions
-from .drawing.pianorolls import Pianorolls
+from .drawing.pianorolls import MultiPitchPianorolls, Pianorolls
 from .drawing.window_gaps import WindowGaps
 from .predictions.classes import PredictedClasses
-from .predictions.f0 import PredictedF0
+from .predictions.f0 import PredictedF0, PredictedMultiF0
 from .predictions.phonemes import PredictedPhonemes
 from .predictions.scores import ItemScores
 from .predictions.submission import Submission
@@ -26,10 +26,12 @@ __all__ = [
     "ErrorPictures",
     "ExcerptValidation",
     "ItemScores",
+    "MultiPitchPianorolls",
     "PhoneConfusions",
     "Pianorolls",
     "PredictedClasses",
     "PredictedF0",
+    "PredictedMultiF0",
     "PredictedPhonemes",
     "ResumeCheckpoint",
     "RunConfig",

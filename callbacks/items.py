@@ -1,4 +1,4 @@
-"""Callbacks by what they see: tracks with a pitch, classified clips, utterances with phones."""
+"""Callbacks by what they see: tracks with one pitch or several in each frame, clips, utterances with phones."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,27 @@ from lightning.pytorch import Trainer
 from callbacks.passes import PassCallback
 from callbacks.pictures.alignment import TimedPhone
 from callbacks.pictures.salience import cell_edges
-from lightning_modules.outputs import ClipOutput, DecidesVoicing, PhonemeOutput, PitchTrackOutput
+from lightning_modules.outputs import ClipOutput, DecidesVoicing, MultiPitchTrackOutput, PhonemeOutput, PitchTrackOutput
 
 
 class TrackCallback(PassCallback[PitchTrackOutput]):
-    """Sees every finished track."""
+    """Sees every finished track, of one pitch in each frame."""
 
     items = "tracks"
     field = "pitch"
-    purpose = "pitch, which the model does not estimate"
+    purpose = "one pitch in each frame, which the model does not estimate"
+
+
+class MultiPitchCallback(PassCallback[MultiPitchTrackOutput]):
+    """Sees every finished track, of several pitches in each frame."""
+
+    items = "tracks"
+    field = "pitches"
+    purpose = "several pitches in each frame, which the model does not estimate"
 
 
 def voicing_threshold(trainer: Trainer, dataset: str) -> float:
-    """The voicing threshold that the module decided for a set; known in `finish`.
+    """The threshold of the confidence that the module decided for a set; known in `finish`.
 
     Raises:
         MisconfigurationException: the module decided none.

@@ -1,6 +1,6 @@
 from .base import AudioModule, CheckpointMismatch
 from .classification import ClipClassifier
-from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, UnvoicedClass, Viterbi
+from .decoding import Argmax, Beam, Greedy, LexiconBeam, LocalAverage, PrefixBeam, SaliencePeaks, UnvoicedClass, Viterbi
 from .epoch_decay import EpochDecay
 from .losses.distribution import PitchDistribution
 from .losses.penalties import L2Penalty
@@ -9,6 +9,7 @@ from .losses.schedules import ExponentialDecay
 from .losses.terms import Reconstruction, VoicedAndRight, VoicingBCE
 from .melody import MelodyTracker
 from .metrics import FoldedBy, LeeHon39, LeeHon48, Unfolded, WithoutStress
+from .multi_pitch import MultiPitchTracker
 from .phonemes import PhonemeRecognizer
 from .pitch_grid import PitchGrid
 from .pitch_model import PitchModel
@@ -30,6 +31,7 @@ __all__ = [
     "LexiconBeam",
     "LocalAverage",
     "MelodyTracker",
+    "MultiPitchTracker",
     "PhonemeRecognizer",
     "PitchDistribution",
     "PitchGrid",
@@ -37,6 +39,7 @@ __all__ = [
     "PrefixBeam",
     "Reconstruction",
     "SalienceBCE",
+    "SaliencePeaks",
     "SalienceSoftmax",
     "Unfolded",
     "UnvoicedClass",

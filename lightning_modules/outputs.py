@@ -20,8 +20,10 @@ class TrackOutput(TypedDict):
         dataset: name of the track's set.
         track: id.
         times: float64 `(frames,)`, s.
-        reference: float32 `(frames,)`, Hz, 0 where unvoiced; None where there is no annotation.
-        confidence: float32 `(frames,)`, 0 to 1; a frame is voiced where it exceeds the threshold.
+        reference: float32 `(frames,)`, or `(frames, voices)` in a `MultiPitchTrackOutput`, Hz, 0 where unvoiced; None
+            where there is no annotation.
+        confidence: float32 `(frames,)`, 0 to 1; a frame is voiced where it exceeds the threshold. In a
+            `MultiPitchTrackOutput` `(frames, candidates)`; a pitch sounds where its own does.
         threshold: voicing threshold; None in validation and test, which decide it last: see `DecidesVoicing`.
     """
 
@@ -33,29 +35,52 @@ class TrackOutput(TypedDict):
     threshold: float | None
 
 
-class PitchOutput(TypedDict):
-    """The pitch of a track.
+class SalienceOutput(TypedDict):
+    """What the pitch of a track is decoded from.
 
     Attributes:
-        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced; 0 where there is none.
         salience: float16 `(frames, bins)`, 0 to 1.
         notes: float32 `(bins,)`, MIDI note of each bin.
     """
 
-    pitch: NDArray[np.float32]
     salience: NDArray[np.float16]
     notes: NDArray[np.float32]
+
+
+class PitchOutput(SalienceOutput):
+    """The pitch of a track.
+
+    Attributes:
+        pitch: float32 `(frames,)`, Hz, the best guess, also where it is unvoiced; 0 where there is none.
+    """
+
+    pitch: NDArray[np.float32]
 
 
 class PitchTrackOutput(TrackOutput, PitchOutput):
     """A track, with its voicing and pitch."""
 
 
+class MultiPitchOutput(SalienceOutput):
+    """The pitches of a track, any number in each frame.
+
+    Attributes:
+        pitches: float32 `(frames, candidates)`, Hz, also of those that do not sound; 0 where there are fewer.
+    """
+
+    pitches: NDArray[np.float32]
+
+
+class MultiPitchTrackOutput(TrackOutput, MultiPitchOutput):
+    """A track with its pitches and their confidence."""
+
+
 class TrackStepOutput(TypedDict):
     """What a step of tracks returns.
 
     Attributes:
-        tracks: those whose last frames the batch holds; `PitchTrackOutput` of modules that estimate pitch.
+        tracks: those whose last frames the batch holds; `PitchTrackOutput` of modules that estimate one pitch in each
+            frame, `MultiPitchTrackOutput` of those that estimate several.
     """
 
     tracks: list[TrackOutput]
@@ -63,7 +88,7 @@ class TrackStepOutput(TypedDict):
 
 @runtime_checkable
 class DecidesVoicing(Protocol):
-    """A module that decides the voicing threshold of a set when all its tracks are scored."""
+    """A module that decides the threshold of the confidence for a set when all its tracks are scored."""
 
     @property
     def voicing_thresholds(self) -> Mapping[str, float]:
@@ -106,6 +131,11 @@ def signed_f0(pitch: NDArray[Any], confidence: NDArray[Any], threshold: float) -
     """Pitch `(frames,)` in Hz, negative where the frame is unvoiced; compared in float64, as the metrics do."""
     signed = np.where(confidence.astype(np.float64) > threshold, pitch, -pitch).astype(np.float64)
     return signed + 0.0  # no guess is 0 and not -0
+
+
+def sounding_f0(pitches: NDArray[Any], confidence: NDArray[Any], threshold: float) -> NDArray[np.float64]:
+    """Pitches `(frames, candidates)` in Hz, 0 where they do not sound; compared in float64, as the metrics do."""
+    return np.where(confidence.astype(np.float64) > threshold, pitches, 0.0).astype(np.float64)
 
 
 class UtteranceOutput(TypedDict):

@@ -1,10 +1,10 @@
-"""Modules that are scored track by track: what melody and voicing have in common."""
+"""Modules that are scored track by track: what melody, several pitches and voicing have in common."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -20,9 +20,8 @@ from architectures import FrameNetwork, VoicingNetwork
 from datamodules.batches import EvaluationSet, PitchBatch
 from lightning_modules.inputs import network_input
 from lightning_modules.losses.penalties import L2Penalty
-from lightning_modules.metrics import MelodyMetrics, TrackMetric, metric_names
-from lightning_modules.metrics.melody.melody_metrics import MelodyScores
-from lightning_modules.outputs import PitchOutput, PitchTrackOutput, TrackOutput, TrackStepOutput
+from lightning_modules.metrics import MelodyMetrics, ScoresByThreshold, TrackCounter, TrackMetric, metric_names
+from lightning_modules.outputs import MultiPitchOutput, PitchOutput, TrackOutput, TrackStepOutput
 from lightning_modules.scoring import ScoredModule
 from lightning_modules.voicing_thresholds import VoicingThresholds
 
@@ -33,23 +32,29 @@ class ScoredTrack(NamedTuple):
     Attributes:
         loss: scalar.
         f0: `(frames,)`, Hz, the best guess, 0 where there is none; any value above 0 where only the voicing is
-            estimated.
-        confidence: `(frames,)`, 0 to 1; voiced where it exceeds the threshold.
+            estimated; `(frames, candidates)` of several pitches.
+        confidence: of the shape of `f0`, 0 to 1; voiced where it exceeds the threshold.
         pitch: what the step returns of the pitch; None where only the voicing is estimated.
     """
 
     loss: Tensor
     f0: Tensor
     confidence: Tensor
-    pitch: PitchOutput | None = None
+    pitch: PitchOutput | MultiPitchOutput | None = None
 
 
 class TrackScores:
     """Metrics and loss of a set, and what is known so far of the track that is being read."""
 
-    def __init__(self, evaluation: EvaluationSet, device: torch.device, added: Sequence[TrackMetric] = ()) -> None:
+    def __init__(
+        self,
+        evaluation: EvaluationSet,
+        device: torch.device,
+        metrics: TrackCounter,
+        added: Sequence[TrackMetric] = (),
+    ) -> None:
         self.evaluation = evaluation
-        self.metrics = MelodyMetrics(len(evaluation.tracks)).to(device)
+        self.metrics = metrics.to(device)
         self.loss = MeanMetric().set_dtype(torch.float64).to(device)
         self.added = {metric: MeanMetric(nan_strategy="ignore").set_dtype(torch.float64).to(device) for metric in added}
         self.track = -1
@@ -57,12 +62,12 @@ class TrackScores:
 
 
 class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
-    """Scores whole tracks whose frames come in runs, with a voicing threshold for each set.
+    """Scores whole tracks whose frames come in runs, with a threshold of the confidence for each set.
 
     Args:
         network: from audio or spectrograms to logits.
         voicing_threshold: a frame is voiced if its confidence is greater; None tunes it for each validation set while
-            fitting (the best voicing accuracy) and keeps it with the weights.
+            fitting (the best voicing accuracy; of several pitches, the best accuracy) and keeps it with the weights.
         augment: changes the spectrograms of training, as SpecAugment does, given `(batch, channels, window, bins)` and
             the seeds `(batch,)` of a batch; None leaves them as they are.
         metrics: figures of a track that are logged besides the usual ones.
@@ -77,6 +82,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
 
     network: FrameNetwork | VoicingNetwork
     metric_names: ClassVar[Collection[str]]
+    threshold_name: ClassVar[str] = "voicing_threshold"  # as it is configured and logged
 
     def __init__(
         self,
@@ -99,7 +105,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
             if name in metric_names() or names.count(name) > 1:
                 raise ValueError(f"metrics: the name {name!r} is taken; give the metric another one")
         self.augment, self.metrics = augment, tuple(metrics)
-        self.thresholds = VoicingThresholds(voicing_threshold)
+        self.thresholds = VoicingThresholds(voicing_threshold, self.threshold_name)
         self.voicing_thresholds: dict[str, float] = {}
         self.track_scores: dict[str, dict[str, dict[str, float]]] = {}
         self._scores: dict[str, TrackScores] = {}
@@ -119,8 +125,26 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
 
         Args:
             logits: those of `frame_logits`, `(frames, ...)` each.
-            f0: `(frames,)`, Hz, 0 where unvoiced.
+            f0: `(frames,)`, or as `truth` gives it, Hz, 0 where unvoiced.
         """
+
+    def counter(self, tracks: int) -> TrackCounter:
+        """What counts the frames of a set of so many tracks."""
+        return MelodyMetrics(tracks)
+
+    def truth(self, batch: PitchBatch) -> Tensor:
+        """The annotation that a batch is scored on, `(batch, frames, ...)`, Hz.
+
+        Raises:
+            MisconfigurationException: the module is not scored on several pitches in a frame.
+        """
+        if batch.f0.ndim != 2:
+            assert batch.evaluation is not None
+            raise MisconfigurationException(
+                f"data: {batch.evaluation.name} has several pitches in a frame, but {type(self).__name__} is scored on "
+                "one; take MultiPitchTracker, or data of one voice"
+            )
+        return batch.f0
 
     def training_input(self, batch: PitchBatch) -> Tensor:
         """The network's input, augmented."""
@@ -134,18 +158,15 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
     def evaluate(self, batch: PitchBatch) -> TrackStepOutput:
         evaluation = batch.evaluation
         assert evaluation is not None, "evaluation batches name their set"
-        if batch.f0.ndim != 2:
-            raise MisconfigurationException(
-                f"data: {evaluation.name} has several pitches in a frame, but {type(self).__name__} is scored on one"
-            )
-        logits = self.frame_logits(batch)
+        f0, logits = self.truth(batch), self.frame_logits(batch)
         if evaluation.name not in self._scores:
-            self._scores[evaluation.name] = TrackScores(evaluation, batch.f0.device, self.metrics)
+            counter = self.counter(len(evaluation.tracks))
+            self._scores[evaluation.name] = TrackScores(evaluation, f0.device, counter, self.metrics)
         scores, track = self._scores[evaluation.name], int(batch.track[0])
         if track < 0:  # padding, where another process has more batches
             return {"tracks": []}
         scores.track = track
-        scores.parts.append({name: each[batch.valid] for name, each in {**logits, "f0": batch.f0}.items()})
+        scores.parts.append({name: each[batch.valid] for name, each in {**logits, "f0": f0}.items()})
         return {"tracks": [self._finish(scores)] if batch.last else []}
 
     @override
@@ -173,7 +194,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
             "confidence": scored.confidence.float().cpu().numpy(),
             "threshold": None,
         }
-        return output if scored.pitch is None else PitchTrackOutput(**output, **scored.pitch)
+        return output if scored.pitch is None else cast(TrackOutput, {**output, **scored.pitch})
 
     @override
     def begin(self) -> None:
@@ -208,7 +229,9 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         threshold = self.thresholds.tune(name, result.best_threshold()) if fitting else self.thresholds.frozen(name)
         self.voicing_thresholds[name] = threshold.value
         if not fitting:
-            rank_zero_info(f"{name}: voicing threshold {threshold.value:.2f} ({threshold.origin})")
+            rank_zero_info(
+                f"{name}: {self.threshold_name.replace('_', ' ')} {threshold.value:.2f} ({threshold.origin})"
+            )
         by_metric = result.per_track(threshold.value)
         self.track_scores[name] = {
             track: {metric: float(by_metric[metric][place]) for metric in self.metric_names}
@@ -216,10 +239,10 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         }
         return self._values(scores, result, threshold.value)
 
-    def _values(self, scores: TrackScores, result: MelodyScores, threshold: float) -> dict[str, float | Tensor]:
+    def _values(self, scores: TrackScores, result: ScoresByThreshold, threshold: float) -> dict[str, float | Tensor]:
         """What is logged of a set."""
         means, undefined = result.means(threshold), result.undefined(threshold)
         values: dict[str, float | Tensor] = {metric: means[metric] for metric in self.metric_names}
         values |= {f"undefined/{metric}": undefined[metric] for metric in self.metric_names if undefined[metric]}
         values |= {metric.name: mean.compute() for metric, mean in scores.added.items()}
-        return values | {"loss": scores.loss.compute(), "voicing_threshold": threshold}
+        return values | {"loss": scores.loss.compute(), self.threshold_name: threshold}

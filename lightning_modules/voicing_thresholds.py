@@ -14,7 +14,7 @@ class Threshold(NamedTuple):
     """A threshold and its origin.
 
     Attributes:
-        value: a frame is voiced if its confidence is greater.
+        value: a frame is voiced, or one of several pitches sounds, if its confidence is greater.
         origin: `tuned here`, on the same frames that are reported (optimistic), or `frozen`.
     """
 
@@ -29,15 +29,16 @@ class VoicingThresholds(nn.Module):
 
     Args:
         fixed: the value for every set, never tuned; None: tune.
+        name: of the argument that fixes it, for messages.
 
     Raises:
         ValueError: `fixed` is not one of 0, 0.01 ... 0.99, the thresholds that the metrics are counted for.
     """
 
-    def __init__(self, fixed: float | None = None) -> None:
+    def __init__(self, fixed: float | None = None, name: str = "voicing_threshold") -> None:
         super().__init__()
         if fixed is not None and (not 0 <= fixed < 1 or abs(fixed * 100 - round(fixed * 100)) > 1e-9):
-            raise ValueError(f"voicing_threshold: {fixed} is not one of 0, 0.01 ... 0.99")
+            raise ValueError(f"{name}: {fixed} is not one of 0, 0.01 ... 0.99")
         self.fixed = fixed
         self.tuned: dict[str, float] = {}
 

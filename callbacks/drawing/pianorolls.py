@@ -1,26 +1,30 @@
 """Pianorolls with salience, of a few tracks of every set."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Self
+from typing import Any, Generic, NamedTuple, Self
 
 import numpy as np
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from callbacks.drawing.base import FirstByName, PictureCallback
 from callbacks.drawing.media import Picture
-from callbacks.items import TrackCallback, voicing_threshold
+from callbacks.items import MultiPitchCallback, TrackCallback, voicing_threshold
+from callbacks.passes import Item
 from callbacks.pictures.pianoroll import pianoroll_with_salience
+from callbacks.pictures.several_pitches import several_pitches_with_salience
 from datamodules.files import file_name
-from lightning_modules.outputs import PitchTrackOutput, signed_f0
+from lightning_modules.outputs import MultiPitchTrackOutput, PitchTrackOutput, signed_f0, sounding_f0
 
 _LEAD_IN = 0.5  # s shown before the first voiced frame
 
 
 class TrackExcerpt(NamedTuple):
-    """The part of a track that is drawn; fields as in `PitchTrackOutput`."""
+    """The part of a track that is drawn; fields as in `PitchTrackOutput`, or the pitches of `MultiPitchTrackOutput`."""
 
     times: NDArray[np.float64]
     reference: NDArray[np.float32] | None
@@ -44,11 +48,8 @@ class ExcerptsOfSet:
         self.chosen |= other.chosen
 
 
-class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback):
+class TrackPictures(PictureCallback[Item, ExcerptsOfSet], Generic[Item]):
     """Draws fixed excerpts, and the first other tracks of every set by name, whatever the number of processes.
-
-    The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
-    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
 
     Args:
         tracks: tracks drawn of each set, besides those of `excerpts`.
@@ -77,7 +78,7 @@ class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback
                 raise ValueError(f"excerpts: {name}: from {start} s to {end} s; the start must come before the end")
 
     @override
-    def keep(self, item: PitchTrackOutput) -> None:
+    def keep(self, item: Item) -> None:
         kept, name = self.kept.setdefault(item["dataset"], ExcerptsOfSet(self.tracks)), item["track"]
         if name in self.excerpts:
             kept.chosen[name] = part_of(item, *self.excerpts[name])
@@ -89,16 +90,24 @@ class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback
         super().write(trainer, sets)
         missing = sorted(set(self.excerpts).difference(*(kept.chosen for kept in sets.values())))
         if missing:
-            rank_zero_warn(f"Pianorolls: excerpts: no set has a track named {', '.join(missing)}")
+            rank_zero_warn(f"{type(self).__name__}: excerpts: no set has a track named {', '.join(missing)}")
+
+    @abstractmethod
+    def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
+        """The f0 of an excerpt, as `figure` takes it, when its confidence is compared with a threshold."""
+
+    @abstractmethod
+    def figure(self, **parts: Any) -> Figure:  # noqa: ANN401 -- of several types
+        """The picture: `times`, `reference`, `estimate`, `notes`, `salience`, `title`."""
 
     @override
     def draw(self, trainer: Trainer, dataset: str, kept: ExcerptsOfSet) -> Iterator[Picture]:
         for name, part in sorted((kept.first.named | kept.chosen).items()):
             threshold = voicing_threshold(trainer, dataset) if part.threshold is None else part.threshold
-            figure = pianoroll_with_salience(
+            figure = self.figure(
                 times=part.times,
                 reference=part.reference,
-                estimate=signed_f0(part.pitch, part.confidence, threshold),
+                estimate=self.estimate(part, threshold),
                 notes=part.notes,
                 salience=part.salience,
                 title=f"{dataset}: {name}",
@@ -106,7 +115,39 @@ class Pianorolls(PictureCallback[PitchTrackOutput, ExcerptsOfSet], TrackCallback
             yield Picture(f"pictures/{file_name(name)}", figure, (name,))
 
 
-def first_notes(track: PitchTrackOutput, seconds: float) -> TrackExcerpt:
+class Pianorolls(TrackPictures[PitchTrackOutput], TrackCallback):
+    """Draws tracks of one pitch in each frame: fixed excerpts, and the first other tracks of every set by name.
+
+    The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
+    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
+    """
+
+    @override
+    def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
+        return signed_f0(part.pitch, part.confidence, threshold)
+
+    @override
+    def figure(self, **parts: Any) -> Figure:
+        return pianoroll_with_salience(**parts)
+
+
+class MultiPitchPianorolls(TrackPictures[MultiPitchTrackOutput], MultiPitchCallback):
+    """Draws tracks of several pitches in each frame: fixed excerpts, and the first other tracks of every set by name.
+
+    The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
+    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
+    """
+
+    @override
+    def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
+        return sounding_f0(part.pitch, part.confidence, threshold)
+
+    @override
+    def figure(self, **parts: Any) -> Figure:
+        return several_pitches_with_salience(**parts)
+
+
+def first_notes(track: Mapping[str, Any], seconds: float) -> TrackExcerpt:
     """The part of a track that starts shortly before its first voiced frame.
 
     The reference says which frames are voiced; without one, those of more than half of the track's highest confidence.
@@ -115,18 +156,19 @@ def first_notes(track: PitchTrackOutput, seconds: float) -> TrackExcerpt:
     voiced = np.zeros(len(times), dtype=bool) if reference is None else reference > 0
     if not voiced.any():
         voiced = confidence > 0.5 * confidence.max(initial=0.0)
+    voiced = voiced.reshape(len(times), -1).any(axis=1)  # of several pitches, any
     start = times[np.argmax(voiced)] - _LEAD_IN if len(times) else 0.0
     return part_of(track, start, start + seconds)
 
 
-def part_of(track: PitchTrackOutput, start: float, end: float) -> TrackExcerpt:
+def part_of(track: Mapping[str, Any], start: float, end: float) -> TrackExcerpt:
     """The frames of a track from `start` to before `end`, s, copied, because a view would keep the whole track."""
     reference = track["reference"]
     part = slice(*np.searchsorted(track["times"], [start, end]))
     return TrackExcerpt(
         track["times"][part].copy(),
         None if reference is None else reference[part].copy(),
-        track["pitch"][part].copy(),
+        track["pitch" if "pitch" in track else "pitches"][part].copy(),
         track["confidence"][part].copy(),
         track["salience"][part].copy(),
         track["notes"],

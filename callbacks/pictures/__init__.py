@@ -6,12 +6,16 @@ from callbacks.pictures.clip import classified_clip
 from callbacks.pictures.comparison import compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
-from callbacks.pictures.features import draw_features
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots
-from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.salience import draw_features, draw_salience
+from callbacks.pictures.several_pitches import (
+    classify_pitches,
+    draw_several_pitches,
+    several_pitches_with_salience,
+)
 from callbacks.pictures.window_gaps import WindowParts, sum_windows, window_gaps
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "class_confusion",
     "classified_clip",
     "classify_frames",
+    "classify_pitches",
     "compare_methods",
     "confusion_matrix",
     "count_confusions",
@@ -33,11 +38,13 @@ __all__ = [
     "draw_features",
     "draw_pianoroll",
     "draw_salience",
+    "draw_several_pitches",
     "error_histogram",
     "most_frequent",
     "note_accuracy",
     "phone_confusion",
     "pianoroll_with_salience",
+    "several_pitches_with_salience",
     "sum_windows",
     "window_gaps",
 ]

@@ -1,6 +1,6 @@
 """The pianoroll: estimated against true pitch, frame by frame, coloured by what went right or wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -131,7 +131,12 @@ def draw_pianoroll(axes: Axes, times: ArrayLike, reference: ArrayLike | None, es
     if reference is not None:
         truth = np.asarray(reference, dtype=np.float64)
         shown = np.concatenate([truth[truth > 0], shown])
-    name_notes(axes, *_range(hz_to_notes(shown if len(shown) else f0[f0 != 0])))
+    finish_pianoroll(axes, shown if len(shown) else f0[f0 != 0])
+
+
+def finish_pianoroll(axes: Axes, shown: NDArray[np.float64]) -> None:
+    """Limit the axes of a pianoroll to the notes of some f0, `(points,)` in Hz, and add the legend."""
+    name_notes(axes, *_range(hz_to_notes(shown)))
     axes.set_xlabel("time (s)")
     add_legend(axes, [axes])
 
@@ -147,14 +152,35 @@ def draw_frames(axes: Axes, times: ArrayLike, reference: ArrayLike | None, estim
     """
     seconds, f0 = np.asarray(times, dtype=np.float64), np.asarray(estimate, dtype=np.float64)
     if reference is None:
-        layers = [(style, (f0 > 0) if voiced else (f0 < 0)) for voiced, style in _UNJUDGED.items()]
+        draw_points(axes, seconds, f0, None)
     else:
         truth = np.asarray(reference, dtype=np.float64)
-        classes = classify_frames(truth, f0)
+        draw_reference(axes, seconds, truth)
+        draw_points(axes, seconds, f0, classify_frames(truth, f0))
+
+
+def draw_reference(axes: Axes, seconds: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
+    """Draw points of the reference, `(points,)`, s and Hz, those of 0 Hz or less left out."""
+    _draw_layer(axes, _REFERENCE, seconds, truth, truth > 0)
+
+
+def draw_points(
+    axes: Axes, seconds: NDArray[np.float64], f0: NDArray[np.float64], classes: NDArray[np.int8] | None
+) -> None:
+    """Draw points of an estimate, without a legend and without limits.
+
+    Args:
+        axes: where to draw.
+        seconds: `(points,)`.
+        f0: `(points,)`, Hz, negative where unvoiced.
+        classes: `(points,)`, values of `FrameClass`; None where the truth is unknown.
+    """
+    if classes is None:
+        layers = [(style, (f0 > 0) if voiced else (f0 < 0)) for voiced, style in _UNJUDGED.items()]
+    else:
         layers = [(style, classes == frame_class) for frame_class, style in _STYLES.items()]
-        _draw_layer(axes, _REFERENCE, seconds, truth, truth > 0)
-    for style, frames in layers:
-        _draw_layer(axes, style, seconds, f0, frames)
+    for style, points in layers:
+        _draw_layer(axes, style, seconds, f0, points)
     axes.set_ylabel("pitch")
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -201,14 +227,23 @@ def pianoroll_with_salience(
     Returns:
         A figure that belongs to no window; save it with `savefig`.
     """
+    scores = "" if reference is None else scores_line(reference, estimate)
+    return above_salience(
+        lambda axes: draw_pianoroll(axes, times, reference, estimate), times, notes, salience, title, scores
+    )
+
+
+def above_salience(
+    draw: Callable[[Axes], None], times: ArrayLike, notes: ArrayLike, salience: ArrayLike, title: str, scores: str = ""
+) -> Figure:
+    """Whatever `draw` draws over time, above the salience, with a title on the left and scores on the right."""
     times = np.asarray(times, dtype=np.float64)
     figure = Figure(figsize=(12.0, 7.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    draw_pianoroll(upper, times, reference, estimate)
+    draw(upper)
     upper.set_xlabel("")
     upper.set_title(title, loc="left", parse_math=False)
-    if reference is not None:
-        upper.set_title(scores_line(reference, estimate), loc="right", fontsize="small")
+    upper.set_title(scores, loc="right", fontsize="small")
     image = draw_salience(lower, times, notes, salience)
     figure.colorbar(image, cax=lower.inset_axes((1.015, 0.0, 0.012, 1.0)), label="salience")
     if len(times):

@@ -21,8 +21,8 @@ class ItemScores(TableCallback[Mapping[str, Any], tuple[str, Figures]]):
     The file is `RUN/<validation|validate|test>/<dataset>/scores.tsv`; `validation` holds the latest validation of fit.
     The first column is `id`. The others are
 
-    - of tracks: the logged metrics, with the voicing threshold that the pass decided, and the mean confidence over the
-      frames that are voiced and unvoiced in truth, `voiced_confidence` and `unvoiced_confidence`;
+    - of tracks: the logged metrics, with the threshold that the pass decided, and, of one pitch in each frame, the mean
+      confidence over the frames that are voiced and unvoiced in truth, `voiced_confidence` and `unvoiced_confidence`;
     - of clips: `correct` (0 or 1) and `loss` (the cross entropy, without weights of classes);
     - of utterances: `edits` and `phones`, whose sums give the phoneme error rate.
 
@@ -76,6 +76,8 @@ def _has_truth(item: Mapping[str, Any]) -> bool:
 
 
 def _of_track(track: TrackOutput) -> Figures:
+    if "pitches" in track:  # each has a confidence of its own, and is not voiced or unvoiced in truth
+        return {}
     assert track["reference"] is not None
     voiced, confidence = track["reference"] > 0, track["confidence"].astype(np.float64)
     return {

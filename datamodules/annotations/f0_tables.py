@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -31,6 +31,7 @@ __all__ = [
     "read_f0",
     "read_multi_f0",
     "write_f0",
+    "write_multi_f0",
 ]
 
 SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
@@ -106,13 +107,34 @@ def write_f0(path: str | os.PathLike[str], series: F0Series) -> None:
     Raises:
         DataError: times are not increasing from 0 on, a number is not finite, or the file cannot be written.
     """
+    # Adding zero turns -0.0 into 0.0.
+    _write(path, series, ((f"{frequency:.9g}",) for frequency in np.asarray(series.f0, dtype=np.float64) + 0.0), ",")
+
+
+def write_multi_f0(path: str | os.PathLike[str], series: MultiF0Series) -> None:
+    """Write a table that `read_multi_f0` and `mir_eval.io.load_ragged_time_series(path)` read.
+
+    Columns are separated by tabs, without a header: time in s with 12 significant digits, and the f0 of each sounding
+    pitch in Hz with 9, none where nothing sounds. The file is written whole or not at all.
+
+    Raises:
+        DataError: times are not increasing from 0 on, a number is not finite, or the file cannot be written.
+    """
+    _write(path, series, ((f"{frequency:.9g}" for frequency in row if frequency > 0) for row in series.f0), "\t")
+
+
+def _write(
+    path: str | os.PathLike[str],
+    series: F0Series | MultiF0Series,
+    fields: Iterable[Iterable[str]],
+    separator: str,
+) -> None:
     times, f0 = (np.asarray(column, dtype=np.float64) for column in series)
     if not (np.isfinite(times).all() and np.isfinite(f0).all()):
         raise DataError(f"{path}: not written: a time or an f0 is not finite")
     if (times < 0).any() or (np.diff(times) <= 0).any():
         raise DataError(f"{path}: not written: times must be increasing and not negative")
-    # Adding zero turns -0.0 into 0.0.
-    rows = (f"{time:.12g},{frequency:.9g}\n" for time, frequency in zip(times, f0 + 0.0, strict=True))
+    rows = (separator.join([f"{time:.12g}", *row]) + "\n" for time, row in zip(times, fields, strict=True))
     try:
         with write_atomically(Path(path)) as file:
             file.write("".join(rows).encode())

@@ -5,6 +5,7 @@ from .ctc.characters import CHARACTERS_11785
 from .ctc.lexicon import LexiconBeam
 from .ctc.prefix_beam import PrefixBeam
 from .pitch.peaks import Argmax, DecodedPitch, LocalAverage, PitchDecoder
+from .pitch.several import DecodedPitches, MultiPitchDecoder, SaliencePeaks
 from .pitch.unvoiced_class import UnvoicedClass
 from .pitch.viterbi import Viterbi
 
@@ -14,12 +15,15 @@ __all__ = [
     "Beam",
     "CTCDecoder",
     "DecodedPitch",
+    "DecodedPitches",
     "Greedy",
     "Hypothesis",
     "LexiconBeam",
     "LocalAverage",
+    "MultiPitchDecoder",
     "PitchDecoder",
     "PrefixBeam",
+    "SaliencePeaks",
     "SymbolSpan",
     "UnvoicedClass",
     "Viterbi",

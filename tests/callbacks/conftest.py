@@ -33,6 +33,19 @@ def made_up_track(name, **more):
     }
 
 
+def made_up_chord(name, **more):
+    """Four seconds, silent in the first, then two voices; three candidates, of which the last is wrong and unsure."""
+    times = np.arange(FRAMES) * 0.01
+    reference = np.where(times[:, None] < 1.0, 0.0, [220.0, 330.0]).astype(np.float32)
+    sure = np.arange(FRAMES, dtype=np.float32) / FRAMES
+    confidence = np.stack([sure, np.maximum(sure, 0.5), sure / 2], axis=1)
+    confidence[0] = 0
+    pitches = np.tile(np.array([221.0, 331.0, 400.0], dtype=np.float32), (FRAMES, 1))
+    track = made_up_track(name, reference=reference, pitches=pitches, confidence=confidence, **more)
+    del track["pitch"]
+    return track
+
+
 class ToyTracker(LightningModule):
     """One weight; batch i of validation completes track i; the score of validation n is scores[n]."""
 
@@ -149,6 +162,19 @@ def made_up_utterance(name, **more):
     }
 
 
+class ToyMultiPitchTracker(ToyTracker):
+    """Batch i completes track i, of two voices."""
+
+    def validation_step(self, batch, index):
+        return {"tracks": [made_up_chord(TRACKS[int(i)]) for i in batch]}
+
+    test_step = validation_step
+
+    def predict_step(self, batch, index):
+        unknown = {"threshold": 0.5, "reference": None}
+        return {"tracks": [made_up_chord(TRACKS[int(i)]) | unknown for i in batch]}
+
+
 class ToyClassifier(ToyTracker):
     """Batch i classifies clip i; in predict the truth is not known."""
 
@@ -223,6 +249,16 @@ def toy_tracker():
 @pytest.fixture
 def track():
     return made_up_track
+
+
+@pytest.fixture
+def toy_multi_pitch_tracker():
+    return ToyMultiPitchTracker
+
+
+@pytest.fixture
+def chord():
+    return made_up_chord
 
 
 @pytest.fixture

@@ -17,10 +17,12 @@ from callbacks import (
     ClipPictures,
     ErrorPictures,
     ItemScores,
+    MultiPitchPianorolls,
     PhoneConfusions,
     Pianorolls,
     PredictedClasses,
     PredictedF0,
+    PredictedMultiF0,
     PredictedPhonemes,
     RunFolder,
     Submission,
@@ -68,6 +70,7 @@ def evaluate(toy, root, **options):
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
     callbacks = {
         Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
+        toy.ToyMultiPitchTracker: (ItemScores(), PredictedMultiF0(), MultiPitchPianorolls(tracks=1, seconds=0.5)),
         toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
             ItemScores(),
@@ -132,9 +135,13 @@ def files(root):
     return found
 
 
-def test_one_and_two_processes_write_the_same(two, quiet, toy_tracker, toy_classifier, toy_recognizer, track, tmp_path):
-    classes = {cls.__name__: cls for cls in (toy_tracker, toy_classifier, toy_recognizer)}
-    evaluate(SimpleNamespace(quiet_trainer=quiet.func, made_up_track=track, **classes), tmp_path / "one")
+@pytest.fixture
+def toys(toy_tracker, toy_multi_pitch_tracker, toy_classifier, toy_recognizer):
+    return {cls.__name__: cls for cls in (toy_tracker, toy_multi_pitch_tracker, toy_classifier, toy_recognizer)}
+
+
+def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path):
+    evaluate(SimpleNamespace(quiet_trainer=quiet.func, made_up_track=track, **toys), tmp_path / "one")
     of_one, of_two = files(tmp_path / "one"), files(two / "root")
     written = {
         "ToyClassifier": [
@@ -146,6 +153,7 @@ def test_one_and_two_processes_write_the_same(two, quiet, toy_tracker, toy_class
             *("phone_confusions.tsv", "phones.ctm", "phones.tsv", "submission.csv"),
             *(f"pictures/{name}.png" for name in ("a", "b", "phone_confusions")),
         ],
+        "ToyMultiPitchTracker": [*(f"multi_f0/{track}.tsv" for track in "abcd"), "pictures/a.png"],
         "Tracker": [
             *(
                 f"errors/{picture}.{kind}"

@@ -83,7 +83,8 @@ def test_a_recipe_says_in_its_header_what_it_asks_how_it_is_run_and_what_to_expe
 def test_a_recipe_states_its_whole_model_and_data(path):
     recipe = stated(path)
     model, data = recipe["model"], recipe["data"]["init_args"]
-    needed = {"network", "grid", "loss", "decoder"} if model["class_path"].endswith("MelodyTracker") else {"network"}
+    decoded = model["class_path"].endswith(("MelodyTracker", "MultiPitchTracker"))
+    needed = {"network", "grid", "loss", "decoder"} if decoded else {"network"}
     if is_fitted(path):
         needed |= {"optimizer"}
         assert {"train", "batch_size"} <= set(data), "state data.train and data.batch_size"

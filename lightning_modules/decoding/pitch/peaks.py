@@ -85,21 +85,22 @@ class LocalAverage(PitchDecoder):
 
 
 def average_near(salience: Tensor, bins: Tensor, radius: float, grid: PitchGrid) -> Tensor:
-    """f0 `(frames,)`, Hz: the mean of the bins closer than `radius` semitones, weighted by their salience.
+    """f0 of the shape of `bins`, Hz: the mean of the bins closer than `radius` semitones, weighted by their salience.
 
     Args:
         salience: `(frames, bins)`.
-        bins: `(frames,)` int64, the centre in each frame; the result where the averaged saliences are all 0.
+        bins: `(frames, ...)` int64, the centre in each frame, or several; the result where the averaged saliences are
+            all 0.
         radius: semitones.
         grid: what the bins stand for.
     """
     reach = max(sum(step / grid.bins_per_semitone < radius for step in range(grid.bins)) - 1, 0)
     steps = torch.arange(-reach, reach + 1, device=salience.device)
-    near = bins[:, None] + steps
+    near = bins[..., None] + steps
     inside = (near >= 0) & (near < grid.bins)
-    weight = salience.gather(1, near.clamp(0, grid.bins - 1)).float() * inside
-    total = weight.sum(dim=1)
-    shift = (weight * steps).sum(dim=1) / total
+    weight = salience.gather(1, near.clamp(0, grid.bins - 1).flatten(1)).view(near.shape).float() * inside
+    total = weight.sum(dim=-1)
+    shift = (weight * steps).sum(dim=-1) / total
     return _f0(bins + torch.where(total > 0, shift, 0.0), grid)
 
 

@@ -6,7 +6,7 @@ import pytest
 from jsonargparse import ArgumentParser
 from matplotlib.figure import Figure
 
-from callbacks import Pianorolls, run_folder
+from callbacks import MultiPitchPianorolls, Pianorolls, run_folder
 from callbacks.drawing.pianorolls import first_notes
 
 
@@ -106,3 +106,17 @@ def test_wandb_gets_every_picture(made_trainer, toy_tracker, wandb_logger, tmp_p
     assert len(list(media.glob("a_*.png"))) == len(list(media.glob("b_*.png"))) == 2
     assert pictures(folder) == ["a.png", "b.png"]
     assert media.is_relative_to(tmp_path / "runs" / "wandb")
+
+
+def test_tracks_of_several_pitches_are_drawn(quiet, toy_multi_pitch_tracker):
+    trainer, module = quiet(MultiPitchPianorolls(seconds=1.0)), toy_multi_pitch_tracker()
+    trainer.validate(module)
+    trainer.predict(module)
+    for pass_name in ("validate", "predict"):
+        assert pictures(run_folder(trainer) / pass_name) == ["a.png", "b.png"]
+
+
+def test_an_excerpt_of_several_voices_begins_before_the_first_that_sounds(chord):
+    assert first_notes(chord("a"), seconds=1.0).times[0] == pytest.approx(0.5, abs=0.0101)
+    part = first_notes(chord("a", threshold=0.5) | {"reference": None}, seconds=1.0)
+    assert part.pitch.shape == part.confidence.shape == (len(part.times), 3)

@@ -70,5 +70,5 @@ def test_a_model_without_pitch_is_named(made_trainer, toy_tracker):
                 del track["pitch"]
             return outputs
 
-    with pytest.raises(MisconfigurationException, match="PredictedF0 is for pitch"):
+    with pytest.raises(MisconfigurationException, match="PredictedF0 is for one pitch in each frame"):
         made_trainer().validate(Module())

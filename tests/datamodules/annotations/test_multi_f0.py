@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.annotations.f0_series import MultiF0Series
-from datamodules.annotations.f0_tables import read_multi_f0
+from datamodules.annotations.f0_tables import read_multi_f0, write_multi_f0
 from datamodules.errors import DataError
 
 
@@ -92,6 +92,31 @@ class TestRead:
         found = read_multi_f0(path)
         assert_array_equal(found.times, times)
         assert [row[row > 0].tolist() for row in found.f0] == [list(row) for row in f0]
+
+
+class TestWriting:
+    @given(st.lists(st.lists(st.floats(20.0, 5000.0, width=32), max_size=4), min_size=1, max_size=20))
+    def test_mir_eval_and_we_read_every_digit_of_single_precision(self, tmp_path_factory, rows):
+        path = tmp_path_factory.mktemp("tables") / "f0.tsv"
+        series = MultiF0Series.from_rows(np.arange(len(rows)) * 256 / 22050, rows)
+        write_multi_f0(path, series)
+        times, f0 = mir_eval.io.load_ragged_time_series(str(path))
+        assert_allclose(times, series.times, rtol=1e-11)
+        assert [row.astype(np.float32).tolist() for row in f0] == rows
+        assert [row[row > 0].astype(np.float32).tolist() for row in read_multi_f0(path).f0] == rows
+
+    def test_pitches_that_do_not_sound_leave_no_field(self, tmp_path):
+        write_multi_f0(tmp_path / "f0.tsv", MultiF0Series(np.array([0.0, 0.5]), np.array([[0.0, 110.0], [-50.0, 0.0]])))
+        assert (tmp_path / "f0.tsv").read_text() == "0\t110\n0.5\n"
+
+    @pytest.mark.parametrize(
+        ("times", "f0", "message"),
+        [([0.0, 0.0], [[1.0], [1.0]], "times must be increasing"), ([0.0], [[np.nan]], "an f0 is not finite")],
+    )
+    def test_what_cannot_be_read_is_not_written(self, tmp_path, times, f0, message):
+        with pytest.raises(DataError, match=f"f0.tsv: not written: .*{message}"):
+            write_multi_f0(tmp_path / "f0.tsv", MultiF0Series(np.array(times), np.array(f0)))
+        assert not list(tmp_path.iterdir())
 
 
 def test_rows_become_an_array_with_zeros_behind():
