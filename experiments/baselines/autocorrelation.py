@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ COLUMNS = """
     raw_pitch_accuracy raw_pitch_accuracy_25 raw_pitch_accuracy_10 raw_chroma_accuracy overall_accuracy voicing_recall
     voicing_false_alarm
 """.split()
+
+SHARED = ("seed", "commit", "data_sets", "hardware", "packages")  # of the runs of a record
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -111,17 +114,21 @@ def record(runs: Mapping[str, Path], speaker: str) -> dict[str, Any]:
         speaker: regular expression that finds the speaker in an id; ids without one are left out there.
 
     Raises:
-        DataError: there are no runs, one has no validation, or they were scored on different tracks.
+        DataError: there are no runs, one has no validation, or they differ in code, data or tracks.
     """
     if not runs:
         raise DataError("--record: give --runs NAME=RUN, folders of `melisma validate`")
     tables = {name: {path.parent.name: _scores(path) for path in _tables(run)} for name, run in runs.items()}
     made = {name: read_record(run) for name, run in runs.items()}
     first, bootstrap = next(iter(runs)), Bootstrap()
-    kept = ("command", "seed", "commit", "data_sets", "hours", "hardware", "packages")
+    for key in SHARED:
+        if any(each[key] != made[first][key] for each in made.values()):
+            raise DataError(f"--runs: they differ in {key}; validate them again on the same code, machine and data")
     return {
-        "recipe": ["experiments/melody/baselines/acf.yaml", "experiments/melody/baselines/fft.yaml"],
-        "runs": {name: {key: made[name][key] for key in kept} for name in runs},
+        "recipe": "experiments/melody/baselines/acf.yaml and fft.yaml",
+        "commands": [shlex.join(each["command"]) for each in made.values()],
+        **{key: made[first][key] for key in SHARED},
+        "hours": {name: made[name]["hours"] for name in runs},
         "bootstrap": vars(bootstrap),
         "cluster": "track",
         "metrics": {

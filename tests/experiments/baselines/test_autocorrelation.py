@@ -55,12 +55,13 @@ def test_the_spectrum_has_the_same_pitch_an_octave_off_and_the_sum_of_harmonics_
 def run(tmp_path):
     """A folder of a validation: the first figure of each track, and 0.5 for the others."""
 
-    def make(name, tracks):
+    def make(name, tracks, commit="c0ffee"):
         folder = tmp_path / name / "validate" / "fda"
         folder.mkdir(parents=True)
         rows = [(track, value, *(0.5 for _ in COLUMNS[1:])) for track, value in tracks.items()]
         write_table(folder / "scores.tsv", ["id", *COLUMNS], rows)
-        kept = dict.fromkeys(("command", "seed", "commit", "data_sets", "hours", "hardware", "packages"), name)
+        kept = {"command": ["melisma", name], "commit": commit, "seed": 0, "data_sets": {}, "packages": {}}
+        kept |= {"hours": 0.1, "hardware": "a machine"}
         (folder.parent / "record.json").write_text(json.dumps(kept))
         return f"{name}={tmp_path / name}"
 
@@ -85,7 +86,7 @@ def test_the_record_has_means_intervals_speakers_and_paired_differences(run, tmp
     assert difference[COLUMNS[1]] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     speakers = {name: of_speaker[COLUMNS[0]] for name, of_speaker in of_acf["speakers"].items()}
     assert speakers == pytest.approx({"rl": values[0][:12].mean(), "sb": values[0][12:].mean()}, abs=1e-6)
-    assert found["runs"]["fft"]["commit"] == "fft"
+    assert (found["commands"], found["commit"]) == (["melisma acf", "melisma fft"], "c0ffee")
 
 
 def test_a_single_track_has_no_interval_and_no_speaker_is_made_up(run, tmp_path):
@@ -98,4 +99,6 @@ def test_what_is_missing_is_named(run, tmp_path):
         autocorrelation.record({}, "")
     with pytest.raises(DataError, match="scored on different tracks"):
         recorded(tmp_path, run("acf", {"a": 0.1}), run("fft", {"b": 0.1}))
+    with pytest.raises(DataError, match="they differ in commit; validate them again"):
+        recorded(tmp_path, run("one", {"a": 0.1}), run("two", {"a": 0.1}, commit="decaf"))
     assert not (tmp_path / "record.json").exists()
