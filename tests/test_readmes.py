@@ -18,7 +18,7 @@ FOLDERS = sorted(
     - {"."}
 )
 # One experiment a file, and nothing else: their folder's README speaks for them; and a released model has its card.
-SPOKEN_FOR = re.compile(r"experiments/melody/\w+|experiments/\w+/records|experiments/checkpoints/\w+")
+SPOKEN_FOR = re.compile(r"experiments/(melody|studies)/\w+|experiments/\w+/records|experiments/checkpoints/\w+")
 READMES = [ROOT / "README.md", *(ROOT / file for file in FILES if file.endswith("/README.md"))]
 SCREEN = 45  # lines
 LONG = {"README.md", "experiments/melody/README.md"}  # with the map; with the table of a catalogue

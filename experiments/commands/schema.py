@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser
 
 from experiments.mistakes import parse
 
-KINDS = ("recipe", "part", "corpus", "sweep", "comparison", "card", "released")
+KINDS = ("recipe", "part", "corpus", "study", "sweep", "comparison", "card", "released")
 
 
 def main(arguments: list[str]) -> None:
@@ -18,8 +18,9 @@ def main(arguments: list[str]) -> None:
         "kind",
         nargs="?",
         choices=KINDS,
-        help="of files: a recipe of `fit`, part of one, a corpus, a sweep, a comparison, the facts of a model card, "
-        "the configuration of a released model; by default one schema for all, which tells them apart by their keys",
+        help="of files: a recipe of `fit`, part of one, a corpus, a study, a sweep, a comparison, the facts of a model "
+        "card, the configuration of a released model; by default one schema for all, which tells them apart by their "
+        "keys",
     )
     parser.add_argument(
         "--modules",

@@ -12,8 +12,10 @@ from experiments.model_card import FACTS
 from experiments.released import CLASSES, INPUT
 from experiments.schema.builder import SchemaBuilder
 from experiments.schema.linked import links_of
-from experiments.schema.sweeps import sweep_schema
+from experiments.schema.studies import study_schema
+from experiments.schema.sweeps import sweep_schema, values_by_key
 from experiments.schema.unions import Schema
+from experiments.studies.study import Study
 from lightning_modules.pitch_model import PitchModel
 
 # The draft that the YAML language server of editors is documented for.
@@ -29,6 +31,7 @@ class Kinds:
 
     def __init__(self, builder: SchemaBuilder) -> None:
         self._builder = builder
+        self._by_key: dict[str, Schema] = {}
         self._values: dict[str, Schema] = {}
 
     def schema(self, kind: str | None) -> Schema:
@@ -51,8 +54,11 @@ class Kinds:
 
     def sweep(self) -> Schema:
         """What `wandb sweep` reads."""
-        schema, self._values = sweep_schema(self.recipe(), self._builder.definitions())
-        return schema
+        return sweep_schema(self._keys())
+
+    def study(self) -> Schema:
+        """What `melisma study` reads."""
+        return study_schema(self._builder.arguments(Study), self._keys())
 
     def comparison(self) -> Schema:
         """What `melisma compare --config` reads."""
@@ -74,6 +80,11 @@ class Kinds:
         takes = _object({"rate": counts, "hop": counts, "spectrogram": {"type": ["object", "null"]}}, INPUT)
         return _object({"model": model, "input": takes}, ["model", "input"])
 
+    def _keys(self) -> dict[str, Schema]:
+        if not self._by_key:
+            self._by_key, self._values = values_by_key(self.recipe(), self._builder.definitions())
+        return self._by_key
+
     def _all(self) -> Schema:
         last = {"else": self.part()}
         for kind, keys in reversed(TOLD_BY.items()):
@@ -88,6 +99,7 @@ class Kinds:
 # Kinds, and keys that no file of a kind after it has; what has none of them is a part of a recipe.
 TOLD_BY: dict[str, tuple[str, ...]] = {
     "corpus": ("corpus", "directory"),
+    "study": ("findings", "runs"),
     "sweep": ("parameters", "method"),
     "comparison": ("methods",),
     "card": tuple(name for name in FACTS if name not in ("data", "figures")),

@@ -22,21 +22,31 @@ DISTRIBUTIONS = (
 )
 
 
-def sweep_schema(recipe: Schema, definitions: Mapping[str, Schema]) -> tuple[Schema, dict[str, Schema]]:
-    """What a sweep file may hold, and definitions to which it refers.
+def values_by_key(recipe: Schema, definitions: Mapping[str, Schema]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """What each full key of a recipe takes, and the definitions to which that refers.
 
     Args:
-        recipe: the schema of a recipe, whose full keys are those of `parameters`.
+        recipe: its schema.
         definitions: what it refers to.
     """
     values: dict[str, Schema] = {}  # by their text: hundreds of keys take an integer
     names: dict[str, str] = {}
-    parameters = {}
+    by_key = {}
     for key, schemas in sorted(dotted_keys(recipe, definitions, init_args=True).items()):
         value = _value(schemas)
         name = names.setdefault(json.dumps(value), f"value_{len(names) + 1}")
         values[name] = value
-        parameters[key] = _parameter(reference(name))
+        by_key[key] = reference(name)
+    return by_key, values
+
+
+def sweep_schema(by_key: Mapping[str, Schema]) -> Schema:
+    """What a sweep file may hold.
+
+    Args:
+        by_key: from `values_by_key`.
+    """
+    parameters = {key: _parameter(value) for key, value in by_key.items()}
     properties: Schema = {
         **{name: TEXT for name in ("name", "description", "project", "entity", "program")},
         "method": {"enum": ["grid", "random", "bayes"], "description": "how runs are chosen"},
@@ -60,7 +70,7 @@ def sweep_schema(recipe: Schema, definitions: Mapping[str, Schema]) -> tuple[Sch
         ),
         "run_cap": {"type": "integer", "minimum": 1, "description": "runs at most"},
     }
-    return _object(properties, ["method", "metric", "parameters", "command"]), values
+    return _object(properties, ["method", "metric", "parameters", "command"])
 
 
 def _parameter(value: Schema) -> Schema:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from callbacks.pictures.style import PALETTE
-from experiments.studies.study import Finding
+from experiments.studies.study import PublishedFinding
 from experiments.studies.verdicts import Judgement
 
 _COLUMNS = 3
@@ -20,7 +20,9 @@ _MOST_LABELS = 8  # letters of a run's name that fit upright below six runs
 
 
 def draw(
-    findings: Sequence[Finding], judgements: Sequence[Judgement], values: Sequence[Mapping[str, NDArray[np.float64]]]
+    findings: Sequence[PublishedFinding],
+    judgements: Sequence[Judgement],
+    values: Sequence[Mapping[str, NDArray[np.float64]]],
 ) -> Figure:
     """Draw a study.
 
@@ -44,7 +46,7 @@ def draw(
 
 
 def _draw_finding(
-    axes: Axes, finding: Finding, judgement: Judgement, of_runs: Mapping[str, NDArray[np.float64]]
+    axes: Axes, finding: PublishedFinding, judgement: Judgement, of_runs: Mapping[str, NDArray[np.float64]]
 ) -> None:
     names = list(of_runs)
     places = np.arange(len(names))

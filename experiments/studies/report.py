@@ -12,7 +12,7 @@ from typing import Any
 from datamodules.files import write_atomically
 from experiments.studies.picture import draw
 from experiments.studies.results import StudyResults, read_record
-from experiments.studies.study import Finding, Study
+from experiments.studies.study import PublishedFinding, Study
 from experiments.studies.verdicts import Interval, Judgement, judge
 
 _DIGITS = 6
@@ -40,7 +40,11 @@ def write(study: Study, path: str, folder: Path, kept: Path | None) -> dict[str,
     record = {
         "kind": "study",
         "study": path,
-        **{key: getattr(study, key) for key in ("question", "family", "stand_in", "recipe", "seeds", "clusters")},
+        "command": ["melisma", "study", path],
+        **{
+            key: getattr(study, key)
+            for key in ("question", "family", "stand_in", "recipe", "seeds", "clusters", "budget")
+        },
         **_origin(study, folder),
         "findings": [_finding(*each) for each in zip(study.findings, judgements, strict=True)],
     }
@@ -63,10 +67,7 @@ def _origin(study: Study, folder: Path) -> dict[str, Any]:
     for planned in study.plan():
         record = read_record(folder / planned.place)
         settings = {key: value for key, value in planned.settings.items() if study.settings.get(key) != value}
-        of_run = runs.setdefault(
-            planned.run, {"settings": settings, "parameters": record["parameters"], "command": [], "hours": 0.0}
-        )
-        of_run["command"] = of_run["command"] or ["melisma", *planned.words(study.recipe)]
+        of_run = runs.setdefault(planned.run, {"settings": settings, "parameters": record["parameters"], "hours": 0.0})
         of_run["hours"] = round(of_run["hours"] + record["hours"], 4)
         hours += record["hours"]
         data_sets |= record["data_sets"]
@@ -85,7 +86,7 @@ def _origin(study: Study, folder: Path) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding, judgement: Judgement) -> dict[str, Any]:
+def _finding(finding: PublishedFinding, judgement: Judgement) -> dict[str, Any]:
     stated = {key: value for key, value in dataclasses.asdict(finding).items() if value is not None}
     return {
         **stated,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.files import file_name
-from experiments.studies.study import Finding, PlannedRun, Study
+from experiments.studies.study import PlannedRun, PublishedFinding, Study
 
 Units = dict[str, float]
 
@@ -48,7 +48,7 @@ def unit_figures(run: Path, metric: str, clusters: str | None) -> Units:
 
     Args:
         run: its folder.
-        metric: `SET/COLUMN` or `SET/COLUMN/COLUMN`, see `Finding`.
+        metric: `SET/COLUMN` or `SET/COLUMN/COLUMN`, see `PublishedFinding`.
         clusters: regular expression, see `Study`.
 
     Raises:
@@ -116,7 +116,7 @@ class StudyResults:
         self.study, self.folder = study, folder
         self._plan = study.plan()
 
-    def of_finding(self, finding: Finding) -> dict[str, NDArray[np.float64]]:
+    def of_finding(self, finding: PublishedFinding) -> dict[str, NDArray[np.float64]]:
         """By run, `(seeds, units)`; the units are the same in all runs.
 
         Raises:
@@ -131,7 +131,7 @@ class StudyResults:
         names = sorted(common)
         return {run: np.array([[units[name] for name in names] for units in seeds]) for run, seeds in measured.items()}
 
-    def _of_seed(self, run: str, seed: int, finding: Finding) -> Units:
+    def _of_seed(self, run: str, seed: int, finding: PublishedFinding) -> Units:
         found: Units = {}
         for planned in self._planned(run, seed):
             place = self.folder / planned.place

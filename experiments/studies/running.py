@@ -9,13 +9,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import yaml
 from tqdm import tqdm
 
 from datamodules.errors import DataError
+from datamodules.files import write_atomically
 from experiments.studies.results import is_finished
 from experiments.studies.study import PlannedRun, Study
 
 _LOGGER = "lightning.pytorch.loggers.CSVLogger"
+_STATED = "stated.yaml"  # the recipe with the settings of the run; its config.yaml has the defaults as well
 _LAST = Path("checkpoints", "last.ckpt")
 _SHOWN = 5  # lines of the log of a run that failed
 
@@ -61,7 +64,10 @@ def make_run(planned: PlannedRun, recipe: str, folder: Path) -> str | None:
     place = folder / planned.place
     place.mkdir(parents=True, exist_ok=True)
     resumed = ["--ckpt_path", str(place / _LAST)] if (place / _LAST).is_file() else []
-    command = [sys.executable, "-m", "experiments", *planned.words(recipe), _logger(planned, folder), *resumed]
+    with write_atomically(place / _STATED) as file:
+        file.write(yaml.safe_dump(planned.configuration(recipe), sort_keys=False).encode())
+    stated = [planned.command, "--config", str(place / _STATED), _logger(planned, folder), *resumed]
+    command = [sys.executable, "-m", "experiments", *stated]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     log = place / "fit.log"
     with log.open("ab") as file:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from datamodules.errors import DataError
@@ -19,7 +20,7 @@ RECIPE, COMMAND = "recipe", "command"
 
 
 @dataclass(frozen=True)
-class Finding:
+class PublishedFinding:
     """What was published, and when it counts as shown.
 
     One of `order`, `alike`, `under` and `over` names runs. Intervals are those of `verdicts.interval`, at 95 %.
@@ -101,19 +102,22 @@ class Study:
         clusters: regular expression searched in the ids of items; items with the same first group (a song, a speaker)
             are one unit, and the figure of a unit is that of all of its items; null: every item is a unit.
         corpora: recipes of the data sets that the runs read, for `melisma prepare`.
+        budget: core-hours of all runs, as planned; the record has what they took.
     """
 
     question: str
     family: Family
     stand_in: str
     recipe: str
-    runs: dict[str, dict[str, Any]]
-    findings: list[Finding]
-    settings: dict[str, Any] = field(default_factory=dict)
+    # Bare mappings, for to values of any type jsonargparse adds the defaults of the classes that they describe.
+    runs: dict[str, dict]  # type: ignore[type-arg]
+    findings: list[PublishedFinding]
+    settings: dict = field(default_factory=dict)  # type: ignore[type-arg]
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
-    folds: dict[str, dict[str, Any]] | None = None
+    folds: dict[str, dict] | None = None  # type: ignore[type-arg]
     clusters: str | None = None
     corpora: list[str] = field(default_factory=list)
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.seeds)) < max(2, len(self.seeds)):
@@ -158,24 +162,40 @@ class PlannedRun(NamedTuple):
         """Its folder in that of the study."""
         return Path(self.run, self.fold, f"seed{self.seed}")
 
-    def words(self, recipe: str) -> list[str]:
-        """The words behind `melisma`, but where it writes."""
-        settings = dict(self.settings)
-        command, recipe = settings.pop(COMMAND, "fit"), settings.pop(RECIPE, recipe)
+    @property
+    def command(self) -> str:
+        """Of `melisma`."""
+        return str(self.settings.get(COMMAND, "fit"))
+
+    def configuration(self, recipe: str) -> dict[str, Any]:
+        """The recipe with the settings and the seed in it; a value takes the place of the whole one that was there.
+
+        Args:
+            recipe: path of that of the study, if the run has none of its own.
+
+        Raises:
+            DataError: the file is not readable as YAML, or a key leads into something that is no mapping.
+        """
+        path = Path(str(self.settings.get(RECIPE, recipe)))
+        try:
+            stated: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise DataError(f"{path}: not readable as a recipe ({error})") from error
         seeds = {"seed_everything": self.seed, "data.init_args.seed": self.seed}
-        return [
-            command,
-            "--config",
-            recipe,
-            *(f"--{key}={word(value)}" for key, value in {**settings, **seeds}.items()),
-        ]
+        for key, value in {**self.settings, **seeds}.items():
+            if key not in (RECIPE, COMMAND):
+                _put(stated, key, value, path)
+        return stated
 
 
-def word(value: object) -> str:
-    """A value as the command line takes it."""
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value)
+def _put(stated: dict[str, Any], key: str, value: object, path: Path) -> None:
+    *above, last = key.split(".")
+    place = stated
+    for name in above:
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise DataError(f"{key}: {path} has no mapping at {name!r}, but {place!r}")
+    place[last] = value
 
 
 def read(words: Sequence[str], parser: ArgumentParser) -> tuple[Study, Namespace]:
@@ -189,5 +209,5 @@ def read(words: Sequence[str], parser: ArgumentParser) -> tuple[Study, Namespace
     stated = options.as_dict()
     # Not `instantiate`: among the settings of runs are descriptions of classes, which would be made.
     keys = {name: stated[name] for name in Study.__dataclass_fields__}
-    keys["findings"] = [Finding(**finding) for finding in keys["findings"]]
+    keys["findings"] = [PublishedFinding(**finding) for finding in keys["findings"]]
     return Study(**keys), options

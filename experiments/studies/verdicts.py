@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from experiments.studies.study import Finding
+from experiments.studies.study import PublishedFinding
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 LEVEL = 0.95
@@ -34,7 +34,7 @@ class Comparison:
         runs: one or two names; of two, the difference is the second less the first, turned so that a claimed order is
             positive.
         interval: of the difference, or of the run.
-        verdict: by the rule of `Finding`.
+        verdict: by the rule of `PublishedFinding`.
     """
 
     runs: tuple[str, ...]
@@ -57,7 +57,7 @@ class Judgement:
     figures: dict[str, Interval]
 
 
-def judge(finding: Finding, values: Mapping[str, NDArray[np.float64]]) -> Judgement:
+def judge(finding: PublishedFinding, values: Mapping[str, NDArray[np.float64]]) -> Judgement:
     """Apply the rule.
 
     Args:
@@ -74,7 +74,7 @@ def judge(finding: Finding, values: Mapping[str, NDArray[np.float64]]) -> Judgem
     return Judgement(verdict, comparisons, {run: interval(values[run]) for run in dict.fromkeys(finding.runs)})
 
 
-def _asked(finding: Finding) -> Sequence[tuple[str, ...]]:
+def _asked(finding: PublishedFinding) -> Sequence[tuple[str, ...]]:
     if finding.order is not None:
         return list(pairwise(finding.order))
     if finding.alike is not None:
@@ -82,7 +82,7 @@ def _asked(finding: Finding) -> Sequence[tuple[str, ...]]:
     return [(run,) for run in finding.runs]
 
 
-def _compare(finding: Finding, runs: tuple[str, ...], values: Mapping[str, NDArray[np.float64]]) -> Comparison:
+def _compare(finding: PublishedFinding, runs: tuple[str, ...], values: Mapping[str, NDArray[np.float64]]) -> Comparison:
     if len(runs) == 1:
         found, limit = interval(values[runs[0]]), finding.limit
         assert limit is not None
@@ -125,6 +125,6 @@ def interval(values: NDArray[np.float64]) -> Interval:
     mean, variance = float(known.mean()), sum(part for part, _ in parts)
     if not variance:
         return Interval(mean, mean, mean)
-    freedom = variance**2 / sum(part**2 / free for part, free in parts)
+    freedom = 1 / sum((part / variance) ** 2 / free for part, free in parts)
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * variance**0.5
     return Interval(mean, mean - half, mean + half)

@@ -43,7 +43,9 @@ def loaded(*words):
         "--help",
         *(
             f"{name} --help"
-            for name in "compare completion demo evaluate inspect prepare release schema transcribe verify".split()
+            for name in (
+                "catalogue compare completion demo evaluate inspect prepare release schema transcribe verify".split()
+            )
         ),
     ],
 )
@@ -68,6 +70,13 @@ def test_tables_are_scored_without_torch(tmp_path):
     text, heavy = loaded("evaluate", tmp_path / "truth", tmp_path / "guess")
     assert re.search(r"^overall_accuracy +1\.0000$", text, re.MULTILINE)
     assert heavy == []
+
+
+def test_the_catalogue_is_printed_and_checked_without_torch():
+    for words, line in (((), "crepe_demo "), (("--check",), "files are what the records say")):
+        text, heavy = loaded("catalogue", *words)
+        assert line in text
+        assert heavy == []
 
 
 def test_help_lists_every_command_by_the_first_line_of_its_module(melisma):

@@ -15,12 +15,13 @@ from tests.experiments.catalogue import stated
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 KIND_OF = {
     **{"base.yaml": "part", "trackers": "comparison", "corpora": "corpus", "sweeps": "sweep", "checkpoints": "card"},
-    **{"melody": "recipe", "classification": "recipe", "phonemes": "recipe"},
+    **{"melody": "recipe", "classification": "recipe", "phonemes": "recipe", "studies": "study"},
 }
 FILES = sorted(path for path in EXPERIMENTS.rglob("*.yaml"))
 DEMO, CORPUS, SWEEP = (
     f"{folder}.yaml" for folder in ("melody/crepe/crepe_demo", "corpora/mixtures", "sweeps/crepe_mw")
 )
+STUDY = "studies/melody/hcnn.yaml"
 CARD, JUDGE, RELEASED = "checkpoints/tracker.yaml", "trackers/judge.yaml", "checkpoints/tracker/config.yaml"
 
 
@@ -59,6 +60,21 @@ def test_every_file_fits_the_schema_of_its_kind_and_the_one_of_all(validators, p
 INLINE = {"corpus": {"class_path": "AudioFolder", "init_args": {"folder": "x"}}, "directory": "y"}
 NETWORK, DATA = "model/init_args/network", "data/init_args"
 MISTAKES = {
+    "a misspelt key of a run's settings": (
+        STUDY,
+        "runs/none/model.init_args.network.init_args.filers",
+        3,
+        "runs.none",
+        "'model.init_args.network.init_args.filers'",
+    ),
+    "text for a setting of a study": (
+        STUDY,
+        "settings/trainer.max_steps",
+        "many",
+        "settings['trainer.max_steps']",
+        "many",
+    ),
+    "an unknown key of a finding": (STUDY, "findings/0/orders", ["none"], "findings[0]", "'orders'"),
     "a misspelt key": (DEMO, f"{NETWORK}/init_args/capcity", 4, "model.init_args.network.init_args", "'capcity'"),
     "a misspelt group": (DEMO, "traner", {"max_steps": 1}, "$", "'traner'"),
     "a misspelt key of the grid": (DEMO, "model/init_args/grid/semitnes", 3, "model.init_args.grid", "'semitnes'"),
