@@ -31,6 +31,7 @@ from callbacks.pictures.salience import draw_salience
 from datamodules.corpora import SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
+from experiments.catalogue.figures import ALL
 from experiments.evaluation.statistics import Bootstrap
 from experiments.studies.results import read_record
 from lightning_modules.decoding import Argmax
@@ -47,6 +48,8 @@ COLUMNS = """
     voicing_false_alarm
 """.split()
 
+VALIDATE = "validate"  # name of the evaluation in the record
+STAND_IN = "read speech and a song of one voice in place of the songs of MedleyDB"
 SHARED = ("seed", "commit", "data_sets", "hardware", "packages")  # of the runs of a record
 
 
@@ -107,11 +110,14 @@ def picture() -> Figure:
 
 
 def record(runs: Mapping[str, Path], speaker: str) -> dict[str, Any]:
-    """Figures of validations with intervals over tracks, those of every speaker, and paired differences from the first.
+    """A record of validations, see `experiments/catalogue/README.md`: figures with 95 % intervals over tracks.
+
+    Each set has the parts `all` and, where ids name speakers, those of every speaker, whose tracks are too few clusters
+    for an interval over speakers. Differences are from the first run, paired over tracks.
 
     Args:
-        runs: folders by the name of the rule.
-        speaker: regular expression that finds the speaker in an id; ids without one are left out there.
+        runs: folders by the name of the method; the first is the baseline, and its recipe is that of the record.
+        speaker: regular expression that finds the speaker in an id; ids without one have no part of their own.
 
     Raises:
         DataError: there are no runs, one has no validation, or they differ in code, data or tracks.
@@ -121,24 +127,36 @@ def record(runs: Mapping[str, Path], speaker: str) -> dict[str, Any]:
     tables = {name: {path.parent.name: _scores(path) for path in _tables(run)} for name, run in runs.items()}
     made = {name: read_record(run) for name, run in runs.items()}
     first, bootstrap = next(iter(runs)), Bootstrap()
-    for key in SHARED:
-        if any(each[key] != made[first][key] for each in made.values()):
-            raise DataError(f"--runs: they differ in {key}; validate them again on the same code, machine and data")
+    for name, run in made.items():
+        for key in SHARED:
+            if run[key] != made[first][key]:
+                raise DataError(f"--runs: {name} differs from {first} in {key}; validate them again on the same code")
+        if {data: scores.keys() for data, scores in tables[name].items()} != {
+            data: scores.keys() for data, scores in tables[first].items()
+        }:
+            raise DataError(f"--runs: {name} and {first} were scored on different tracks")
+    data = next(iter(tables[first]))
     return {
-        "recipe": "experiments/melody/baselines/acf.yaml and fft.yaml",
-        "commands": [shlex.join(each["command"]) for each in made.values()],
-        **{key: made[first][key] for key in SHARED},
-        "hours": {name: made[name]["hours"] for name in runs},
-        "bootstrap": vars(bootstrap),
-        "cluster": "track",
-        "metrics": {
-            name: {data: _summary(scores, speaker, bootstrap) for data, scores in tables[name].items()} for name in runs
-        },
-        "differences": {
-            f"{name} - {first}": {
-                data: _means(_paired(scores, tables[first][data]), bootstrap) for data, scores in tables[name].items()
+        "kind": "comparison",
+        "headline": {"evaluation": VALIDATE, "set": data, "part": ALL, "metric": COLUMNS[0], "method": first},
+        "stand_in": STAND_IN,
+        "run": {"command": made[first]["command"], **{key: made[first][key] for key in SHARED}},
+        "evaluations": {
+            VALIDATE: {
+                "commands": [shlex.join(run["command"]) for run in made.values()],
+                "baseline": first,
+                "tracks": {name: len(scores) for name, scores in tables[first].items()},
+                "bootstrap": vars(bootstrap),
+                "cluster": "track",
+                "hours": {name: run["hours"] for name, run in made.items()},
+                "figures": {
+                    name: {
+                        part: _figures({method: tables[method][name] for method in runs}, tracks, bootstrap)
+                        for part, tracks in _parts(list(scores), speaker).items()
+                    }
+                    for name, scores in tables[first].items()
+                },
             }
-            for name in list(runs)[1:]
         },
     }
 
@@ -156,39 +174,33 @@ def _scores(path: Path) -> dict[str, NDArray[np.float64]]:
     return {row["id"]: np.array([float(row[column] or "nan") for column in COLUMNS]) for row in rows}
 
 
-def _paired(
-    scores: Mapping[str, NDArray[np.float64]], others: Mapping[str, NDArray[np.float64]]
-) -> list[NDArray[np.float64]]:
-    if scores.keys() != others.keys():
-        raise DataError("--runs: they were scored on different tracks")
-    return [scores[name] - others[name] for name in scores]
+def _parts(tracks: Sequence[str], speaker: str) -> dict[str, list[str]]:
+    """Tracks by part: all, and those of every speaker."""
+    parts = {ALL: list(tracks)}
+    named = ((found[0], name) for name in tracks if (found := re.search(speaker, name)))
+    for who, name in sorted(named):
+        parts.setdefault(f"speaker {who}", []).append(name)
+    return parts
 
 
-def _summary(scores: Mapping[str, NDArray[np.float64]], speaker: str, bootstrap: Bootstrap) -> dict[str, Any]:
-    by_speaker: dict[str, list[NDArray[np.float64]]] = {}
-    for name, values in scores.items():
-        if found := re.search(speaker, name):
-            by_speaker.setdefault(found[0], []).append(values)
-    summary: dict[str, Any] = {"tracks": len(scores), **_means(list(scores.values()), bootstrap)}
-    if by_speaker:
-        summary["speakers"] = {
-            name: _rounded(np.nanmean(values, axis=0)) for name, values in sorted(by_speaker.items())
-        }
-    return summary
-
-
-def _means(values: list[NDArray[np.float64]], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Mean and interval of each column of `(columns,)` of every track; without an interval of a single track."""
-    stacked = np.stack(values)
-    means, (low, high) = _rounded(np.nanmean(stacked, axis=0)), bootstrap.interval(stacked)
-    if len(stacked) < 2:
-        return {column: {"mean": means[column]} for column in COLUMNS}
-    lows, highs = _rounded(low), _rounded(high)
-    return {column: {"mean": means[column], "low": lows[column], "high": highs[column]} for column in COLUMNS}
-
-
-def _rounded(values: NDArray[np.float64]) -> dict[str, float]:
-    return {column: round(float(value), 6) for column, value in zip(COLUMNS, values, strict=True)}
+def _figures(
+    scores: Mapping[str, Mapping[str, NDArray[np.float64]]], tracks: Sequence[str], bootstrap: Bootstrap
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By metric and method: mean, interval, and difference from the first method; no interval of a single track."""
+    values = {method: np.stack([of_method[name] for name in tracks]) for method, of_method in scores.items()}
+    baseline, figures = next(iter(values.values())), dict[str, dict[str, dict[str, Any]]]()
+    for method, of_method in values.items():
+        paired = of_method - baseline
+        means, differences = np.nanmean(of_method, axis=0), np.nanmean(paired, axis=0)
+        ends, paired_ends = bootstrap.interval(of_method).T, bootstrap.interval(paired).T
+        for place, column in enumerate(COLUMNS):
+            figure: dict[str, Any] = {"value": round(float(means[place]), 6)}
+            if len(tracks) > 1:
+                figure["interval"] = ends[place].round(6).tolist()
+                if of_method is not baseline:
+                    figure["difference"] = [round(float(differences[place]), 6), *paired_ends[place].round(6).tolist()]
+            figures.setdefault(column, {})[method] = figure
+    return figures
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from architectures import Autocorrelation, SpectralPeak
 from callbacks.predictions.tables import write_table
 from datamodules.errors import DataError
 from experiments.baselines import autocorrelation
+from experiments.catalogue.figures import FigurePlace
+from experiments.catalogue.records import read_record
 from experiments.evaluation.statistics import Bootstrap
 from tests.experiments.catalogue import recipes
 
@@ -60,7 +62,13 @@ def run(tmp_path):
         folder.mkdir(parents=True)
         rows = [(track, value, *(0.5 for _ in COLUMNS[1:])) for track, value in tracks.items()]
         write_table(folder / "scores.tsv", ["id", *COLUMNS], rows)
-        kept = {"command": ["melisma", name], "commit": commit, "seed": 0, "data_sets": {}, "packages": {}}
+        kept = {
+            "command": ["melisma", "--config", f"{name}.yaml"],
+            "commit": commit,
+            "seed": 0,
+            "data_sets": {},
+            "packages": {},
+        }
         kept |= {"hours": 0.1, "hardware": "a machine"}
         (folder.parent / "record.json").write_text(json.dumps(kept))
         return f"{name}={tmp_path / name}"
@@ -73,32 +81,50 @@ def recorded(tmp_path, *runs):
     return json.loads((tmp_path / "record.json").read_text())
 
 
+def place(metric, method="acf", part="all"):
+    return FigurePlace("validate", "fda", part, metric, method)
+
+
 def test_the_record_has_means_intervals_speakers_and_paired_differences(run, tmp_path):
     values = np.random.default_rng(0).random((2, 20)).round(4)
-    names = [f"{'rl' if place < 12 else 'sb'}{place:03d}" for place in range(20)]
+    names = [f"{'rl' if number < 12 else 'sb'}{number:03d}" for number in range(20)]
     tables = [dict(zip(names, row.tolist(), strict=True)) for row in values]
-    found = recorded(tmp_path, run("acf", tables[0]), run("fft", tables[1]))
-    of_acf, difference = found["metrics"]["acf"]["fda"], found["differences"]["fft - acf"]["fda"]
-    low, high = Bootstrap().interval(values[0][:, None])[:, 0]
-    assert of_acf["tracks"] == 20 and found["bootstrap"] == {"resamples": 10000, "level": 0.95, "seed": 0}
-    assert of_acf[COLUMNS[0]] == pytest.approx({"mean": values[0].mean(), "low": low, "high": high}, abs=1e-6)
-    assert difference[COLUMNS[0]]["mean"] == pytest.approx((values[1] - values[0]).mean(), abs=1e-6)
-    assert difference[COLUMNS[1]] == {"mean": 0.0, "low": 0.0, "high": 0.0}
-    speakers = {name: of_speaker[COLUMNS[0]] for name, of_speaker in of_acf["speakers"].items()}
-    assert speakers == pytest.approx({"rl": values[0][:12].mean(), "sb": values[0][12:].mean()}, abs=1e-6)
-    assert (found["commands"], found["commit"]) == (["melisma acf", "melisma fft"], "c0ffee")
+    stated = recorded(tmp_path, run("acf", tables[0]), run("fft", tables[1]))
+    found = read_record(tmp_path / "record.json", "records/record.json")
+    first = found.figures[place(COLUMNS[0])]
+    assert first.value == pytest.approx(values[0].mean(), abs=1e-6)
+    assert first.interval == pytest.approx(Bootstrap().interval(values[0][:, None])[:, 0].tolist(), abs=1e-6)
+    assert first.difference is None
+    difference = found.figures[place(COLUMNS[0], "fft")].difference
+    paired = (values[1] - values[0])[:, None]
+    assert difference == pytest.approx((paired.mean(), *Bootstrap().interval(paired)[:, 0]), abs=1e-6)
+    assert found.figures[place(COLUMNS[1], "fft")].difference == (0.0, 0.0, 0.0)
+    for speaker, tracks in (("rl", slice(12)), ("sb", slice(12, None))):
+        of_speaker = found.figures[place(COLUMNS[0], part=f"speaker {speaker}")]
+        assert of_speaker.value == pytest.approx(values[0][tracks].mean(), abs=1e-6)
+    assert (found.kind, found.commit, found.recipe, found.headline) == (
+        "comparison",
+        "c0ffee",
+        "acf.yaml",
+        place(COLUMNS[0]),
+    )
+    evaluation = stated["evaluations"]["validate"]
+    assert evaluation["commands"] == ["melisma --config acf.yaml", "melisma --config fft.yaml"]
+    assert evaluation["tracks"] == {"fda": 20} and evaluation["bootstrap"]["resamples"] == 10000
 
 
 def test_a_single_track_has_no_interval_and_no_speaker_is_made_up(run, tmp_path):
-    of_set = recorded(tmp_path, run("acf", {"vocadito_1": 0.25}))["metrics"]["acf"]["fda"]
-    assert of_set[COLUMNS[0]] == {"mean": 0.25} and "speakers" not in of_set
+    recorded(tmp_path, run("acf", {"vocadito_1": 0.25}), run("fft", {"vocadito_1": 0.5}))
+    figures = read_record(tmp_path / "record.json", "").figures
+    assert {each.part for each in figures} == {"all"}
+    assert figures[place(COLUMNS[0], "fft")] == (0.5, None, None)
 
 
 def test_what_is_missing_is_named(run, tmp_path):
     with pytest.raises(DataError, match="give --runs NAME=RUN"):
         autocorrelation.record({}, "")
-    with pytest.raises(DataError, match="scored on different tracks"):
+    with pytest.raises(DataError, match="fft and acf were scored on different tracks"):
         recorded(tmp_path, run("acf", {"a": 0.1}), run("fft", {"b": 0.1}))
-    with pytest.raises(DataError, match="they differ in commit; validate them again"):
+    with pytest.raises(DataError, match="two differs from one in commit; validate them again"):
         recorded(tmp_path, run("one", {"a": 0.1}), run("two", {"a": 0.1}, commit="decaf"))
     assert not (tmp_path / "record.json").exists()
