@@ -21,7 +21,7 @@ FOLDERS = sorted(
 SPOKEN_FOR = re.compile(r"experiments/(melody|studies)/\w+|experiments/\w+/records|experiments/checkpoints/\w+")
 READMES = [ROOT / "README.md", *(ROOT / file for file in FILES if file.endswith("/README.md"))]
 SCREEN = 45  # lines
-LONG = {"README.md", "experiments/melody/README.md"}  # with the map; with the table of a catalogue
+LONG = {"README.md", "experiments/README.md", "experiments/melody/README.md"}  # with a map, verdicts, a catalogue
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if not SPOKEN_FOR.fullmatch(folder)])
