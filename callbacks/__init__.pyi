@@ -4,6 +4,7 @@ from .drawing.errors import ErrorPictures
 from .drawing.excerpts import ExcerptValidation
 from .drawing.phone_confusions import PhoneConfusions
 from .drawing.pianorolls import MultiPitchPianorolls, Pianorolls
+from .drawing.window_gaps import WindowGaps
 from .predictions.classes import PredictedClasses
 from .predictions.f0 import PredictedF0, PredictedMultiF0
 from .predictions.phonemes import PredictedPhonemes
@@ -39,5 +40,6 @@ __all__ = [
     "ScoreTable",
     "StopOnSignal",
     "Submission",
+    "WindowGaps",
     "run_folder",
 ]

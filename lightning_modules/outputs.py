@@ -105,6 +105,15 @@ class ScoresTracks(Protocol):
 
 
 @runtime_checkable
+class ReadsWindows(Protocol):
+    """A module whose network reads a track in windows that follow one another from its first frame."""
+
+    @property
+    def window_frames(self) -> int:
+        """Label frames of a window that have an estimate."""
+
+
+@runtime_checkable
 class Previews(Protocol):
     """A module that scores sets between validations, without deciding anything by them."""
 

@@ -110,6 +110,11 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         self.track_scores: dict[str, dict[str, dict[str, float]]] = {}
         self._scores: dict[str, TrackScores] = {}
 
+    @property
+    def window_frames(self) -> int:
+        """Label frames of a window that have an estimate, see `outputs.ReadsWindows`."""
+        return self.network.frames
+
     @abstractmethod
     def frame_logits(self, batch: PitchBatch) -> dict[str, Tensor]:
         """The network's outputs by name, `pitch` `(batch, frames, bins)` or `voicing` `(batch, frames)`, float32."""

@@ -47,8 +47,8 @@ class AlignmentPictures(PictureCallback[PhonemeOutput, FirstByName[AlignedUttera
 
     The transcript is aligned by force, with the network's confidence; where the utterance has too few frames for it,
     the picture says so. The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<id>.png`;
-    `validation` holds the latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<id>`. They
-    are the same on any number of processes.
+    `validation` holds the latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<id>`. They are the
+    same on any number of processes.
 
     Args:
         utterances: drawn of each set.

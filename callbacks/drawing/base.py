@@ -1,15 +1,20 @@
 """What callbacks that draw have in common: which passes are drawn, the files, and the way to the loggers."""
 
+import io
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Generic, Self, TypeVar
 
+import soundfile
 from lightning.pytorch import Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
-from callbacks.drawing.media import Image, Picture, Table, log_media
+from callbacks.drawing.loggers import log_media
+from callbacks.drawing.media import Image, Picture, Sound, Table, cell_text
 from callbacks.passes import Item, Kept, SetCallback, folder_of
+from callbacks.predictions.tables import write_table
 from datamodules.files import write_atomically
 
 _DOTS_PER_INCH = 110
@@ -45,7 +50,7 @@ class PictureCallback(SetCallback[Item, Kept], Generic[Item, Kept]):
 
     @abstractmethod
     def draw(self, trainer: Trainer, dataset: str, kept: Kept) -> Iterator[Picture | Table]:
-        """The pictures of a set, one at a time, and the tables that a logger gets beside them."""
+        """The pictures of a set, one at a time, and the tables beside them."""
 
     @override
     def begin(self, trainer: Trainer) -> None:
@@ -68,20 +73,41 @@ class PictureCallback(SetCallback[Item, Kept], Generic[Item, Kept]):
     @override
     def write(self, trainer: Trainer, sets: Mapping[str, Kept]) -> None:
         for dataset, kept in sets.items():
-            media = [
-                self._save(trainer, dataset, each) if isinstance(each, Picture) else each
-                for each in self.draw(trainer, dataset, kept)
-            ]
+            folder, media = folder_of(trainer, dataset), list[Image | Table]()
+            for each in self.draw(trainer, dataset, kept):
+                if isinstance(each, Picture):
+                    media.append(self._save(folder, each))
+                else:
+                    save_table(folder, each)
+                    media.append(each)
             log_media(trainer, dataset, media)
 
-    def _save(self, trainer: Trainer, dataset: str, picture: Picture) -> Image:
-        folder = folder_of(trainer, dataset)
+    def _save(self, folder: Path, picture: Picture) -> Image:
         for suffix in self.formats:
             path = folder / f"{picture.name}.{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
             with write_atomically(path) as file:
                 picture.figure.savefig(file, format=suffix, dpi=_DOTS_PER_INCH)
         return Image(folder / f"{picture.name}.png", picture.key, picture.caption)
+
+
+def save_table(folder: Path, table: Table) -> None:
+    """Write a table as TSV, and the sounds in it as WAV files, which its cells name as they do pictures.
+
+    Args:
+        folder: of the set.
+        table: to write.
+    """
+    path = folder / f"{table.name}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for sound in (cell for row in table.rows for cell in row if isinstance(cell, Sound)):
+        # In memory first, because soundfile closes what it writes to.
+        encoded = io.BytesIO()
+        soundfile.write(encoded, sound.samples, sound.rate, format="WAV")
+        (folder / sound.name).parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(folder / f"{sound.name}.wav") as file:
+            file.write(encoded.getvalue())
+    write_table(path, table.columns, [[cell_text(cell, folder) for cell in row] for row in table.rows])
 
 
 class FirstByName(Generic[Drawn]):

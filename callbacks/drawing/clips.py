@@ -61,9 +61,10 @@ class ClipPictures(PictureCallback[ClipOutput, ClipResults], ClipCallback):
     """Draws, of every set, which classes are confused, and the clips that were most confidently taken for another.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/confusion.png` and `wrong_1.png`,
-    `wrong_2.png`, ... in order of confidence; `validation` holds the latest that fit drew, and Weights & Biases all of
-    them: under `<stage>/<dataset>/confusion` and `<stage>/<dataset>/wrong` the images, under
-    `<stage>/<dataset>/confusion_table` the counts and under `<stage>/<dataset>/wrong_table` the clips to listen to.
+    `wrong_2.png`, ... in order of confidence, `confusion.tsv` with the counts, and `wrong.tsv`, which names pictures
+    and sounds, `wrong_1.wav`, ...; `validation` holds the latest that fit drew, and a logger all of them: under
+    `<stage>/<dataset>/confusion` and `<stage>/<dataset>/wrong` the images, under `<stage>/<dataset>/confusion_table`
+    the counts and under `<stage>/<dataset>/wrong_table` the clips to listen to.
     All are the same on any number of processes. Clips without a known class are left out.
 
     Args:
@@ -93,7 +94,7 @@ class ClipPictures(PictureCallback[ClipOutput, ClipResults], ClipCallback):
             [kept.classes[true], kept.classes[guess], int(kept.counts[true, guess])]
             for true, guess in np.argwhere(kept.counts).tolist()
         ]
-        yield Table(("confusion_table",), ["truth", "estimate", "clips"], confusions)
+        yield Table("pictures/confusion", ("confusion_table",), ["truth", "estimate", "clips"], confusions)
         rows = []
         for number, clip in enumerate(kept.wrong, start=1):
             best = top_classes(clip, self.top)
@@ -108,14 +109,14 @@ class ClipPictures(PictureCallback[ClipOutput, ClipResults], ClipCallback):
             )
             yield Picture(f"pictures/wrong_{number}", figure, ("wrong",), caption=clip["id"])
             cells = [cell for guess in best for cell in guess]
-            sound = Sound(clip["audio"], clip["rate"])
+            sound = Sound(f"pictures/wrong_{number}", clip["audio"], clip["rate"])
             rows.append([clip["id"], sound, _file(trainer, dataset, number), true_class(clip), *cells])
-        if rows:
-            columns = ["id", "audio", "picture", "truth", *top_columns(min(self.top, len(kept.classes)))]
-            yield Table(("wrong_table",), columns, rows)
+        columns = ["id", "audio", "picture", "truth", *top_columns(min(self.top, len(kept.classes)))]
+        yield Table("pictures/wrong", ("wrong_table",), columns, rows)
         number = len(rows) + 1
         while (stale := _file(trainer, dataset, number)).exists():  # of a validation with more mistakes
             stale.unlink()
+            stale.with_suffix(".wav").unlink(missing_ok=True)
             number += 1
 
 

@@ -50,9 +50,9 @@ class FrameCounts:
 class ErrorPictures(PictureCallback[PitchTrackOutput, FrameCounts], TrackCallback):
     """Draws, over all frames of every set, which notes are confused, how large errors are, and how right each note is.
 
-    The files are `RUN/<validation|validate|test|predict>/<dataset>/errors/<picture>.png`, where the pictures are
-    `confusion`, `error_histogram` and `note_accuracy`; `validation` holds the latest that fit drew, and Weights &
-    Biases all of them, as images under `<stage>/<dataset>/errors/<picture>` and as tables of the counts under
+    The files are `RUN/<validation|validate|test|predict>/<dataset>/errors/<picture>.png` and `.tsv` with the counts,
+    where the pictures are `confusion`, `error_histogram` and `note_accuracy`; `validation` holds the latest that fit
+    drew, and a logger all of them, as images under `<stage>/<dataset>/errors/<picture>` and as tables under
     `<stage>/<dataset>/errors/<picture>_table`.
 
     The best guess of every frame counts, voiced or not, as in raw pitch accuracy, so that the pictures do not depend on
@@ -88,7 +88,7 @@ class ErrorPictures(PictureCallback[PitchTrackOutput, FrameCounts], TrackCallbac
         tables = _tables(kept)
         for name, figure in figures.items():
             yield Picture(f"errors/{name}", figure, ("errors", name))
-            yield Table(("errors", f"{name}_table"), *tables[name])
+            yield Table(f"errors/{name}", ("errors", f"{name}_table"), *tables[name])
 
 
 def _tables(counts: FrameCounts) -> dict[str, tuple[list[str], list[list[int | str]]]]:

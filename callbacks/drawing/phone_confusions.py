@@ -12,9 +12,7 @@ from typing_extensions import override
 from callbacks.drawing.base import PictureCallback
 from callbacks.drawing.media import Picture, Table
 from callbacks.items import PhonemeCallback
-from callbacks.passes import folder_of
 from callbacks.pictures.phone_confusion import count_edits, most_frequent, phone_confusion
-from callbacks.predictions.tables import write_table
 from lightning_modules.outputs import PhonemeOutput
 
 _COLUMNS = ["reference", "hypothesis", "times"]
@@ -42,9 +40,9 @@ class PhoneConfusions(PictureCallback[PhonemeOutput, PhoneCounts], PhonemeCallba
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/...`; `validation` holds the latest that fit drew:
     `pictures/phone_confusions.png`, and `phone_confusions.tsv` with every edit that occurs, the most frequent first,
-    in columns `reference` (empty: inserted), `hypothesis` (empty: deleted) and `times`. Weights & Biases gets all of
-    them, as `<stage>/<dataset>/phone_confusions` and `<stage>/<dataset>/phone_confusions_table`. Utterances without a
-    transcript are left out.
+    in columns `reference` (empty: inserted), `hypothesis` (empty: deleted) and `times`. A logger gets all of them, as
+    `<stage>/<dataset>/phone_confusions` and `<stage>/<dataset>/phone_confusions_table`. Utterances without a transcript
+    are left out.
 
     Args:
         pairs: most frequent edits that are drawn.
@@ -70,5 +68,4 @@ class PhoneConfusions(PictureCallback[PhonemeOutput, PhoneCounts], PhonemeCallba
         figure = phone_confusion(kept.counts, kept.phones, self.pairs, dataset)
         yield Picture("pictures/phone_confusions", figure, ("phone_confusions",))
         edits = most_frequent(kept.counts, kept.phones)
-        write_table(folder_of(trainer, dataset) / "phone_confusions.tsv", _COLUMNS, edits)
-        yield Table(("phone_confusions_table",), _COLUMNS, edits)
+        yield Table("phone_confusions", ("phone_confusions_table",), _COLUMNS, edits)

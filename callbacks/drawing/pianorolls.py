@@ -119,7 +119,7 @@ class Pianorolls(TrackPictures[PitchTrackOutput], TrackCallback):
     """Draws tracks of one pitch in each frame: fixed excerpts, and the first other tracks of every set by name.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
-    latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<track>`.
+    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
     """
 
     @override
@@ -135,7 +135,7 @@ class MultiPitchPianorolls(TrackPictures[MultiPitchTrackOutput], MultiPitchCallb
     """Draws tracks of several pitches in each frame: fixed excerpts, and the first other tracks of every set by name.
 
     The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
-    latest that fit drew, and Weights & Biases all of them, under `<stage>/<dataset>/<track>`.
+    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
     """
 
     @override

@@ -6,22 +6,23 @@ from callbacks.pictures.clip import classified_clip
 from callbacks.pictures.comparison import compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_histogram import count_errors, error_histogram
-from callbacks.pictures.features import draw_features
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
 from callbacks.pictures.results import box_plots
-from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.salience import draw_features, draw_salience
 from callbacks.pictures.several_pitches import (
     classify_pitches,
     draw_several_pitches,
     several_pitches_with_salience,
 )
+from callbacks.pictures.window_gaps import WindowParts, sum_windows, window_gaps
 
 __all__ = [
     "FrameClass",
     "PhoneEdit",
     "TimedPhone",
+    "WindowParts",
     "aligned_phones",
     "box_plots",
     "class_confusion",
@@ -44,4 +45,6 @@ __all__ = [
     "phone_confusion",
     "pianoroll_with_salience",
     "several_pitches_with_salience",
+    "sum_windows",
+    "window_gaps",
 ]

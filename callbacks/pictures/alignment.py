@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.features import draw_features
-from callbacks.pictures.salience import cell_edges
+from callbacks.pictures.salience import cell_edges, draw_features
 from callbacks.pictures.style import PALETTE, say_empty
 
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 10.0, 60.0  # inches

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from callbacks.pictures.features import draw_features
+from callbacks.pictures.salience import draw_features
 from callbacks.pictures.style import CORRECT, PALETTE, WRONG
 
 

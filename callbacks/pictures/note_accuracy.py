@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from callbacks.pictures.notes import MIDI_NOTES, TOLERANCE, hz_to_notes, nearest_notes, paired_f0
+from callbacks.pictures.notes import MIDI_NOTES, correct_frames, hz_to_notes, nearest_notes, paired_f0
 from callbacks.pictures.style import CORRECT, count_along_y, name_notes_along_x, say_empty
 
 _NOTES_WHEN_EMPTY = (48, 72)
@@ -29,10 +29,8 @@ def count_correct(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int64
     """
     true, guess = paired_f0(reference, estimate)
     voiced = true > 0
-    true, guess = hz_to_notes(true[voiced]), guess[voiced]
-    correct = guess != 0
-    correct[correct] = np.abs(hz_to_notes(guess[correct]) - true[correct]) < TOLERANCE
-    notes = nearest_notes(true)
+    correct = correct_frames(true, guess)[voiced]
+    notes = nearest_notes(hz_to_notes(true[voiced]))
     return np.stack([np.bincount(notes[kept], minlength=MIDI_NOTES) for kept in (correct, slice(None))])
 
 

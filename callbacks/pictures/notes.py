@@ -30,6 +30,18 @@ def paired_f0(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.flo
     return true, guess
 
 
+def correct_frames(true: NDArray[np.float64], guess: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which frames raw pitch accuracy counts as correct: voiced ones, of which the guess is within half a semitone.
+
+    Args:
+        true: `(frames,)`, Hz, 0 or less where unvoiced.
+        guess: `(frames,)`, Hz, of any sign, 0 where there is no guess.
+    """
+    correct: NDArray[np.bool_] = (true > 0) & (guess != 0)
+    correct[correct] = np.abs(hz_to_notes(guess[correct]) - hz_to_notes(true[correct])) < TOLERANCE
+    return correct
+
+
 def paired_notes(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """MIDI notes of reference and estimate where both have a pitch.
 

@@ -1,6 +1,7 @@
 from .an4 import AN4
 from .audio_folder import AudioFolder
 from .base import Audio, AudioSource, Corpus, PitchSource, Recording
+from .clips import ConsecutiveClips
 from .conditions import Conditions
 from .excerpts import Excerpts
 from .librispeech import LibriSpeech
@@ -24,6 +25,7 @@ __all__ = [
     "AudioFolder",
     "AudioSource",
     "Conditions",
+    "ConsecutiveClips",
     "ContourResynthesis",
     "Corpus",
     "Excerpts",

@@ -26,6 +26,7 @@ from callbacks import (
     PredictedPhonemes,
     RunFolder,
     Submission,
+    WindowGaps,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def evaluate(toy, root, **options):
 
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
     callbacks = {
-        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls),
+        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
         toy.ToyMultiPitchTracker: (ItemScores(), PredictedMultiF0(), MultiPitchPianorolls(tracks=1, seconds=0.5)),
         toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
@@ -143,16 +144,24 @@ def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path)
     evaluate(SimpleNamespace(quiet_trainer=quiet.func, made_up_track=track, **toys), tmp_path / "one")
     of_one, of_two = files(tmp_path / "one"), files(two / "root")
     written = {
-        "ToyClassifier": ["classes.tsv", *(f"pictures/{name}.png" for name in ("confusion", "wrong_1", "wrong_2"))],
+        "ToyClassifier": [
+            "classes.tsv",
+            *(f"pictures/{name}.png" for name in ("confusion", "wrong_1", "wrong_2")),
+            *(f"pictures/{name}" for name in ("confusion.tsv", "wrong.tsv", "wrong_1.wav", "wrong_2.wav")),
+        ],
         "ToyRecognizer": [
             *("phone_confusions.tsv", "phones.ctm", "phones.tsv", "submission.csv"),
             *(f"pictures/{name}.png" for name in ("a", "b", "phone_confusions")),
         ],
         "ToyMultiPitchTracker": [*(f"multi_f0/{track}.tsv" for track in "abcd"), "pictures/a.png"],
         "Tracker": [
-            *(f"errors/{picture}.png" for picture in ("confusion", "error_histogram", "note_accuracy")),
+            *(
+                f"errors/{picture}.{kind}"
+                for picture in ("confusion", "error_histogram", "note_accuracy")
+                for kind in ("png", "tsv")
+            ),
             *(f"f0/{track}.csv" for track in "abcd"),
-            *("pictures/a.png", "pictures/c.png"),
+            *("pictures/a.png", "pictures/c.png", "windows/positions.png", "windows/positions.tsv", "gaps.tsv"),
         ],
     }
     assert set(of_one) == {

@@ -10,7 +10,7 @@ import soundfile
 import yaml
 from numpy.testing import assert_array_equal
 
-from datamodules.corpora import AN4, AudioFolder
+from datamodules.corpora import AN4, AudioFolder, ConsecutiveClips
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.preparation.splits import assign_splits
@@ -186,19 +186,33 @@ def test_language_prompts(prepared, tmp_path):
         assert of(index(split)) == named
 
 
-@pytest.mark.parametrize(
-    ("name", "column", "classes"), [("languages", "language", "fr en de"), ("speech_commands_folder", "word", "no on")]
-)
-def test_manifests(prepared, tmp_path, name, column, classes):
-    rows = [f"audio\t{column}\tspeaker"]
+def test_keywords_of_a_manifest(prepared, tmp_path):
+    rows = ["audio\tword\tspeaker"]
     for speaker in range(10):
-        for label in classes.split():
+        for label in ("no", "on"):
             write_audio(tmp_path / f"{label}{speaker}.wav")
             rows.append(f"{label}{speaker}.wav\t{label}\t{speaker}")
     (tmp_path / "manifest.tsv").write_text("\n".join(rows))
-    index = prepared(name, "--corpus.folder", tmp_path)
+    index = prepared("speech_commands_folder", "--corpus.folder", tmp_path)
     for split, speakers in (("train", 8), ("validation", 1), ("test", 1)):
-        assert Counter(label for label, _ in of(index(split)).values()) == dict.fromkeys(classes.split(), speakers)
+        assert Counter(label for label, _ in of(index(split)).values()) == {"no": speakers, "on": speakers}
+
+
+def test_languages_are_told_from_clips_of_5_s_and_a_speaker_is_in_one_split(prepared, tmp_path):
+    rows = ["audio\tlanguage\tspeaker\tsource"]
+    for speaker in range(10):
+        for label in ("fr", "en", "de"):
+            # 9 s: a clip, and a rest of 4 s; of YouTube 19 s, of which 10 are margins. French has no rest.
+            source = "youtube" if speaker % 2 else "voxforge"
+            write_audio(tmp_path / f"{label}{speaker}.wav", (8 if label == "fr" else 9) + 10 * (speaker % 2), rate=8000)
+            rows.append(f"{label}{speaker}.wav\t{label}\t{speaker}\t{source}")
+    (tmp_path / "manifest.tsv").write_text("\n".join(rows))
+    index = prepared("languages", "--corpus.corpus.folder", tmp_path)
+    for split, speakers in (("train", 8), ("validation", 1), ("test", 1)):
+        found = of(index(split))
+        assert Counter(label for label, _ in found.values()) == {"fr": speakers, "en": 2 * speakers, "de": 2 * speakers}
+        assert len({name[2] for name in found}) == speakers
+        assert set(index(split).samples.tolist()) == {80000}
 
 
 @pytest.fixture(scope="module")
@@ -286,12 +300,17 @@ class TestRealSpeech:
         assert labels["test"] == {"fr": 90, "en": 90, "de": 90}
 
     def test_languages(self, data):
-        corpus = folder_of("languages", data, manifest="language_clips/manifest.tsv")
-        splits = chosen(corpus, read_recipe("languages"))
+        recipe = read_recipe("languages")
+        stated = recipe["corpus"]["init_args"]["corpus"]["init_args"]
+        listed = {**stated, "folder": str(data), "manifest": "language_clips/manifest.tsv", "metadata_columns": []}
+        corpus = AudioFolder(**listed)
+        assert Counter(each.label for each in corpus.recordings()) == {"en": 562, "de": 493, "fr": 362}
+        lengths = {each.id: soundfile.info(each.audio.path).duration for each in corpus.recordings()}
+        splits = chosen(ConsecutiveClips(corpus), recipe)
         everything = by_id(recording for members in splits.values() for recording in members)
-        assert Counter(recording.label for recording in everything.values()) == {"en": 562, "de": 493, "fr": 362}
-        clip = everything["language_clips_gcompris_voices_en_intro_colors"]
-        assert (clip.label, clip.group) == ("en", "gcompris:Julia Wycherley")
+        # A prompt of 8.5 s or more has two clips, and none is as long as 13.5 s.
+        expected = sum((length >= 3.5) + (length >= 8.5) for length in lengths.values())
+        assert len(everything) == expected == 260 and max(lengths.values()) < 13.5
 
     def test_shards_hold_words_and_phones(self, data, tmp_path):
         recipe = read_recipe("an4")

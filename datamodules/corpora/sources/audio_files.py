@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ BLOCK = 1 << 20  # samples; some headers do not say how many there are, so the f
 # libsndfile opens a file that has lost its end and only notes in its log that it is shorter than its header says.
 SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 NOT_KNOWN = 0x7FFF0000  # bytes; a size from here on means 'not known', as in a file that was written to a pipe
+UNSTATED = np.iinfo(np.int64).max  # samples; what libsndfile gives for a length that the header leaves open
 MISSING = 0.1  # s; the length in an MP3's header may be wrong by less
 
 
@@ -53,23 +56,59 @@ class AudioFile(AudioSource):
         Raises:
             DataError: the file cannot be read; that its end is missing is known, and said, at the end only.
         """
+        with self._opened() as file:
+            rate, promised, done = int(file.samplerate), int(file.frames), 0
+            while len(block := file.read(samples, dtype="float32")):
+                self._check_finite(block, done)
+                done += len(block)
+                yield Audio(block, rate)
+        if not done:
+            raise DataError(f"{self.path}: no samples in it")
+        if done < promised - MISSING * rate and promised < UNSTATED:
+            raise DataError(f"{self.path}: truncated: {done} of {promised} samples are there")
+
+    def part(self, first: int, samples: int) -> Audio:
+        """Samples of the file, which is neither decoded nor held beyond them where its format can be entered anywhere.
+
+        Args:
+            first: where they begin.
+            samples: how many; fewer are given where the file ends before.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        with self._opened() as file:
+            if file.seekable() and file.frames < UNSTATED:
+                file.seek(min(first, file.frames))
+            else:
+                ahead = first
+                while ahead and (passed := len(file.read(min(ahead, BLOCK), dtype="float32"))):
+                    ahead -= passed
+            found = file.read(samples, dtype="float32")
+            if len(found):
+                self._check_finite(found, first)
+            return Audio(found, int(file.samplerate))
+
+    def length(self) -> tuple[int, int]:
+        """Samples and samples per second, by the header; a file that does not state its length is read for it.
+
+        Raises:
+            DataError: the file is missing or not audio.
+        """
+        header = _header(self.path)
+        samples, rate = int(header.frames), int(header.samplerate)
+        return (samples if samples < UNSTATED else sum(len(block.samples) for block in self.blocks())), rate
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         if not self.path.is_file():
             raise DataError(f"{self.path}: there is no such audio file")
         try:
             with soundfile.SoundFile(self.path) as file:
-                rate, promised, log = int(file.samplerate), int(file.frames), str(file.extra_info)
-                self._check_header(log)
-                done = 0
-                while len(block := file.read(samples, dtype="float32")):
-                    self._check_finite(block, done)
-                    done += len(block)
-                    yield Audio(block, rate)
+                self._check_header(str(file.extra_info))
+                yield file
         except (RuntimeError, ValueError) as error:  # soundfile's errors are RuntimeErrors
             raise DataError(f"{self.path}: cannot be decoded: {error}") from error
-        if not done:
-            raise DataError(f"{self.path}: no samples in it")
-        if done < promised - MISSING * rate and promised < np.iinfo(np.int64).max:
-            raise DataError(f"{self.path}: truncated: {done} of {promised} samples are there")
 
     def _check_header(self, log: str) -> None:
         for stated, present in SHORTENED.findall(log):
@@ -95,12 +134,12 @@ class AudioFormat(NamedTuple):
 
 
 def format_of(audio: AudioSource) -> AudioFormat | None:
-    """How a source's audio is stored, by the file's header; None if it is not a whole file.
+    """How a source's audio is stored, by the file's header; None if it is neither a file nor a clip of one.
 
     Raises:
         DataError: the file is missing or not audio.
     """
-    if not isinstance(audio, AudioFile):
+    if not isinstance(audio, (AudioFile, AudioClip)):
         return None
     header = _header(audio.path)
     return AudioFormat(int(header.samplerate), int(header.channels))
@@ -128,31 +167,55 @@ class AudioChannel(AudioSource):
 
 @dataclass(frozen=True)
 class AudioClip(AudioSource):
-    """A part of an audio file.
+    """A part of an audio file, which alone is read, however long the file is.
 
     Attributes:
         file: the whole.
         start: s from the file's beginning.
-        seconds: length.
+        seconds: s that are read.
+        zeros: s of silence behind them.
     """
 
     file: AudioFile
     start: float
     seconds: float
+    zeros: float = 0.0
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.file.path
 
     @override
     def fingerprint(self) -> str:
-        parts = {"AudioClip": self.file.fingerprint(), "start": self.start, "seconds": self.seconds}
-        return json.dumps(parts, sort_keys=True)
+        parts = {"AudioClip": _fingerprint_of_whole(self.file), "start": self.start, "seconds": self.seconds}
+        return json.dumps(parts | ({"zeros": self.zeros} if self.zeros else {}), sort_keys=True)
 
     @override
     def read(self) -> Audio:
-        whole = self.file.read()
-        first = round(self.start * whole.rate)
-        samples = whole.samples[first : first + round(self.seconds * whole.rate)]
-        if not len(samples) or len(samples) < round(self.seconds * whole.rate):
-            raise DataError(f"{self.file.path}: it ends before {self.start + self.seconds:g} s")
-        return Audio(samples, whole.rate)
+        promised, rate = self.file.length()
+        first, wanted = round(self.start * rate), round(self.seconds * rate)
+        samples = self.file.part(first, wanted).samples
+        # What the header promises may be wrong by a little.
+        lacking = MISSING * rate if first + wanted <= promised else 0
+        if not len(samples) or len(samples) < wanted - lacking:
+            raise DataError(f"{self.path}: it ends before {self.start + self.seconds:g} s")
+        silent = round((self.seconds + self.zeros) * rate) - len(samples)
+        return Audio(np.concatenate([samples, np.zeros((silent, *samples.shape[1:]), np.float32)]), rate)
+
+
+def _fingerprint_of_whole(file: AudioFile) -> str:
+    """The file's fingerprint, computed once for all of its clips, which otherwise read the whole file each."""
+    try:
+        status = file.path.stat()
+    except OSError:
+        return file.fingerprint()
+    return _fingerprint(file, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(file: AudioFile, size: int, modified: int) -> str:
+    return file.fingerprint()
 
 
 def cut(file: AudioFile, seconds: float) -> list[AudioClip]:
@@ -161,8 +224,8 @@ def cut(file: AudioFile, seconds: float) -> list[AudioClip]:
     Raises:
         DataError: the file is missing or not audio.
     """
-    header = _header(file.path)
-    count = int(header.frames / header.samplerate / seconds)
+    samples, rate = file.length()
+    count = int(samples / rate / seconds)
     return [AudioClip(file, number * seconds, seconds) for number in range(count)]
 
 

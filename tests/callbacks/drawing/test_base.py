@@ -11,6 +11,7 @@ from callbacks import (
     MultiPitchPianorolls,
     PhoneConfusions,
     Pianorolls,
+    WindowGaps,
     run_folder,
 )
 from callbacks.drawing.base import FirstByName
@@ -22,6 +23,7 @@ CALLBACKS = {
     MultiPitchPianorolls: "toy_multi_pitch_tracker",
     PhoneConfusions: "toy_recognizer",
     Pianorolls: "toy_tracker",
+    WindowGaps: "toy_tracker",
 }
 
 

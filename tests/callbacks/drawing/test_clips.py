@@ -44,6 +44,14 @@ def test_a_clip_that_is_kept_does_not_keep_its_batch(clip):
     assert kept["audio"].base is None
 
 
+FILES = [
+    "confusion.png",
+    "confusion.tsv",
+    "wrong.tsv",
+    *(f"wrong_{n}.{kind}" for n in (1, 2) for kind in ("png", "wav")),
+]
+
+
 def pictures(trainer, function="validate"):
     return sorted(path.name for path in (run_folder(trainer) / function / "toy" / "pictures").iterdir())
 
@@ -51,7 +59,25 @@ def pictures(trainer, function="validate"):
 def test_confusions_and_wrong_clips_are_drawn(quiet, toy_classifier):
     trainer = quiet(ClipPictures(wrong=2))
     trainer.validate(toy_classifier())
-    assert pictures(trainer) == ["confusion.png", "wrong_1.png", "wrong_2.png"]
+    assert pictures(trainer) == FILES
+
+
+def test_tables_and_sounds_are_files_too(quiet, toy_classifier, clip):
+    trainer = quiet(ClipPictures(wrong=2, top=2))
+    trainer.validate(toy_classifier())
+    folder = run_folder(trainer) / "validate" / "toy"
+    tables = {name: (folder / "pictures" / f"{name}.tsv").read_text().splitlines() for name in ("confusion", "wrong")}
+    assert tables["confusion"] == ["truth\testimate\tclips", "no\tyes\t2", "yes\tyes\t1", "go\tno\t1"]
+    header, *rows = (line.split("\t") for line in tables["wrong"])
+    assert header == ["id", "audio", "picture", "truth", "class", "probability", "class_2", "probability_2"]
+    assert [row[:5] for row in rows] == [
+        ["a", "pictures/wrong_1.wav", "pictures/wrong_1.png", "go", "no"],
+        ["b", "pictures/wrong_2.wav", "pictures/wrong_2.png", "no", "yes"],
+    ]
+    for row in rows:
+        samples, rate = soundfile.read(folder / row[1], dtype="int16")
+        assert rate == 8000 and samples.tolist() == clip(row[0])["audio"].tolist()
+        assert (folder / row[2]).is_file()
 
 
 def test_pictures_of_more_mistakes_do_not_stay(quiet, toy_classifier, clip):
@@ -62,7 +88,9 @@ def test_pictures_of_more_mistakes_do_not_stay(quiet, toy_classifier, clip):
 
     trainer = quiet(ClipPictures(), max_epochs=2)
     trainer.fit(Better())
-    assert pictures(trainer, "validation") == ["confusion.png", "wrong_1.png"]
+    assert pictures(trainer, "validation") == [name for name in FILES if "_2" not in name]
+    table = run_folder(trainer) / "validation" / "toy" / "pictures" / "wrong.tsv"
+    assert len(table.read_text().splitlines()) == 2
 
 
 def test_clips_of_unknown_classes_are_not_drawn(quiet, toy_classifier, tmp_path):

@@ -16,7 +16,7 @@ def test_every_set_has_its_pictures(made_trainer, toy_tracker):
     trainer.validate(toy_tracker())
     folder = run_folder(trainer) / "validate" / "toy" / "errors"
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        f"{picture}.{suffix}" for picture in PICTURES for suffix in ("png", "svg")
+        f"{picture}.{suffix}" for picture in PICTURES for suffix in ("png", "svg", "tsv")
     )
     assert matplotlib.image.imread(folder / "confusion.png").shape[:2] == (825, 946)
     assert (folder / "note_accuracy.svg").read_text().startswith("<?xml")
@@ -56,7 +56,8 @@ def test_a_set_without_a_voiced_frame_has_empty_pictures(made_trainer, toy_track
     trainer = made_trainer(ErrorPictures())
     trainer.validate(Silent())
     folder = run_folder(trainer) / "validate" / "toy" / "errors"
-    assert sorted(path.stem for path in folder.iterdir()) == PICTURES
+    assert sorted(path.stem for path in folder.glob("*.png")) == PICTURES
+    assert [len(path.read_text().splitlines()) for path in sorted(folder.glob("*.tsv"))] == [1, 1, 1]
 
 
 def test_what_is_kept_does_not_grow_with_the_tracks(track):
