@@ -18,7 +18,7 @@ COLUMNS = "experiment,family,question,parameters,published,ours,verdict,stand_in
 @pytest.fixture
 def copied(tmp_path):
     """The recipes, sweeps, records and documents of experiments/."""
-    kept = {".md", ".json", ".yaml"}
+    kept = {".md", ".json", ".yaml", ".png"}
     return shutil.copytree(
         EXPERIMENTS,
         tmp_path / "experiments",
