@@ -24,6 +24,7 @@ class JudgedFinding:
         metric: `SET/COLUMN`.
         verdict: holds, does not hold, or undecided.
         figures: by run; None where undefined.
+        tried: what was run before, and what that gave; None: nothing was.
     """
 
     claim: str
@@ -31,6 +32,7 @@ class JudgedFinding:
     metric: str
     verdict: str
     figures: Mapping[str, RecordedFigure | None]
+    tried: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,4 +137,6 @@ def _finding(stated: Mapping[str, Any]) -> JudgedFinding:
         run: None if each["mean"] is None else RecordedFigure(each["mean"], (each["low"], each["high"]))
         for run, each in stated["figures"].items()
     }
-    return JudgedFinding(stated["claim"], stated["published"], stated["metric"], stated["verdict"], figures)
+    return JudgedFinding(
+        stated["claim"], stated["published"], stated["metric"], stated["verdict"], figures, stated.get("tried")
+    )

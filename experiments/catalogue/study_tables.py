@@ -35,9 +35,8 @@ def verdict_table(
             _link("picture", (experiments / study.path).with_suffix(".png"), folder) if study.has_picture else MISSING
         )
         for finding in study.findings:
-            rows.append(
-                [study.family, finding.claim, finding.published, _figures(finding), finding.verdict, name, picture]
-            )
+            verdict = finding.verdict if finding.tried is None else f"{finding.verdict}; before: {finding.tried}"
+            rows.append([study.family, finding.claim, finding.published, _figures(finding), verdict, name, picture])
     if not rows:
         yield _NOTHING
         return

@@ -41,6 +41,7 @@ class PublishedFinding:
         falling: greater is worse, as of an error rate: `order` is by falling metric.
         of: `items` compares the last validation; `fluctuation` the mean absolute change of the metric from one
             validation to the next in the second half of a run, of which an order is always rising.
+        tried: what was run before, and what that gave; null: nothing was.
     """
 
     claim: str
@@ -54,6 +55,7 @@ class PublishedFinding:
     limit: float | None = None
     falling: bool = False
     of: Measured = "items"
+    tried: str | None = None
 
     @property
     def runs(self) -> list[str]:

@@ -270,6 +270,13 @@ def recorded_study(folder, **keys):
     return place / "bins.json"
 
 
+def test_a_verdict_says_what_was_tried_before(folder):
+    (finding,) = STUDY["findings"]
+    recorded_study(folder, findings=[{**finding, "tried": "800 steps, undecided"}])
+    (row,) = table(folder, "kind: verdicts")[2:]
+    assert "| holds; before: 800 steps, undecided |" in row
+
+
 def test_verdicts_are_a_table_of_all_findings_with_links_to_study_and_picture(folder):
     assert table(folder, "kind: verdicts") == ["No study has been recorded yet."]
     recorded_study(folder)
