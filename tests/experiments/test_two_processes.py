@@ -68,6 +68,7 @@ def test_two_processes_train_and_score_as_one(small_recipe, tmp_path):
         "config.yaml",
         "last.ckpt",
         "record.json",
+        "scores.tsv",
     ]
     again = ["validate", "--config", folder / "config.yaml", "--ckpt_path", folder / "checkpoints" / "best.ckpt"]
     again += ["--trainer.devices=1", "--trainer.strategy=auto"]
