@@ -95,3 +95,12 @@ def melody_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("melody")
     prepare(melody_recipe(directory), progress=False)
     return directory
+
+
+@pytest.fixture
+def one_thread():
+    """As many as the figures of earlier runs were computed on: the count decides the last bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -22,13 +22,7 @@ MODELS = {
 each_run = pytest.mark.parametrize("name", MODELS)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As many as the figures were computed on."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")  # as many as the figures were computed on
 
 
 @pytest.fixture

@@ -4,27 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbacks import (
-    AlignmentPictures,
-    ClipPictures,
-    ErrorPictures,
-    MultiPitchPianorolls,
-    PhoneConfusions,
-    Pianorolls,
-    WindowGaps,
-    run_folder,
-)
+from callbacks import run_folder
 from callbacks.drawing.base import FirstByName
-
-CALLBACKS = {
-    AlignmentPictures: "toy_recognizer",
-    ClipPictures: "toy_classifier",
-    ErrorPictures: "toy_tracker",
-    MultiPitchPianorolls: "toy_multi_pitch_tracker",
-    PhoneConfusions: "toy_recognizer",
-    Pianorolls: "toy_tracker",
-    WindowGaps: "toy_tracker",
-}
+from tests.callbacks.drawing.drawing_callbacks import CALLBACKS
 
 
 @pytest.fixture(params=CALLBACKS, ids=lambda callback: callback.__name__)

@@ -10,26 +10,8 @@ import soundfile
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from callbacks import (
-    AlignmentPictures,
-    ClipPictures,
-    ErrorPictures,
-    MultiPitchPianorolls,
-    PhoneConfusions,
-    Pianorolls,
-    WindowGaps,
-    run_folder,
-)
-
-CALLBACKS = {
-    AlignmentPictures: "toy_recognizer",
-    ClipPictures: "toy_classifier",
-    ErrorPictures: "toy_tracker",
-    MultiPitchPianorolls: "toy_multi_pitch_tracker",
-    PhoneConfusions: "toy_recognizer",
-    Pianorolls: "toy_tracker",
-    WindowGaps: "toy_tracker",
-}
+from callbacks import ClipPictures, ErrorPictures, run_folder
+from tests.callbacks.drawing.drawing_callbacks import CALLBACKS
 
 
 @pytest.fixture

@@ -23,13 +23,7 @@ SHORT = (
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The count that a record has, and that the repetition gets."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")  # the count that a record has, and the repetition gets
 
 
 @pytest.fixture
