@@ -1,6 +1,7 @@
 """Synthetic data for all tests: made once a session, in a temporary folder."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -104,3 +105,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers():
+    """A fit that dies as if it were killed leaves Lightning's handlers, and processes forked later ignore SIGTERM."""
+    kinds = (signal.SIGTERM, signal.SIGUSR1)
+    before = [signal.getsignal(kind) for kind in kinds]
+    yield
+    for kind, handler in zip(kinds, before, strict=True):
+        signal.signal(kind, handler)
