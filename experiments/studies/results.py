@@ -43,20 +43,21 @@ def _record_file(run: Path) -> Path:
     return own if own.is_file() else run / "validate" / "record.json"
 
 
-def unit_figures(run: Path, metric: str, clusters: str | None) -> Units:
+def unit_figures(run: Path, metric: str, clusters: str | None, table: str = "scores") -> Units:
     """The figure of every unit of a run's last validation.
 
     Args:
         run: its folder.
         metric: `SET/COLUMN` or `SET/COLUMN/COLUMN`, see `PublishedFinding`.
         clusters: regular expression, see `Study`.
+        table: of items, without `.tsv`.
 
     Raises:
         DataError: there is no such table or column, or an id does not match.
     """
     name, *columns = metric.split("/")
-    tables = [run / scored / file_name(name) / "scores.tsv" for scored in ("validation", "validate")]
-    path = next((table for table in tables if table.is_file()), tables[0])
+    places = [run / scored / file_name(name) / f"{table}.tsv" for scored in ("validation", "validate")]
+    path = next((place for place in places if place.is_file()), places[0])
     if not path.is_file():
         raise DataError(f"{path}: there is none; metric {metric!r} asks for the set {name!r}")
     with path.open(encoding="utf-8", newline="") as file:
@@ -138,7 +139,7 @@ class StudyResults:
             if finding.of == "fluctuation":
                 found[planned.fold] = fluctuation(read_record(place), finding.metric)
             else:
-                found |= unit_figures(place, finding.metric, self.study.clusters)
+                found |= unit_figures(place, finding.metric, self.study.clusters, finding.table)
         return found
 
     def _planned(self, run: str, seed: int) -> Sequence[PlannedRun]:

@@ -28,8 +28,9 @@ class PublishedFinding:
     Attributes:
         claim: in a sentence.
         published: figures and source, or what is known of them.
-        metric: `SET/COLUMN` of the tables `scores.tsv` of the runs, or `SET/COLUMN/COLUMN`, the ratio of two sums, such
-            as `an4/edits/phones`.
+        metric: `SET/COLUMN` of the tables of items that the runs left, or `SET/COLUMN/COLUMN`, the ratio of two sums,
+            such as `an4/edits/phones`.
+        table: which of these: `scores`, or that of a callback such as `WindowGaps`: `gaps`.
         order: runs by rising metric. A pair of neighbours holds if the interval of its difference is above 0, and does
             not hold if it is below `margin`.
         alike: runs that do not differ. A pair holds if the interval of its difference lies within `margin` of 0, and
@@ -56,6 +57,7 @@ class PublishedFinding:
     falling: bool = False
     of: Measured = "items"
     tried: str | None = None
+    table: str = "scores"
 
     @property
     def runs(self) -> list[str]:

@@ -23,6 +23,15 @@ def test_the_items_of_a_cluster_are_one_unit(tmp_path, leave_run):
     assert unit_figures(tmp_path, "songs/edits/phones", r"^(\w+)_") == {"song1": 0.3, "song2": 0.1}
 
 
+def test_a_table_of_another_callback_is_read_in_its_place(tmp_path, leave_run):
+    leave_run(tmp_path, SCORES)
+    (tmp_path / "validation" / "songs" / "gaps.tsv").write_text("id\tgap\nsong1_a\t0.5\nsong2_a\t\n")
+    gaps = unit_figures(tmp_path, "songs/gap", None, "gaps")
+    assert gaps == pytest.approx({"song1_a": 0.5, "song2_a": np.nan}, nan_ok=True)
+    with pytest.raises(DataError, match=r"pitches\.tsv: there is none"):
+        unit_figures(tmp_path, "songs/gap", None, "pitches")
+
+
 @pytest.mark.parametrize(
     ("metric", "clusters", "message"),
     [
