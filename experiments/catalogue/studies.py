@@ -24,6 +24,7 @@ class JudgedFinding:
         metric: `SET/COLUMN`.
         verdict: holds, does not hold, or undecided.
         figures: by run; None where undefined.
+        differences: by the two runs compared, of what is about pairs; positive supports a claimed order.
         tried: what was run before, and what that gave; None: nothing was.
     """
 
@@ -32,6 +33,7 @@ class JudgedFinding:
     metric: str
     verdict: str
     figures: Mapping[str, RecordedFigure | None]
+    differences: Mapping[tuple[str, str], RecordedFigure | None]
     tried: str | None = None
 
 
@@ -133,10 +135,17 @@ def _run(stated: Mapping[str, Any], recipe: str) -> StudiedRun:
 
 
 def _finding(stated: Mapping[str, Any]) -> JudgedFinding:
-    figures = {
-        run: None if each["mean"] is None else RecordedFigure(each["mean"], (each["low"], each["high"]))
-        for run, each in stated["figures"].items()
-    }
+    pairs = [each for each in stated["comparisons"] if len(each["runs"]) == 2]
     return JudgedFinding(
-        stated["claim"], stated["published"], stated["metric"], stated["verdict"], figures, stated.get("tried")
+        claim=stated["claim"],
+        published=stated["published"],
+        metric=stated["metric"],
+        verdict=stated["verdict"],
+        figures={run: _figure(each) for run, each in stated["figures"].items()},
+        differences={(each["runs"][0], each["runs"][1]): _figure(each) for each in pairs},
+        tried=stated.get("tried"),
     )
+
+
+def _figure(stated: Mapping[str, Any]) -> RecordedFigure | None:
+    return None if stated["mean"] is None else RecordedFigure(stated["mean"], (stated["low"], stated["high"]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from experiments.catalogue.figures import RecordedFigure
 from experiments.catalogue.numbers import MISSING, SHARE, interval, number
 from experiments.catalogue.printing import markdown_table
 from experiments.catalogue.records import FAMILIES
@@ -13,12 +15,13 @@ from experiments.catalogue.rows import catalogue_rows
 from experiments.catalogue.studies import FOLDER, JudgedFinding, StudyRecord
 
 _NOTHING = "No study has been recorded yet."
+_SAID = {"holds": "hold", "does not hold": "do not", "undecided": "are undecided"}
 
 
 def verdict_table(
     studies: Mapping[str, StudyRecord], family: str | None, experiments: Path, folder: Path
 ) -> Iterator[str]:
-    """Every finding: what was published, our figures with 95 % intervals, and the verdict.
+    """How many findings hold; then a table for each study: what was published, our figures, and the verdict.
 
     Args:
         studies: by name.
@@ -28,19 +31,19 @@ def verdict_table(
     """
     chosen = [study for study in studies.values() if family in (None, study.family)]
     chosen.sort(key=lambda study: (FAMILIES.index(study.family), study.name))
-    rows = []
-    for study in chosen:
-        name = _link(study.name, experiments.parent / study.study, folder)
-        picture = (
-            _link("picture", (experiments / study.path).with_suffix(".png"), folder) if study.has_picture else MISSING
-        )
-        for finding in study.findings:
-            verdict = finding.verdict if finding.tried is None else f"{finding.verdict}; before: {finding.tried}"
-            rows.append([study.family, finding.claim, finding.published, _figures(finding), verdict, name, picture])
-    if not rows:
+    if not chosen:
         yield _NOTHING
         return
-    yield from markdown_table(("family", "claim", "published", "ours", "verdict", "study", "picture"), rows)
+    verdicts = Counter(finding.verdict for study in chosen for finding in study.findings)
+    counts = ", ".join(f"{verdicts[verdict]} {said}" for verdict, said in _SAID.items())
+    yield f"Of {verdicts.total()} findings in {len(chosen)} {'study' if len(chosen) == 1 else 'studies'}: {counts}."
+    for study in chosen:
+        links = [_link(study.name, experiments.parent / study.study, folder)]
+        if study.has_picture:
+            links.append(_link("picture", (experiments / study.path).with_suffix(".png"), folder))
+        yield from ("", f"**{study.question}** {study.family}: {', '.join(links)}", "")
+        rows = [[each.claim, each.published, _measured(each), _verdict(each)] for each in study.findings]
+        yield from markdown_table(("claim", "published", "ours", "verdict"), rows)
 
 
 def studied_table(family: str | None, experiments: Path, folder: Path) -> Iterator[str]:
@@ -69,14 +72,28 @@ def studied_table(family: str | None, experiments: Path, folder: Path) -> Iterat
     yield from markdown_table(("experiment", "published", "ours, on the study's stand-in", "verdict", "record"), rows)
 
 
-def _figures(finding: JudgedFinding) -> str:
-    texts = []
-    for run, figure in finding.figures.items():
-        if figure is None or figure.interval is None:
-            texts.append(f"{run} {MISSING}")
-        else:
-            texts.append(f"{run} {number(figure.value, SHARE)} {interval(figure.interval, SHARE)}")
-    return "; ".join(texts)
+def _verdict(finding: JudgedFinding) -> str:
+    """A failure is what a reader looks for."""
+    text = finding.verdict if finding.verdict == "holds" else f"**{finding.verdict}**"
+    return text if finding.tried is None else f"{text}; tried: {finding.tried}"
+
+
+def _measured(finding: JudgedFinding) -> str:
+    """The figures of all runs, and the differences of those that are compared."""
+    figures = [f"{run} {_figure(figure)}" for run, figure in finding.figures.items()]
+    pairs = finding.differences
+    named = len(pairs) > 1
+    differences = [
+        f"{f'{first} to {second}' if named else 'difference'} {_figure(figure, '+')}"
+        for (first, second), figure in pairs.items()
+    ]
+    return "; ".join(figures + differences)
+
+
+def _figure(figure: RecordedFigure | None, sign: str = "") -> str:
+    if figure is None or figure.interval is None:
+        return MISSING
+    return f"{number(figure.value, SHARE, sign)} {interval(figure.interval, SHARE, sign)}"
 
 
 def _link(text: str, target: Path, folder: Path) -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from tqdm import tqdm
 
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
+from experiments.studies.processes import CommandProcesses
 from experiments.studies.results import is_finished
 from experiments.studies.study import PlannedRun, Study
 
@@ -39,8 +37,9 @@ def make_runs(study: Study, folder: Path, jobs: int) -> None:
     """
     waiting = [planned for planned in study.plan() if not is_finished(folder / planned.place)]
     failed: list[str] = []
+    processes = CommandProcesses()
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(waiting), unit="run", desc=folder.name) as bar:
-        makings = [pool.submit(make_run, planned, study.recipe, folder) for planned in waiting]
+        makings = [pool.submit(make_run, planned, study.recipe, folder, processes) for planned in waiting]
         try:
             for making in as_completed(makings):
                 if error := making.result():
@@ -55,7 +54,7 @@ def make_runs(study: Study, folder: Path, jobs: int) -> None:
         )
 
 
-def make_run(planned: PlannedRun, recipe: str, folder: Path) -> str | None:
+def make_run(planned: PlannedRun, recipe: str, folder: Path, processes: CommandProcesses) -> str | None:
     """Make one run.
 
     Returns:
@@ -66,12 +65,9 @@ def make_run(planned: PlannedRun, recipe: str, folder: Path) -> str | None:
     resumed = ["--ckpt_path", str(place / _LAST)] if (place / _LAST).is_file() else []
     with write_atomically(place / _STATED) as file:
         file.write(yaml.safe_dump(planned.configuration(recipe), sort_keys=False).encode())
-    stated = [planned.command, "--config", str(place / _STATED), _logger(planned, folder), *resumed]
-    command = [sys.executable, "-m", "experiments", *stated]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    words = [planned.command, "--config", str(place / _STATED), _logger(planned, folder), *resumed]
     log = place / "fit.log"
-    with log.open("ab") as file:
-        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+    code = processes.run(words, log)
     if code == 0 and is_finished(place):
         return None
     lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").strip().splitlines()

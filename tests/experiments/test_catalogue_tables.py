@@ -270,27 +270,40 @@ def recorded_study(folder, **keys):
     return place / "bins.json"
 
 
-def test_a_verdict_says_what_was_tried_before(folder):
+def test_a_verdict_says_what_was_tried(folder):
     (finding,) = STUDY["findings"]
-    recorded_study(folder, findings=[{**finding, "tried": "800 steps, undecided"}])
-    (row,) = table(folder, "kind: verdicts")[2:]
-    assert "| holds; before: 800 steps, undecided |" in row
+    recorded_study(folder, findings=[{**finding, "verdict": "undecided", "tried": "800 steps"}])
+    assert table(folder, "kind: verdicts")[-1].endswith("| **undecided**; tried: 800 steps |")
 
 
-def test_verdicts_are_a_table_of_all_findings_with_links_to_study_and_picture(folder):
+def test_verdicts_are_counted_and_each_study_has_a_table_with_links_to_it_and_its_picture(folder):
     assert table(folder, "kind: verdicts") == ["No study has been recorded yet."]
     recorded_study(folder)
     file = folder / "studies" / "README.md"
     file.write_text(f"<!-- table\nkind: verdicts\n-->\n{END}\n")
     Results.read(folder).write()
-    assert file.read_text().splitlines()[4:7] == [
-        "| family | claim | published | ours | verdict | study | picture |",
-        "|---|---|---|---|---|---|---|",
-        "| melody | Fine bins are better. | RPA .6 and .7 | coarse -; fine .700 [.650, .750] | holds | "
-        "[bins](melody/bins.yaml) | [picture](records/bins.png) |",
+    assert file.read_text().splitlines()[4:-2] == [
+        "Of 1 findings in 1 study: 1 hold, 0 do not, 0 are undecided.",
+        "",
+        "**Are fine bins better?** melody: [bins](melody/bins.yaml), [picture](records/bins.png)",
+        "",
+        "| claim | published | ours | verdict |",
+        "|---|---|---|---|",
+        "| Fine bins are better. | RPA .6 and .7 | coarse -; fine .700 [.650, .750]; difference +.100 [+.050, +.150] | "
+        "holds |",
     ]
     assert table(folder, "kind: verdicts\nfamily: phonemes") == ["No study has been recorded yet."]
-    assert len(table(folder, "kind: verdicts\nfamily: melody")) == 3
+    assert len(table(folder, "kind: verdicts\nfamily: melody")) == 7
+
+
+def test_the_differences_of_a_longer_order_are_named(folder):
+    (finding,) = STUDY["findings"]
+    comparisons = [
+        {"runs": runs, "mean": 0.1, "low": -0.1, "high": 0.3, "verdict": "undecided"}
+        for runs in (["a", "b"], ["b", "c"])
+    ]
+    recorded_study(folder, findings=[{**finding, "comparisons": comparisons}])
+    assert "; a to b +.100 [-.100, +.300]; b to c +.100 [-.100, +.300] |" in table(folder, "kind: verdicts")[-1]
 
 
 def test_a_recipe_that_was_studied_has_its_figure_and_verdict_and_loses_it_with_the_record(folder):

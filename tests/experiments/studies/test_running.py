@@ -1,39 +1,34 @@
-"""Runs of a study, made by a program that stands in for `python -m experiments`."""
+"""Runs of a study."""
 
 import json
 import os
-import stat
-import sys
-import textwrap
+from pathlib import Path
 
 import pytest
 import yaml
 
 from datamodules import DataError
 from experiments.studies import running
+from experiments.studies.processes import CommandProcesses
 from experiments.studies.running import make_runs
 
-# Takes the words of a run, fails where the width is 13, and otherwise leaves a record that holds them.
-PROGRAM = """
-import json, os, pathlib, sys
-(logger,) = (json.loads(word.partition("=")[2]) for word in sys.argv if word.startswith("--trainer.logger="))
-place = pathlib.Path(*(logger["init_args"][key] for key in ("save_dir", "name", "version")))
-stated = pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text()
-if "width: 13" in stated:
-    print("epoch 0\\rmelisma: width: 13 is unlucky")
-    sys.exit(1)
-record = {"words": sys.argv[1:], "stated": stated, "finished": True, "threads": os.environ["OMP_NUM_THREADS"]}
-(place / "record.json").write_text(json.dumps(record))
-"""
+class StandIn:
+    """Fails where the width is 13, and otherwise leaves a record that holds the words of the run."""
+
+    def run(self, words, log):
+        (logger,) = (json.loads(word.partition("=")[2]) for word in words if word.startswith("--trainer.logger="))
+        place = Path(*(logger["init_args"][key] for key in ("save_dir", "name", "version")))
+        stated = Path(words[words.index("--config") + 1]).read_text()
+        if "width: 13" in stated:
+            log.write_text("epoch 0\rmelisma: width: 13 is unlucky\n")
+            return 1
+        (place / "record.json").write_text(json.dumps({"words": words, "stated": stated, "finished": True}))
+        return 0
 
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "program.py"}" "$@"\n')
-    python.chmod(python.stat().st_mode | stat.S_IEXEC)
-    monkeypatch.setattr(running.sys, "executable", str(python))
+    monkeypatch.setattr(running, "CommandProcesses", StandIn)
     (tmp_path / "recipe.yaml").write_text("model: {}\n")
     monkeypatch.chdir(tmp_path)
 
@@ -42,13 +37,12 @@ def records(folder):
     return {str(path.parent.relative_to(folder)): json.loads(path.read_text()) for path in folder.rglob("record.json")}
 
 
-def test_every_run_is_a_command_of_its_own_with_one_thread(made_study, tmp_path, stand_in):
+def test_every_run_is_a_command_of_its_own(made_study, tmp_path, stand_in):
     make_runs(made_study(), tmp_path / "study", jobs=2)
     made = records(tmp_path / "study")
     assert set(made) == {"narrow/seed0", "narrow/seed1", "wide/seed0", "wide/seed1"}
-    assert made["wide/seed1"]["words"][:4] == ["-m", "experiments", "fit", "--config"]
+    assert made["wide/seed1"]["words"][:2] == ["fit", "--config"]
     assert yaml.safe_load(made["wide/seed1"]["stated"])["seed_everything"] == 1
-    assert {record["threads"] for record in made.values()} == {"1"}
 
 
 def test_what_is_finished_is_kept_and_what_was_interrupted_is_resumed(made_study, tmp_path, stand_in, leave_run):
@@ -72,3 +66,21 @@ def test_a_run_that_fails_is_named_with_what_it_said_and_the_others_are_made(mad
     assert f"narrow{os.sep}seed0 (exit code 1)" in str(raised.value)
     assert "melisma: width: 13 is unlucky" in str(raised.value)
     assert set(records(tmp_path / "study")) == {"wide/seed0", "wide/seed1"}
+
+
+@pytest.mark.slow  # the process that the others are forked from imports all that a fit needs
+def test_a_command_has_the_folder_and_environment_of_its_caller_and_a_log(tmp_path, monkeypatch):
+    processes, widths = CommandProcesses(), []
+    for columns in ("60", "120"):
+        folder = tmp_path / columns
+        (folder / "data").mkdir(parents=True)
+        (folder / "data" / "dataset.json").write_text("{")
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("COLUMNS", columns)
+        log = folder / "log"
+        assert processes.run(["inspect", "data"], log) == 1
+        assert processes.run(["inspect", "--help"], log) == 0
+        error, *text = log.read_text().splitlines()
+        assert error.startswith("melisma: data/dataset.json: not readable")
+        widths.append(max(map(len, text)))
+    assert widths[0] <= 60 < widths[1]

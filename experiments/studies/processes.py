@@ -1,0 +1,71 @@
+"""Commands of melisma, each in a process that is forked from one which has imported everything.
+
+To import torch, Lightning and the metrics takes longer than many a short run; here it is done once.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+# Modules that a fit imports sooner or later; one that is not installed is left out.
+_IMPORTED = [
+    "experiments.cli",
+    "experiments.lightning_cli",
+    "architectures",
+    "callbacks",
+    "datamodules",
+    "lightning_modules",
+    "lightning.pytorch.loggers",
+    "librosa",
+    "torchaudio",
+]
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class CommandProcesses:
+    """Runs commands with one thread each, in the working directory and environment of the caller.
+
+    All share the process that they are forked from, which lives until the interpreter ends.
+    """
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(_IMPORTED)
+
+    def run(self, words: Sequence[str], log: Path) -> int:
+        """Run one command and wait for it.
+
+        Args:
+            words: behind `melisma`.
+            log: what it prints is appended to this file.
+
+        Returns:
+            Its exit code; negative is the signal that ended it.
+        """
+        environment = {**os.environ, **_ONE_THREAD}
+        process = self._context.Process(target=_run, args=(list(words), str(log), environment))
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return process.exitcode
+
+
+def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
+    """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other exceptions."""
+    with open(log, "ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["melisma", *words]
+
+    import torch
+
+    from experiments.cli import main
+
+    torch.set_num_threads(1)  # OpenMP has read its environment already, that of the process this one is forked from
+    main()
