@@ -43,7 +43,6 @@ def test_a_figure_that_is_missing_stops_it_in_one_line(melisma, study):
 @pytest.mark.slow
 def test_a_study_of_real_runs(melisma, small_recipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     stated = {
         **STATED,
         "recipe": str(small_recipe),
@@ -60,6 +59,7 @@ def test_a_study_of_real_runs(melisma, small_recipe, tmp_path, monkeypatch):
     assert "Longer is surer." in melisma("study", "longer.yaml", "--jobs", "2").out
     record = json.loads(Path("runs/studies/longer/study.json").read_text())
     assert record["findings"][0]["figures"]["longer"]["mean"] > 0
+    assert [each.split(" on ")[0] for each in record["hardware"]] == ["1 threads"]
     before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")}
     assert len(before) == 4
     melisma("study", "longer.yaml")  # all are finished
