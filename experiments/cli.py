@@ -62,8 +62,10 @@ def run(args: list[str] | None = None) -> MelismaCLI:
     Args:
         args: words as on the command line, the subcommand first; None: those of this process.
     """
+    from experiments.allocation import keep_freed_memory
     from experiments.lightning_cli import MelismaCLI
 
+    keep_freed_memory()
     return MelismaCLI(args)
 
 
