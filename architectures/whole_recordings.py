@@ -79,13 +79,39 @@ class WholeAudio(nn.Module):
     @override
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
         check_positive(samples=len(audio))
+        return joined(list(self.of_blocks([audio])))
+
+    def of_blocks(self, blocks: Iterable[Tensor]) -> Iterator[Tensor | FrameOutput]:
+        """What `forward` gives, in runs of frames, of a recording whose audio comes block by block.
+
+        Never more than a batch of excerpts is held. How the audio is cut into blocks changes nothing.
+
+        Args:
+            blocks: `(samples,)` float each, full scale at 1, of any lengths, in order.
+        """
         if isinstance(self.network, ConvolutionalNetwork):
-            return joined(list(logits_of_blocks(self.network, [audio], self.frames)))
-        frames, window, step = -(-len(audio) // self.hop), self.network.window, self.network.frames
-        lead = window // 2 - (step - 1) * self.hop // 2
-        length = -(-frames // step) * step * self.hop - step * self.hop + window
-        padded = functional.pad(audio, (lead, length - lead - len(audio)))
-        return _logits(self.network, padded.unfold(0, window, step * self.hop), self.excerpts, frames)
+            yield from logits_of_blocks(self.network, blocks, self.frames)
+            return
+        frames, window = self.network.frames, self.network.window
+        step, lead = frames * self.hop, window // 2 - (frames - 1) * self.hop // 2
+        batch = (self.excerpts - 1) * step + window
+        samples = done = 0
+        held = torch.zeros(0)
+        for block in blocks:
+            held = torch.cat([held, block]) if samples else functional.pad(block, (max(lead, 0), 0))
+            samples += len(block)
+            if lead < 0:  # windows that are shorter than the label frames that they cover begin behind the first sample
+                skipped = min(-lead, len(held))
+                held, lead = held[skipped:], lead + skipped
+            while len(held) >= batch:
+                yield _logits(self.network, held[:batch].unfold(0, window, step), self.excerpts, self.excerpts * frames)
+                held = held[self.excerpts * step :]
+                done += self.excerpts * frames
+        remaining = -(-samples // self.hop) - done
+        if remaining > 0:
+            length = (-(-remaining // frames) - 1) * step + window
+            padded = functional.pad(held, (0, length - len(held)))
+            yield _logits(self.network, padded.unfold(0, window, step), self.excerpts, remaining)
 
 
 def logits_of_blocks(
@@ -122,9 +148,14 @@ def logits_of_blocks(
         remaining -= some
 
 
+def pitch_of(output: Tensor | FrameOutput) -> Tensor:
+    """The logits of pitch among the outputs of a network."""
+    return output.pitch if isinstance(output, FrameOutput) else output
+
+
 def joined(runs: Sequence[Tensor | FrameOutput]) -> Tensor | FrameOutput:
     """The logits of successive runs of frames `(frames, ...)`, at least one, as those of one run."""
-    pitch = torch.cat([run.pitch if isinstance(run, FrameOutput) else run for run in runs])
+    pitch = torch.cat([pitch_of(run) for run in runs])
     if not isinstance(runs[0], FrameOutput):
         return pitch
     voicing = [run.voicing for run in runs if isinstance(run, FrameOutput) and run.voicing is not None]

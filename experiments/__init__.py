@@ -1,1 +1,21 @@
-"""The composition root: the command line, and one YAML for each experiment. The only folder that imports all others."""
+"""The composition root: the command line, and one YAML for each experiment. The only folder that imports all others.
+
+`load` makes a model of ours ready for recordings, in Python.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.transcription.loading import load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- imported when it is first asked for: commands do without torch
+    if name == "load":
+        from experiments.transcription.loading import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,14 +17,13 @@ import yaml
 from safetensors.torch import save
 from torch import Tensor
 
-from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
 from datamodules.files import read_text, sha256_of, write_atomically
 from experiments import runs
 from experiments.instantiation import ROOTS, allowed_class
 from experiments.model_card import model_card, read_facts
 from experiments.released import CARD, CLASSES, CONFIG, RECORD, WEIGHTS, ReleasedModel, load_released
-from experiments.transcriber import Transcriber
+from experiments.transcription.transcriber import Transcriber
 from lightning_modules import PitchModel
 
 PARTS = ("network", "grid", "loss", "decoder")  # of the configuration of a MelodyTracker
@@ -181,8 +180,8 @@ def _portable(value: Any) -> Any:  # noqa: ANN401 -- whatever a JSON file holds
 
 def _compare(ours: Transcriber, theirs: Transcriber) -> None:
     """That what was written gives what the checkpoint gives."""
-    noise = Audio(np.random.default_rng(0).normal(size=ours.rate).astype(np.float32) * 0.1, ours.rate)
-    one, other = ours(noise), theirs(noise)
+    noise = np.random.default_rng(0).normal(size=ours.rate).astype(np.float32) * 0.1
+    one, other = ours(noise, ours.rate), theirs(noise, ours.rate)
     np.testing.assert_allclose(one.f0, other.f0, rtol=1e-5)
     np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-5)
 

@@ -68,7 +68,20 @@ def load_tracker(checkpoint: Path) -> UsableTracker:
     Raises:
         DataError: the checkpoint is not of a MelodyTracker, or does not say what it was trained on.
     """
-    model, data = load(checkpoint)
+    return usable_tracker(load(checkpoint), checkpoint)
+
+
+def usable_tracker(trained: TrainedModel, checkpoint: Path) -> UsableTracker:
+    """Likewise, of what is loaded already.
+
+    Args:
+        trained: the model.
+        checkpoint: that it is from, for messages.
+
+    Raises:
+        DataError: as from `load_tracker`.
+    """
+    model, data = trained
     if not isinstance(model, MelodyTracker):
         raise DataError(f"{checkpoint}: of a {type(model).__name__}; only a MelodyTracker gives f0")
     if "shards" not in data:
@@ -86,6 +99,19 @@ def stated_model(config: Path) -> dict[str, Any]:
     """
     builder, model = _parsed(config)
     stated: dict[str, Any] = yaml.safe_load(builder.dump(model, skip_unset=False))["model"]
+    return stated
+
+
+def stated_data(config: Path) -> dict[str, Any]:
+    """`init_args` of the data of a run's config.yaml.
+
+    Raises:
+        DataError: the file is not readable, or describes no data.
+    """
+    try:
+        stated: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))["data"]["init_args"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise DataError(f"{config}: describes no data ({error})") from error
     return stated
 
 

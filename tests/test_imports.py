@@ -58,7 +58,7 @@ LIGHT = {
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
     "import lightning_modules.outputs": ("torch", "lightning"),
     "import experiments.released": ("torch", "lightning"),
-    "import experiments.transcriber": ("lightning", "torchmetrics", "librosa", "wandb", "webdataset"),
+    "import experiments.transcription.transcriber": ("lightning", "torchmetrics", "librosa", "wandb", "webdataset"),
     "import architectures": ("lightning", "librosa", "torchvision"),
 }
 

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     options = parse(parser, arguments)
 
     from experiments.releasing import release
-    from experiments.transcriber import BEST
+    from experiments.transcription.location import BEST
 
     checkpoint = options.model / BEST if options.model.is_dir() else options.model
     size = release(checkpoint, options.out, options.voicing_threshold, options.card, options.limit, options.network)

@@ -1,9 +1,10 @@
-"""Write the f0 of recordings, as in `melisma transcribe song.wav other.flac --out f0`."""
+"""Write what is heard in recordings, f0, classes or phones, as in `melisma transcribe song.wav --out answers`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from glob import glob
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -11,28 +12,40 @@ from jsonargparse import ArgumentParser
 from datamodules.errors import DataError
 from experiments.mistakes import parse, stop
 
-BLOCK = 1 << 17  # samples that are read at once
+_WILD = frozenset("*?[")
 
 
 def main(arguments: list[str]) -> None:
-    """Transcribe recordings; exit code 1 if some could not be, with the reasons."""
+    """Transcribe recordings; exit code 1 if some could not be, with the reasons.
+
+    What was finished before by the same model is kept, so that an interrupted command goes on where it stopped.
+    """
     parser = ArgumentParser(prog="melisma transcribe", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "audio", type=Path, nargs="+", help="files of any rate, or folders, of which every audio file is taken"
+        "audio",
+        type=Path,
+        nargs="+",
+        help="files of any rate, folders, of which every audio file is taken, or quoted patterns such as 'in/**/*.wav'",
     )
     parser.add_argument(
         "--model",
         type=str | None,
         default=None,
-        help="name of a released model, a folder that `melisma release` wrote, RUN, or RUN/checkpoints/NAME.ckpt; "
-        "null: the released tracker",
+        help="name of a released model, a folder that `melisma release` wrote, RUN, or RUN/checkpoints/NAME.ckpt; it "
+        "says what is heard; null: the released tracker",
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("f0"),
-        help="folder that receives NAME.csv of each: time (s), frequency (Hz), confidence, voiced (0 or 1)",
+        "--out", type=Path, default=Path("transcribed"), help="folder that receives NAME.csv and the like"
     )
+    parser.add_argument(
+        "--format",
+        type=str | None,
+        default=None,
+        help="one or more, separated by commas. f0: csv (time in s, frequency in Hz, confidence, voiced), sv, notes, "
+        "midi, jams, pitchtier, textgrid, npz (salience); classes: tsv, textgrid; phones: tsv, ctm, textgrid; null: "
+        "the first of them",
+    )
+    parser.add_argument("--jobs", "-j", type=int, default=1, help="recordings at once, each on one thread")
     parser.add_argument("--device", default="cpu", help="such as cuda")
     parser.add_argument(
         "--voicing_threshold",
@@ -40,7 +53,10 @@ def main(arguments: list[str]) -> None:
         default=None,
         help="a frame is voiced if its confidence is greater; null: the one of the model",
     )
+    parser.add_argument("--again", action="store_true", help="replace what is there, also of another model")
     options = parse(parser, arguments)
+    if options.jobs < 1:
+        stop(f"--jobs: {options.jobs}; it must be 1 or more")
     for path in options.audio:
         if path.suffix == ".ckpt":
             stop(f"{path} is a checkpoint, not audio; say --model {path}")
@@ -49,27 +65,22 @@ def main(arguments: list[str]) -> None:
 
     from tqdm import tqdm
 
-    from datamodules.annotations.tracked_tables import write_tracked
-    from datamodules.corpora.sources.audio_files import AudioFile
-    from datamodules.files import file_name
-    from experiments.allocation import keep_freed_memory
-    from experiments.transcriber import Transcriber
+    from experiments.transcription.jobs import Answering, Request, answers, state, waiting
 
-    keep_freed_memory()
-    transcriber = Transcriber.of(options.model, options.device, options.voicing_threshold)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"--out: {options.out} cannot be made a folder: {error.strerror}") from error
-    failed = []
-    for path in tqdm(recordings, desc="transcribing", unit="recording"):
-        try:
-            write_tracked(
-                options.out / f"{file_name(path.stem)}.csv", *transcriber.of_blocks(AudioFile(path).blocks(BLOCK))
-            )
-        except DataError as error:
-            failed.append(str(error) if str(path) in str(error) else f"{path}: {error}")
-    print(f"{len(recordings) - len(failed)} f0 tables in {options.out}")
+    request = Request(
+        options.model, options.out, options.format, options.device, voicing_threshold=options.voicing_threshold
+    )
+    answering = Answering(request)
+    kept = state(request, options.again)
+    left = waiting(recordings, options.out, answering.formats) if kept else recordings
+    results = answers(left, request, answering, options.jobs)
+    outcomes = list(tqdm(results, desc="transcribing", unit="recording", total=len(left)))
+    failed = sorted(filter(None, outcomes))
+    before = len(recordings) - len(left)
+    print(
+        f"{len(left) - len(failed)} {'recording' if len(left) - len(failed) == 1 else 'recordings'} transcribed to "
+        f"{options.out}{f', {before} kept' if before else ''}"
+    )
     if failed:
         print("\n".join(["melisma: could not transcribe:", *(f"  {reason}" for reason in failed)]), file=sys.stderr)
         sys.exit(1)
@@ -80,13 +91,18 @@ def _recordings(paths: Sequence[Path]) -> Iterator[Path]:
     from datamodules.corpora.sources.names import visible_files
 
     for path in paths:
-        if not path.is_dir():
+        if path.is_dir():
+            found = [each for each in visible_files(path, "*") if each.suffix.lower() in EXTENSIONS]
+            if not found:
+                raise DataError(f"{path}: no audio file in it; folders below it do not count")
+            yield from found
+        elif not path.exists() and _WILD & set(str(path)):
+            found = [Path(each) for each in sorted(glob(str(path), recursive=True)) if Path(each).is_file()]
+            if not found:
+                raise DataError(f"{path}: no file has a name like this")
+            yield from found
+        else:
             yield path
-            continue
-        found = [each for each in visible_files(path, "*") if each.suffix.lower() in EXTENSIONS]
-        if not found:
-            raise DataError(f"{path}: no audio file in it; folders below it do not count")
-        yield from found
 
 
 def _refuse_same_names(paths: Sequence[Path]) -> None:
@@ -95,4 +111,4 @@ def _refuse_same_names(paths: Sequence[Path]) -> None:
         named.setdefault(path.stem, []).append(str(path))
     for same in named.values():
         if len(same) > 1:
-            raise DataError(f"{', '.join(same)}: their f0 tables would have the same name; transcribe them one by one")
+            raise DataError(f"{', '.join(same)}: their answers would have the same name; transcribe them one by one")

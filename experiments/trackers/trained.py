@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from datamodules import DataError
-from datamodules.corpora.base import Audio
-from datamodules.files import sha256_of
 from experiments.allocation import keep_freed_memory
-from experiments.released import released_identity
 from experiments.trackers.base import Tracked, Tracker
-from experiments.transcriber import Transcriber, locate
+from experiments.transcription.location import identity, locate
+from experiments.transcription.transcriber import Transcriber
 
 WARM_UP = 16000  # samples of noise, and their rate
 
@@ -37,11 +35,7 @@ class TrainedTracker(Tracker):
 
     @override
     def identity(self) -> dict[str, Any]:
-        path = locate(self.model)
-        if path.is_dir():
-            return {**released_identity(path), "device": self.device}
-        config = path.parent.parent / "config.yaml"
-        return {"checkpoint": sha256_of(path), "config": sha256_of(config), "device": self.device}
+        return {**identity(locate(self.model)), "device": self.device}
 
     @override
     def __enter__(self) -> Self:
@@ -50,7 +44,7 @@ class TrainedTracker(Tracker):
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)  # as the public trackers have: threads burn time of processors by waiting
         # As with the public ones, the first call's time is not that of a recording.
-        self._transcriber(Audio(np.random.default_rng(0).standard_normal(WARM_UP).astype(np.float32) * 0.1, WARM_UP))
+        self._transcriber(np.random.default_rng(0).standard_normal(WARM_UP).astype(np.float32) * 0.1, WARM_UP)
         return self
 
     @override
@@ -64,7 +58,7 @@ class TrainedTracker(Tracker):
     def __call__(self, samples: NDArray[np.float32], rate: int) -> Tracked:
         began, cpu_began = time.perf_counter(), time.process_time()
         try:
-            found = self._transcriber(Audio(samples, rate))
+            found = self._transcriber(samples, rate)
         except RuntimeError as error:  # torch's, such as out of memory
             raise DataError(f"{self.name}: {error}") from error
         spent = time.perf_counter() - began, time.process_time() - cpu_began

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.corpora.base import Audio
 from experiments.released import CARD, CONFIG, FOLDER, RECORD, WEIGHTS, load_released, released_names
-from experiments.transcriber import Transcriber
+from experiments.transcription.transcriber import Transcriber
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 500_000  # bytes of weights
@@ -59,8 +58,8 @@ def errors(result, begin, slope):
 @pytest.mark.parametrize(("name", "offset"), [("tracker", 0.001), ("tracker_live", 0.004)])
 def test_the_trackers_follow_a_swept_tone_without_bias_or_delay(name, offset):
     tracker, tone = Transcriber.released(name), swept()
-    rising, f0 = errors(tracker(Audio(tone, RATE)), LOW, SLOPE)
-    falling, _ = errors(tracker(Audio(tone[::-1].copy(), RATE)), HIGH, -SLOPE)
+    rising, f0 = errors(tracker(tone, RATE), LOW, SLOPE)
+    falling, _ = errors(tracker(tone[::-1], RATE), HIGH, -SLOPE)
     assert np.median(np.abs(1200 * np.log2(f0 / (f0 - rising)))) < 5
     # Where a tone rises and where it falls, a delay has opposite signs, and a bias of pitch the same.
     assert abs(np.median(rising) - np.median(falling)) / (2 * SLOPE) < offset
@@ -72,7 +71,7 @@ def test_the_live_tracker_knows_a_frame_144_ms_after_it():
     other = tone.copy()
     other[rate:] = 0.5 * np.random.default_rng(0).standard_normal(rate)
     live = Transcriber.released("tracker_live")
-    one, two = live(Audio(tone, rate)), live(Audio(other, rate))
+    one, two = live(tone, rate), live(other, rate)
     known = one.times < 1 - latency
     np.testing.assert_allclose(one.f0[known], two.f0[known], rtol=1e-5)
     np.testing.assert_allclose(one.confidence[known], two.confidence[known], atol=1e-5)

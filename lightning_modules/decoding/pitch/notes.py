@@ -1,14 +1,15 @@
 """Notes of a decoded contour: the best division of each voiced stretch into pieces of one pitch, found exactly.
 
-Nothing is learned. The pieces of a stretch minimise the sum over its frames of the distance to the pitch of their piece,
-in semitones times seconds, and a cost for each change of the pitch: the Potts functional, with absolute distances that
-are capped. It is minimised exactly by dynamic programming over pitches (G. Winkler, V. Liebscher, "Smoothers for
+Nothing is learned. The pieces of a stretch minimise the sum over its frames of the distance to the pitch of their
+piece, in semitones times seconds, and a cost for each change of the pitch: the Potts functional, with absolute
+distances that are capped. It is minimised exactly by dynamic programming over pitches (G. Winkler, V. Liebscher, "Smoothers for
 discontinuous signals", Journal of Nonparametric Statistics 14, 2002), with a shortest length of a piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -112,7 +113,7 @@ def _pieces(
     candidates = lowest + _STEP * np.arange(round((pitch.max() - lowest) / _STEP) + 2)
     path = _best_pieces(pitch, candidates, change / step, farthest, least)
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(pitch)]
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from pairwise(edges)
 
 
 @njit(cache=True)

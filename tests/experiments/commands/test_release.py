@@ -14,10 +14,9 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from datamodules import DataError
-from datamodules.corpora.base import Audio
 from experiments.released import load_released, released_names
 from experiments.releasing import FOLDERS
-from experiments.transcriber import Transcriber
+from experiments.transcription.transcriber import Transcriber
 from lightning_modules import Argmax
 
 ROOT = Path(__file__).parents[3]
@@ -195,10 +194,9 @@ def test_it_is_used_without_lightning_from_any_folder(released_folder, tmp_path)
     script = f"""
 import sys
 import numpy as np
-from datamodules.corpora.base import Audio
-from experiments.transcriber import Transcriber
+from experiments.transcription.transcriber import Transcriber
 tone = np.sin(2 * np.pi * 300 * np.arange(8000) / 8000).astype(np.float32)
-result = Transcriber.released({str(released_folder)!r})(Audio(tone, 8000))
+result = Transcriber.released({str(released_folder)!r})(tone, 8000)
 print(len(result.times), [name for name in ("lightning", "torchmetrics", "wandb", "librosa") if name in sys.modules])
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -208,9 +206,9 @@ print(len(result.times), [name for name in ("lightning", "torchmetrics", "wandb"
 
 
 def test_it_gives_what_the_checkpoint_gives(released_folder, trained_run):
-    noise = Audio(np.random.default_rng(0).normal(size=20000).astype(np.float32) * 0.1, 16000)
+    noise = np.random.default_rng(0).normal(size=20000).astype(np.float32) * 0.1
     best = Transcriber.of_checkpoint(trained_run / "checkpoints" / "best.ckpt", voicing_threshold=0.37)
-    for ours, theirs in zip(Transcriber.released(released_folder)(noise), best(noise), strict=True):
+    for ours, theirs in zip(Transcriber.released(released_folder)(noise, 16000), best(noise, 16000), strict=True):
         assert np.array_equal(ours, theirs)
 
 

@@ -12,6 +12,7 @@ from experiments.studies import running
 from experiments.studies.processes import CommandProcesses
 from experiments.studies.running import make_runs
 
+
 class StandIn:
     """Fails where the width is 13, and otherwise leaves a record that holds the words of the run."""
 

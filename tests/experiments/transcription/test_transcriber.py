@@ -14,11 +14,11 @@ import torch
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.errors import DataError
-from experiments.transcriber import Transcriber
+from experiments.transcription.transcriber import Transcriber
 from lightning_modules import Argmax, LocalAverage, PitchGrid, PitchModel, SalienceSoftmax, Viterbi
 from tests.architectures.convolutional_networks import TinyConvolutional
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHARDS = {"rate": 8000, "hop": 80, "spectrogram": None}
 
 
@@ -42,7 +42,7 @@ def song(seconds, rate, channels=1):
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_blocks_give_what_the_whole_gives(decoder, voicing, rate):
     made, samples = transcriber(decoder, voicing), song(15.03, rate, 2)
-    whole = made(Audio(samples, rate))
+    whole = made(samples, rate)
     blocks = made.of_blocks(Audio(samples[start : start + 30001], rate) for start in range(0, len(samples), 30001))
     assert len(whole.f0) == 1503 and whole.voiced.dtype == bool
     assert np.array_equal(whole.times, np.arange(1503) * 80 / 8000)
@@ -54,13 +54,13 @@ def test_a_frame_wise_decoder_never_sees_the_whole(monkeypatch):
     made, seen = transcriber(), []
     decode = made.model.decode
     monkeypatch.setattr(made.model, "decode", lambda logits: (seen.append(len(logits.pitch)), decode(logits))[1])
-    made(Audio(song(12, 8000), 8000))
+    made(song(12, 8000), 8000)
     assert seen == [500, 500, 200]
 
 
 def test_voicing_follows_the_threshold_and_the_series_its_sign():
     made = transcriber()
-    result = made(Audio(song(3, 8000), 8000))
+    result = made(song(3, 8000), 8000)
     assert 0 < result.voiced.sum() < 300
     assert np.array_equal(result.voiced, result.confidence > 0.5)
     assert np.array_equal(result.series.f0, np.where(result.voiced, result.f0, -result.f0))
@@ -69,14 +69,14 @@ def test_voicing_follows_the_threshold_and_the_series_its_sign():
 @pytest.mark.parametrize("rate", [8000, 48000])
 def test_what_has_no_sample_at_the_rate_is_refused(rate):
     with pytest.raises(DataError, match="too short: no sample of it is left at 8000"):
-        transcriber()(Audio(np.zeros(1 if rate == 48000 else 0, np.float32), rate))
+        transcriber()(np.zeros(1 if rate == 48000 else 0, np.float32), rate)
 
 
 MEASURE = """
 import json, resource, sys
 from pathlib import Path
 from datamodules.corpora.sources.audio_files import AudioFile
-from tests.experiments.test_transcriber import transcriber
+from tests.experiments.transcription.test_transcriber import transcriber
 made, peaks = transcriber(), []
 for path in sys.argv[1:]:
     frames = len(made.of_blocks(AudioFile(Path(path)).blocks(1 << 17)).f0)
@@ -104,7 +104,7 @@ def test_a_file_and_its_samples_give_the_same(tmp_path):
     made = transcriber()
     soundfile.write(tmp_path / "a.flac", song(25, 22050, 2), 22050)
     whole, blocks = (
-        made(AudioFile(tmp_path / "a.flac").read()),
+        made(*AudioFile(tmp_path / "a.flac").read()),
         made.of_blocks(AudioFile(tmp_path / "a.flac").blocks(999)),
     )
     assert np.abs(np.log(blocks.f0 / whole.f0)).max() < 1e-5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -11,19 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from architectures import ConstantQTransform, ConvolutionalNetwork, FromAudio, HarmonicConstantQTransform, WholeAudio
-from architectures.whole_recordings import joined, logits_of_blocks
+from architectures import ConstantQTransform, FrameOutput, FromAudio, HarmonicConstantQTransform, WholeAudio
+from architectures.whole_recordings import joined, pitch_of
 from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
 from datamodules.preparation.mono import mono_int16_blocks
-from experiments.released import TRACKER, find_released, load_released, released_names
+from experiments.released import TRACKER, load_released
+from experiments.transcription.location import locate
+from experiments.transcription.signals import Samples, audio_of, threads
 from lightning_modules.decoding.pitch.peaks import DecodedPitch
 from lightning_modules.outputs import signed_f0
 from lightning_modules.pitch_model import PitchModel
 
 TRANSFORMS = {"ConstantQ": ConstantQTransform, "HarmonicConstantQ": HarmonicConstantQTransform}
-BEST = Path("checkpoints", "best.ckpt")
 
 
 class Transcription(NamedTuple):
@@ -47,14 +48,29 @@ class Transcription(NamedTuple):
         return F0Series(self.times, np.where(self.voiced, self.f0, -self.f0))
 
 
+class Salience(NamedTuple):
+    """What the pitch of a recording is decoded from.
+
+    Attributes:
+        times: float64 `(frames,)`, s.
+        notes: float32 `(bins,)`, MIDI note of each bin, with a fraction.
+        values: float16 `(frames, bins)`, 0 to 1.
+    """
+
+    times: NDArray[np.float64]
+    notes: NDArray[np.float32]
+    values: NDArray[np.float16]
+
+
 class Transcriber:
-    """A model that takes recordings of any rate and number of channels.
+    """A model that takes recordings of any rate and number of channels to f0.
 
     Args:
         model: network, grid, decoder and voicing threshold, in evaluation mode.
         shards: what it was trained on: `rate` (Hz), `hop` (samples), `spectrogram` (class and parameters, or None).
         device: where it runs, such as `cpu` or `cuda`.
         voicing_threshold: a frame is voiced if its confidence is greater; None: that of the model.
+        threads: that it computes with; None: as many as torch has.
     """
 
     def __init__(
@@ -63,34 +79,35 @@ class Transcriber:
         shards: Mapping[str, Any],
         device: str = "cpu",
         voicing_threshold: float | None = None,
+        threads: int | None = None,
     ) -> None:
-        self.model, self.device = model.to(device), torch.device(device)
+        self.model, self.device, self.threads = model.to(device), torch.device(device), threads
         self.rate, self.hop = int(shards["rate"]), int(shards["hop"])
         self.whole = _whole(model.network, shards).to(device)
         self.threshold = model.voicing_threshold if voicing_threshold is None else voicing_threshold
 
     @classmethod
-    def released(cls, name: str | Path = TRACKER, device: str = "cpu", voicing_threshold: float | None = None) -> Self:
+    def released(cls, name: str | Path = TRACKER, *options: Any, **named: Any) -> Self:  # noqa: ANN401
         """That of a released model.
 
         Args:
             name: of it, or its folder.
-            device: where it runs.
-            voicing_threshold: None: that of the model.
+            options: of the constructor, behind `shards`.
+            named: likewise, by name.
 
         Raises:
             DataError: there is no such model.
         """
-        return cls(*load_released(name), device, voicing_threshold)
+        return cls(*load_released(name), *options, **named)
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: Path, device: str = "cpu", voicing_threshold: float | None = None) -> Self:
+    def of_checkpoint(cls, checkpoint: Path, *options: Any, **named: Any) -> Self:  # noqa: ANN401
         """That of a training.
 
         Args:
             checkpoint: `RUN/checkpoints/NAME.ckpt`.
-            device: where it runs.
-            voicing_threshold: None: as tuned in training.
+            options: of the constructor, behind `shards`; without a `voicing_threshold` it is as tuned in training.
+            named: likewise, by name.
 
         Raises:
             DataError: the checkpoint is not of a MelodyTracker, or does not say what it was trained on.
@@ -98,39 +115,41 @@ class Transcriber:
         from experiments.runs import load_tracker  # here, because it loads Lightning
 
         model, shards, _ = load_tracker(checkpoint)
-        return cls(model, shards, device, voicing_threshold)
+        return cls(model, shards, *options, **named)
 
     @classmethod
-    def of(cls, model: str | None = None, device: str = "cpu", voicing_threshold: float | None = None) -> Self:
+    def of(cls, model: str | None = None, *options: Any, **named: Any) -> Self:  # noqa: ANN401
         """That of any model.
 
         Args:
             model: as `locate` takes it.
-            device: where it runs.
-            voicing_threshold: None: that of the model.
+            options: of the constructor, behind `shards`.
+            named: likewise, by name.
 
         Raises:
             DataError: there is no such model, or it cannot be used.
         """
         path = locate(model)
-        if path.is_dir():
-            return cls.released(path, device, voicing_threshold)
-        return cls.of_checkpoint(path, device, voicing_threshold)
+        make = cls.released if path.is_dir() else cls.of_checkpoint
+        return make(path, *options, **named)
 
-    def __call__(self, recording: Audio) -> Transcription:
+    def __call__(self, samples: Samples, rate: int) -> Transcription:
         """The pitch of a recording.
 
-        Raises:
-            DataError: it is too short to have a sample at the model's rate.
-        """
-        return self.of_blocks([recording])
+        Args:
+            samples: as `signals.audio_of` takes them.
+            rate: samples per second.
 
-    @torch.inference_mode()
+        Raises:
+            DataError: it is no audio, or too short to have a sample at the model's rate.
+        """
+        return self.of_blocks([audio_of(samples, rate)])
+
     def of_blocks(self, blocks: Iterable[Audio]) -> Transcription:
         """The pitch of a recording whose audio comes in blocks.
 
-        With a convolutional network and a frame-wise decoder, memory does not grow with the recording, but for what
-        is returned.
+        With a network of audio and a frame-wise decoder, memory does not grow with the recording, but for what is
+        returned.
 
         Args:
             blocks: of one rate, in order.
@@ -138,57 +157,48 @@ class Transcriber:
         Raises:
             DataError: it is too short to have a sample at the model's rate.
         """
-        # Through int16, as the recordings that the model was trained on.
-        whole = mono_int16_blocks(blocks, self.rate)
-        audio = (torch.from_numpy(samples.astype(np.float32) / 32768).to(self.device) for samples in whole)
-        decoded = [DecodedPitch(part.f0.cpu(), part.confidence.cpu()) for part in self._decoded(audio)]
+        with torch.inference_mode(), threads(self.threads):
+            return self._transcription(self._logits(blocks))
+
+    def with_salience(self, blocks: Iterable[Audio]) -> tuple[Transcription, Salience]:
+        """What `of_blocks` gives, and the salience that it is decoded from; errors are those of `of_blocks`."""
+        parts: list[Tensor] = []
+
+        def kept() -> Iterator[Tensor | FrameOutput]:
+            for run in self._logits(blocks):
+                parts.append(self.model.loss.salience(pitch_of(run)).half().cpu())
+                yield run
+
+        with torch.inference_mode(), threads(self.threads):
+            found = self._transcription(kept())
+        return found, Salience(found.times, self.model.grid.notes().float().cpu().numpy(), torch.cat(parts).numpy())
+
+    def _transcription(self, runs: Iterable[Tensor | FrameOutput]) -> Transcription:
+        decoded = [DecodedPitch(part.f0.cpu(), part.confidence.cpu()) for part in self._decoded(runs)]
         if not decoded:
             raise DataError(f"too short: no sample of it is left at {self.rate} samples per second")
         f0, confidence = (torch.cat(parts).double().numpy() for parts in zip(*decoded, strict=True))
         times = np.arange(len(f0)) * self.hop / self.rate
         return Transcription(times, f0, confidence, signed_f0(f0, confidence, self.threshold) > 0)
 
-    def _decoded(self, audio: Iterable[Tensor]) -> Iterable[DecodedPitch]:
+    def _decoded(self, runs: Iterable[Tensor | FrameOutput]) -> Iterator[DecodedPitch]:
         """The pitch of successive runs of frames; nothing of a recording without samples."""
-        network = self.model.network
-        if not isinstance(network, ConvolutionalNetwork):
-            samples = torch.cat(list(audio))
-            return [self.model.decode(self.whole(samples))] if len(samples) else []
-        runs = logits_of_blocks(network, audio)
         if self.model.decoder.frame_wise:
-            return map(self.model.decode, runs)
-        every = list(runs)
-        return [self.model.decode(joined(every))] if every else []
+            yield from map(self.model.decode, runs)
+        elif every := list(runs):
+            yield self.model.decode(joined(every))
 
-
-def locate(model: str | None) -> Path:
-    """The folder of a released model, or the checkpoint of a training.
-
-    Args:
-        model: name or folder of a released model, RUN (then the best checkpoint), or RUN/checkpoints/NAME.ckpt; None:
-            the released tracker.
-
-    Raises:
-        DataError: there is no such model; the message says which there are.
-    """
-    folder = find_released(TRACKER if model is None else model)
-    if folder is not None:
-        return folder
-    if model is None:
-        raise DataError(
-            f"no model is named, and this installation has no released model {TRACKER!r}: say --model "
-            "RUN/checkpoints/best.ckpt, or --model FOLDER that `melisma release` wrote"
-        )
-    path = Path(model)
-    if path.suffix == ".ckpt" or path.is_file():
-        return path
-    if (path / BEST).is_file():
-        return path / BEST
-    there = ", ".join(released_names()) or "none yet"
-    raise DataError(
-        f"{model}: no model; expected is a run with {BEST}, a checkpoint, a folder that `melisma release` wrote, or "
-        f"the name of a released model (there are: {there})"
-    )
+    def _logits(self, blocks: Iterable[Audio]) -> Iterator[Tensor | FrameOutput]:
+        """The logits of successive runs of frames."""
+        # Through int16, as the recordings that the model was trained on.
+        whole = mono_int16_blocks(blocks, self.rate)
+        audio = (torch.from_numpy(samples.astype(np.float32) / 32768).to(self.device) for samples in whole)
+        if isinstance(self.whole, WholeAudio):
+            yield from self.whole.of_blocks(audio)
+            return
+        samples = torch.cat(list(audio))
+        if len(samples):
+            yield self.whole(samples)
 
 
 def _whole(network: Any, shards: Mapping[str, Any]) -> nn.Module:  # noqa: ANN401 -- of either signal

@@ -1,0 +1,1 @@
+"""The files that answers are written as."""

@@ -1,0 +1,58 @@
+"""What callers in Python hand over: samples as NumPy or torch has them, and the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.corpora.base import Audio
+from datamodules.errors import DataError
+
+Samples = NDArray[Any] | Tensor
+_FULL_SCALE = {np.dtype(np.int16): 32768.0, np.dtype(np.int32): 2147483648.0}
+
+
+def audio_of(samples: Samples, rate: int) -> Audio:
+    """A recording.
+
+    Args:
+        samples: `(samples,)`, or several channels, of which the mean is taken: an array `(samples, channels)` as
+            soundfile gives it, or a tensor `(channels, samples)` as torchaudio does. Floats have their full scale at
+            1, int16 and int32 at their own.
+        rate: samples per second.
+
+    Raises:
+        DataError: another number of dimensions or type, a sample that is not finite, or a rate that is not positive.
+    """
+    if not rate > 0 or rate != int(rate):
+        raise DataError(f"rate: {rate}; samples per second, a whole number, are expected")
+    array = samples.detach().cpu().numpy().T if isinstance(samples, Tensor) else np.asarray(samples)
+    if array.ndim not in (1, 2):
+        raise DataError(f"audio: {array.ndim} dimensions; (samples,) or several channels of them are expected")
+    if array.dtype in _FULL_SCALE:
+        array = array / _FULL_SCALE[array.dtype]
+    elif not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"audio: {array.dtype}; floats, int16 or int32 are expected")
+    array = array.astype(np.float32, copy=False)
+    if not np.isfinite(array).all():
+        raise DataError("audio: a sample is not a finite number")
+    return Audio(array, int(rate))
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads within; None: as many as torch has."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count is not None:
+            torch.set_num_threads(before)
