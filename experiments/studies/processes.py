@@ -55,7 +55,7 @@ class CommandProcesses:
 
 
 def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
-    """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other exceptions."""
+    """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other errors."""
     with open(log, "ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
