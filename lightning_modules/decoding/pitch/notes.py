@@ -2,8 +2,8 @@
 
 Nothing is learned. The pieces of a stretch minimise the sum over its frames of the distance to the pitch of their
 piece, in semitones times seconds, and a cost for each change of the pitch: the Potts functional, with absolute
-distances that are capped. It is minimised exactly by dynamic programming over pitches (G. Winkler, V. Liebscher, "Smoothers for
-discontinuous signals", Journal of Nonparametric Statistics 14, 2002), with a shortest length of a piece.
+distances that are capped. It is minimised exactly by dynamic programming over pitches (G. Winkler, V. Liebscher,
+"Smoothers for discontinuous signals", Journal of Nonparametric Statistics 14, 2002), with a shortest length of a piece.
 """
 
 from __future__ import annotations
