@@ -56,7 +56,7 @@ def load(checkpoint: Path) -> TrainedModel:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # torch names no common one: whatever the file holds instead
         raise DataError(f"{checkpoint}: not readable as a checkpoint ({error})") from error
-    model = _model(config)
+    model = untrained_model(config)
     model.on_load_checkpoint(state)
     model.load_state_dict(state["state_dict"])
     return TrainedModel(model.eval(), next((state[name] for name in state if name.endswith("Data")), {}))
@@ -115,7 +115,12 @@ def stated_data(config: Path) -> dict[str, Any]:
     return stated
 
 
-def _model(config: Path) -> AudioModule:
+def untrained_model(config: Path) -> AudioModule:
+    """The model of a run's config.yaml, its weights as they begin.
+
+    Raises:
+        DataError: the file is not readable, or describes no model.
+    """
     builder, stated = _parsed(config)
     try:
         model: AudioModule = builder.instantiate(stated).model
