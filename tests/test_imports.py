@@ -58,7 +58,10 @@ LIGHT = {
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
     "import lightning_modules.outputs": ("torch", "lightning"),
     "import experiments.released": ("torch", "lightning"),
-    "import experiments.transcription.transcriber": ("lightning", "torchmetrics", "librosa", "wandb", "webdataset"),
+    "import experiments.transcription.jobs": (
+        *("lightning", "torchmetrics", "librosa", "wandb", "webdataset", "numba", "mido"),
+    ),
+    "import experiments": ("torch", "lightning", "numpy"),
     "import architectures": ("lightning", "librosa", "torchvision"),
 }
 

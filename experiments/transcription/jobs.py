@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.errors import DataError
-from datamodules.files import file_name, write_atomically
+from datamodules.files import file_name, remove_leftovers, write_atomically
 from experiments.allocation import keep_freed_memory
 from experiments.transcription.loading import load
 from experiments.transcription.location import identity, locate
@@ -133,6 +133,7 @@ def state(request: Request, again: bool) -> bool:
     path = request.out / STATED
     try:
         request.out.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(request.out)
         before: Any = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError:
         before = "damaged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from datamodules.errors import DataError
 from datamodules.files import write_atomically
 from experiments.transcription.formats import praat, tables
 from experiments.transcription.transcriber import Salience, Transcriber, Transcription
-from lightning_modules.decoding.pitch.notes import Note, notes_of
+
+if TYPE_CHECKING:
+    from lightning_modules.decoding.pitch.notes import Note
 
 TOOL = "melisma transcribe"
 NOTES = "notes"  # tier of a TextGrid
@@ -91,6 +93,8 @@ def chosen_formats(model: object, names: str | None) -> dict[str, Format]:
 
 def with_notes(heard: Heard) -> Heard:
     """An answer with its notes."""
+    from lightning_modules.decoding.pitch.notes import notes_of  # here, because it loads a compiler
+
     return heard._replace(notes=notes_of(*heard.answer))
 
 

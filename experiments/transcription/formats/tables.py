@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from experiments.transcription.utterances import ClipLabels, SpokenPhones
-from lightning_modules.decoding.pitch.notes import Note
+if TYPE_CHECKING:
+    from experiments.transcription.utterances import ClipLabels, SpokenPhones
+    from lightning_modules.decoding.pitch.notes import Note
 
 
 def notes_csv(notes: Sequence[Note]) -> str:
