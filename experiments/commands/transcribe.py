@@ -65,9 +65,9 @@ def main(arguments: list[str]) -> None:
 
     from tqdm import tqdm
 
-    from experiments.transcription.jobs import Answering, Request, answers, state, waiting
+    from experiments.transcription.jobs import Answering, TranscriptionRequest, answers, state, waiting
 
-    request = Request(
+    request = TranscriptionRequest(
         options.model, options.out, options.format, options.device, voicing_threshold=options.voicing_threshold
     )
     answering = Answering(request)

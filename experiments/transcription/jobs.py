@@ -23,7 +23,7 @@ BLOCK = 1 << 17  # samples that are read at once
 STATED = "transcription.json"  # in the folder of the answers: what they were made by
 
 
-class Request(NamedTuple):
+class TranscriptionRequest(NamedTuple):
     """What is asked for.
 
     Attributes:
@@ -53,7 +53,7 @@ class Answering:
         DataError: the model cannot be used, or has no such format.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: TranscriptionRequest) -> None:
         keep_freed_memory()
         self.model = load(request.model, request.device, request.threads, request.voicing_threshold)
         self.out, self.formats = request.out, chosen_formats(self.model, request.formats)
@@ -116,7 +116,7 @@ def _is_newer(made: Path, recording: Path) -> bool:
         return False
 
 
-def state(request: Request, again: bool) -> bool:
+def state(request: TranscriptionRequest, again: bool) -> bool:
     """Write into the folder what its answers are made by.
 
     Args:
@@ -154,7 +154,9 @@ def state(request: Request, again: bool) -> bool:
     return False
 
 
-def answers(recordings: Sequence[Path], request: Request, answering: Answering, jobs: int) -> Iterator[str | None]:
+def answers(
+    recordings: Sequence[Path], request: TranscriptionRequest, answering: Answering, jobs: int
+) -> Iterator[str | None]:
     """Answer about all recordings; for each, as they are finished, None or why not.
 
     Args:
@@ -181,7 +183,7 @@ def answers(recordings: Sequence[Path], request: Request, answering: Answering, 
 _answering: Answering | None = None  # of a worker
 
 
-def _begin(request: Request) -> None:
+def _begin(request: TranscriptionRequest) -> None:
     global _answering
     _answering = Answering(request)
 

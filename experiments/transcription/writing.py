@@ -16,7 +16,7 @@ from experiments.transcription.formats import praat, tables
 from experiments.transcription.transcriber import Salience, Transcriber, Transcription
 
 if TYPE_CHECKING:
-    from lightning_modules.decoding.pitch.notes import Note
+    from lightning_modules.decoding.pitch.notes import HeardNote
 
 TOOL = "melisma transcribe"
 NOTES = "notes"  # tier of a TextGrid
@@ -37,7 +37,7 @@ class Heard(NamedTuple):
     seconds: float
     answer: Any
     salience: Salience | None = None
-    notes: list[Note] | None = None
+    notes: list[HeardNote] | None = None
 
 
 class Format(NamedTuple):
@@ -150,20 +150,20 @@ def _pitch_tier(heard: Heard) -> str:
 
 def _note_grid(heard: Heard) -> str:
     assert heard.notes is not None
-    intervals = [praat.Interval(note.start, note.end, f"{note.pitch:.2f}") for note in heard.notes]
+    intervals = [praat.LabelledInterval(note.start, note.end, f"{note.pitch:.2f}") for note in heard.notes]
     return praat.text_grid({NOTES: intervals}, heard.seconds)
 
 
 def _clip_grid(heard: Heard) -> str:
     found = heard.answer
     intervals = zip(found.starts.tolist(), found.ends.tolist(), found.labels, strict=True)
-    return praat.text_grid({"classes": [praat.Interval(*each) for each in intervals]}, heard.seconds)
+    return praat.text_grid({"classes": [praat.LabelledInterval(*each) for each in intervals]}, heard.seconds)
 
 
 def _phone_grid(heard: Heard) -> str:
     found = heard.answer
     intervals = zip(found.starts.tolist(), found.ends.tolist(), found.phones, strict=True)
-    return praat.text_grid({"phones": [praat.Interval(*each) for each in intervals]}, heard.seconds)
+    return praat.text_grid({"phones": [praat.LabelledInterval(*each) for each in intervals]}, heard.seconds)
 
 
 def _archive(path: Path, heard: Heard) -> None:

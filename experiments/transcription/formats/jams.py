@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_modules.decoding.pitch.notes import Note
+from lightning_modules.decoding.pitch.notes import HeardNote
 
 VERSION = "0.3.4"  # of the schema
 
@@ -20,7 +20,7 @@ def jams_text(
     confidence: NDArray[np.float64],
     voiced: NDArray[np.bool_],
     *,
-    notes: Sequence[Note],
+    notes: Sequence[HeardNote],
     title: str,
     seconds: float,
     tool: str,

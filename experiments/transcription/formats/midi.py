@@ -10,7 +10,7 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_modules.decoding.pitch.notes import A4, A4_NOTE, Note
+from lightning_modules.decoding.pitch.notes import A4, A4_NOTE, HeardNote
 
 TICKS = 960  # of a quarter note
 TEMPO = 500_000  # us of a quarter note: 120 a minute
@@ -27,7 +27,7 @@ class _Event(NamedTuple):
 
 
 def midi_bytes(
-    notes: Sequence[Note], times: NDArray[np.float64], f0: NDArray[np.float64], voiced: NDArray[np.bool_]
+    notes: Sequence[HeardNote], times: NDArray[np.float64], f0: NDArray[np.float64], voiced: NDArray[np.bool_]
 ) -> bytes:
     """A standard MIDI file of one track and one channel.
 
@@ -57,7 +57,7 @@ def midi_bytes(
 
 
 def _events(
-    notes: Sequence[Note], times: NDArray[np.float64], f0: NDArray[np.float64], voiced: NDArray[np.bool_]
+    notes: Sequence[HeardNote], times: NDArray[np.float64], f0: NDArray[np.float64], voiced: NDArray[np.bool_]
 ) -> Iterator[_Event]:
     sounding, pitch = times[voiced], A4_NOTE + 12 * np.log2(f0[voiced] / A4)
     ticks = np.rint(sounding * 1e6 / TEMPO * TICKS).astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Interval(NamedTuple):
+class LabelledInterval(NamedTuple):
     """A labelled stretch of time.
 
     Attributes:
@@ -39,7 +39,7 @@ def pitch_tier(times: NDArray[np.float64], f0: NDArray[np.float64], voiced: NDAr
     return "\n".join(lines) + "\n"
 
 
-def text_grid(tiers: dict[str, Sequence[Interval]], seconds: float) -> str:
+def text_grid(tiers: dict[str, Sequence[LabelledInterval]], seconds: float) -> str:
     """A TextGrid of interval tiers.
 
     Args:
@@ -71,7 +71,7 @@ def _header(kind: str, seconds: float) -> list[str]:
     return ['File type = "ooTextFile"', f'Object class = "{kind}"', "", "xmin = 0", f"xmax = {seconds!r}"]
 
 
-def _without_gaps(intervals: Sequence[Interval], seconds: float) -> Iterator[Interval]:
+def _without_gaps(intervals: Sequence[LabelledInterval], seconds: float) -> Iterator[LabelledInterval]:
     """Praat's tiers cover the whole time: silence is an interval without text."""
     done = 0.0
     for start, end, label in intervals:
@@ -79,11 +79,11 @@ def _without_gaps(intervals: Sequence[Interval], seconds: float) -> Iterator[Int
         if not begin < stop:
             continue
         if done < begin:
-            yield Interval(done, begin, "")
-        yield Interval(begin, stop, label)
+            yield LabelledInterval(done, begin, "")
+        yield LabelledInterval(begin, stop, label)
         done = stop
     if done < seconds:
-        yield Interval(done, seconds, "")
+        yield LabelledInterval(done, seconds, "")
 
 
 def _quoted(text: str) -> str:

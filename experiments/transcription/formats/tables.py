@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from experiments.transcription.utterances import ClipLabels, SpokenPhones
-    from lightning_modules.decoding.pitch.notes import Note
+    from lightning_modules.decoding.pitch.notes import HeardNote
 
 
-def notes_csv(notes: Sequence[Note]) -> str:
+def notes_csv(notes: Sequence[HeardNote]) -> str:
     """`onset,offset,pitch,confidence`: s, s, MIDI note with a fraction, 0 to 1."""
     rows = ((f"{note.start:.6g}", f"{note.end:.6g}", f"{note.pitch:.6g}", f"{note.confidence:.4g}") for note in notes)
     return _table(("onset", "offset", "pitch", "confidence"), rows, ",")

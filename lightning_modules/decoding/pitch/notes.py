@@ -20,7 +20,7 @@ A4, A4_NOTE = 440.0, 69.0
 _STEP = 0.1  # semitones between the pitches that a piece may have; its own is the median of its frames afterwards
 
 
-class Note(NamedTuple):
+class HeardNote(NamedTuple):
     """A note.
 
     Attributes:
@@ -46,7 +46,7 @@ def notes_of(
     farthest: float = 1.5,
     shortest: float = 0.06,
     gap: float = 0.03,
-) -> list[Note]:
+) -> list[HeardNote]:
     """The notes of a contour.
 
     Vibrato of less than a semitone to either side stays one note with the default costs, and a step of a semitone that
@@ -91,7 +91,9 @@ def notes_of(
             inside = (sounding >= first) & (sounding < last)
             sure = confidence[begin:end][sounding[inside]]
             start, stop = times[begin] + (first - 0.5) * step, times[begin] + (last - 0.5) * step
-            found.append(Note(max(float(start), 0.0), float(stop), float(np.median(pitch[inside])), float(sure.mean())))
+            found.append(
+                HeardNote(max(float(start), 0.0), float(stop), float(np.median(pitch[inside])), float(sure.mean()))
+            )
     return found
 
 

@@ -14,13 +14,13 @@ from experiments.transcription.formats import praat, tables
 from experiments.transcription.formats.jams import jams_text
 from experiments.transcription.formats.midi import RANGE, midi_bytes
 from experiments.transcription.utterances import ClipLabels, SpokenPhones
-from lightning_modules.decoding.pitch.notes import Note
+from lightning_modules.decoding.pitch.notes import HeardNote
 
 TIMES = np.arange(100) * 0.01
 F0 = 440 * 2 ** ((60 + 0.3 * np.sin(np.arange(100) / 5) - 69) / 12)
 CONFIDENCE = np.linspace(0.2, 0.9, 100)
 VOICED = (np.arange(100) >= 20) & (np.arange(100) < 80)
-NOTES = [Note(0.195, 0.5, 60.1, 0.5), Note(0.5, 0.795, 61.9, 0.75)]
+NOTES = [HeardNote(0.195, 0.5, 60.1, 0.5), HeardNote(0.5, 0.795, 61.9, 0.75)]
 
 
 def test_a_jams_file_has_the_contour_and_the_notes(tmp_path):
@@ -76,7 +76,11 @@ def test_a_pitch_tier_has_the_voiced_frames():
 
 
 def test_a_text_grid_covers_the_whole_time_and_quotes_text():
-    spoken = [praat.Interval(0.1, 0.3, 'say "a"'), praat.Interval(0.3, 0.5, "b\nc"), praat.Interval(0.9, 1.2, "d")]
+    spoken = [
+        praat.LabelledInterval(0.1, 0.3, 'say "a"'),
+        praat.LabelledInterval(0.3, 0.5, "b\nc"),
+        praat.LabelledInterval(0.9, 1.2, "d"),
+    ]
     text = praat.text_grid({"words": spoken}, 1.0)
     found = re.findall(r'xmin = (\S+)\n\s+xmax = (\S+)\n\s+text = "(.*)"', text)
     assert [(float(start), float(end), label) for start, end, label in found] == [
