@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from architectures.spectral_convolution import is_spectral, kernel_spectrum, spectral_conv1d, transform_length
+
 
 def check_positive(**sizes: int) -> None:
     """Refuse sizes below 1.
@@ -86,8 +88,11 @@ def initialise_glorot(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
 class SameConv1d(nn.Conv1d):
     """A 1-d convolution with TensorFlow's 'same' padding for any stride and dilation, and its initialisation.
 
-    Takes `(batch, channels, samples)` and gives `(batch, channels, ceil(samples / stride))`.
+    Takes `(batch, channels, samples)` and gives `(batch, channels, ceil(samples / stride))`. On a CPU, long kernels are
+    applied by spectra (`spectral_convolution`), equal within the rounding of float32.
     """
+
+    _spectrum: tuple[tuple[int, int, int], Tensor] | None = None
 
     @override
     def reset_parameters(self) -> None:
@@ -95,8 +100,33 @@ class SameConv1d(nn.Conv1d):
 
     @override
     def forward(self, input: Tensor) -> Tensor:
-        padding = same_padding(input.shape[-1], self.kernel_size[0], self.stride[0], self.dilation[0])
-        return super().forward(functional.pad(input, padding))
+        steps = input.shape[-1]
+        padding = same_padding(steps, self.kernel_size[0], self.stride[0], self.dilation[0])
+        if not self._is_spectral(input):
+            return super().forward(functional.pad(input, padding))
+        length = transform_length(steps + self.kernel_size[0] - 1)
+        output = spectral_conv1d(input, self._spectrum_of(length), length, padding[0])
+        return output if self.bias is None else output + self.bias[:, None]
+
+    def _is_spectral(self, input: Tensor) -> bool:
+        plain = self.stride[0] == self.dilation[0] == self.groups == 1 and input.ndim == 3
+        # Exported and compiled graphs keep the convolution, and reduced precisions theirs.
+        return (
+            plain
+            and input.device.type == "cpu"
+            and input.dtype in (torch.float32, torch.float64)
+            and not (torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())
+            and is_spectral(input.shape[-1], self.kernel_size[0], self.in_channels, self.out_channels)
+        )
+
+    def _spectrum_of(self, length: int) -> Tensor:
+        """Of the kernels; without gradients it is kept until they change."""
+        if torch.is_grad_enabled() or self.weight.is_inference():
+            return kernel_spectrum(self.weight, length)
+        key = length, self.weight.data_ptr(), self.weight._version
+        if self._spectrum is None or self._spectrum[0] != key:
+            self._spectrum = key, kernel_spectrum(self.weight, length).resolve_conj().contiguous()
+        return self._spectrum[1]
 
 
 class SameConv2d(nn.Conv2d):

@@ -69,7 +69,7 @@ class WholeAudio(nn.Module):
         ValueError: a size is not positive, or the network is made for another hop.
     """
 
-    def __init__(self, network: FrameNetwork, hop: int, excerpts: int = 256, frames: int = FRAMES) -> None:
+    def __init__(self, network: FrameNetwork, hop: int, excerpts: int = 64, frames: int = FRAMES) -> None:
         super().__init__()
         check_positive(hop=hop, excerpts=excerpts, frames=frames)
         if network.hop not in (None, hop):
