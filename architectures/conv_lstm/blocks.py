@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from architectures.layers import QuickDropout
 from architectures.masked import MaskedBatchNorm, frame_mask
 
 
@@ -238,7 +239,7 @@ class MaskedLSTM(nn.Module):
         self.backwards = nn.ModuleList(
             nn.LSTM(width, hidden, batch_first=True) for width in (widths if directions == 2 else ())
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = QuickDropout(dropout)
 
     @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
