@@ -100,6 +100,9 @@ class HarmonicFeatures(nn.Module):
     @override
     def forward(self, audio: Tensor, level: Tensor, before: int = 0, after: int = 0) -> tuple[Tensor, Tensor]:
         """The features; the first and the last frame are given `before` and `after` times more."""
+        if torch.compiler.is_compiling():  # a graph for any number of frames has no loop over them
+            features, summaries = self._of_frames(audio, level)
+            return hold_ends(features, 1, before, after).permute(0, 3, 1, 2), hold_ends(summaries, 2, before, after)
         batch, frames = level.shape
         whole = before + frames + after
         features = audio.new_empty(batch, whole, self.width, self.channels)  # channels last in memory

@@ -110,7 +110,7 @@ def peaks(salience: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor]:
         raise ValueError(f"salience: {tuple(salience.shape)} is not (frames, {grid.bins})")
     confidence, peak = salience.max(dim=1)
     # The maximum of a frame with a NaN is NaN: the maxima are enough to find one.
-    if bool(confidence.isnan().any()):
+    if not torch.compiler.is_compiling() and bool(confidence.isnan().any()):
         frame = int(confidence.isnan().nonzero()[0, 0])
         raise ValueError(f"salience: not a number (NaN), first in frame {frame}; has the training diverged?")
     return confidence.float(), peak
