@@ -129,21 +129,6 @@ class SameConv1d(nn.Conv1d):
         return self._spectrum[1]
 
 
-class QuickDropout(nn.Dropout):
-    """Dropout whose masks a CPU draws several times as fast: of 16 random bits each, p in steps of 1/65536."""
-
-    @override
-    def forward(self, input: Tensor) -> Tensor:
-        kept = round((1 - self.p) * 65536)
-        is_plain = input.device.type == "cpu" and not torch.compiler.is_compiling()
-        if not (self.training and is_plain and 0 < kept < 65536):
-            return super().forward(input)
-        count = input.numel()
-        bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:count]
-        # 65536 / kept is what keeps the mean.
-        return input * (bits < kept - 32768).to(input.dtype).mul_(65536 / kept).view(input.shape)
-
-
 class SameConv2d(nn.Conv2d):
     """A 2-d convolution with TensorFlow's 'same' padding for any stride and dilation, and its initialisation.
 

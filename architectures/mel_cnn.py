@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from architectures.base import ClipNetwork
-from architectures.layers import QuickDropout, check_features, check_positive, check_probability
+from architectures.layers import check_features, check_positive, check_probability
 
 LEAST = 17  # frames or bins of which both blocks leave one
 
@@ -64,8 +64,8 @@ class MelCNN(ClipNetwork):
         )
         values = 16 * _blocks(feature_frames) * _blocks(feature_bins)
         self.dense = nn.Sequential(
-            *(nn.Linear(values, 256), nn.ReLU(), QuickDropout(first_dense_dropout)),
-            *(nn.Linear(256, 128), nn.ReLU(), QuickDropout(second_dense_dropout)),
+            *(nn.Linear(values, 256), nn.ReLU(), nn.Dropout(first_dense_dropout)),
+            *(nn.Linear(256, 128), nn.ReLU(), nn.Dropout(second_dense_dropout)),
             nn.Linear(128, classes),
         )
 
@@ -77,7 +77,7 @@ class MelCNN(ClipNetwork):
 
 
 def _block(before: int, after: int, dropout: float) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3), nn.ReLU(), nn.MaxPool2d(3), QuickDropout(dropout)]
+    return [nn.Conv2d(before, after, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Dropout(dropout)]
 
 
 def _blocks(size: int) -> int:

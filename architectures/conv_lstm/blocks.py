@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from architectures.layers import QuickDropout
 from architectures.masked import MaskedBatchNorm, frame_mask
 
 
@@ -239,7 +238,7 @@ class MaskedLSTM(nn.Module):
         self.backwards = nn.ModuleList(
             nn.LSTM(width, hidden, batch_first=True) for width in (widths if directions == 2 else ())
         )
-        self.dropout = QuickDropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     @override
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:

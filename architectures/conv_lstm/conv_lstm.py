@@ -31,7 +31,7 @@ from architectures.conv_lstm.blocks import (
     bottleneck,
 )
 from architectures.conv_lstm.heads import FrameHead, NormalisedHead
-from architectures.layers import QuickDropout, check_features, check_positive, check_probability
+from architectures.layers import check_features, check_positive, check_probability
 from architectures.masked import frame_mask
 
 
@@ -258,7 +258,7 @@ class ConvLSTM(SequenceNetwork):
         self.symbols, self.bins = symbols, feature_bins
         self.stride, self.offset = embedding.stride, embedding.offset
         self.embedding = embedding.module(feature_bins)
-        self.embedding_dropout = QuickDropout(embedding_dropout)
+        self.embedding_dropout = nn.Dropout(embedding_dropout)
         self.lstm = MaskedLSTM(
             inputs=embedding.channels(feature_bins),
             hidden=hidden,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from architectures.layers import QuickDropout, check_positive, check_probability
+from architectures.layers import check_positive, check_probability
 
 
 class FrameHead(ABC):
@@ -45,7 +45,7 @@ class TwoLinearHead(FrameHead):
 
     @override
     def layers(self, width: int, symbols: int) -> list[nn.Module]:
-        return [nn.Linear(width, self.width), QuickDropout(self.dropout), nn.Linear(self.width, symbols)]
+        return [nn.Linear(width, self.width), nn.Dropout(self.dropout), nn.Linear(self.width, symbols)]
 
 
 class NormalisedHead(TwoLinearHead):
@@ -67,7 +67,7 @@ class NormalisedHead(TwoLinearHead):
         return [
             nn.Linear(width, self.width),
             FrameBatchNorm(self.width),
-            QuickDropout(self.dropout),
+            nn.Dropout(self.dropout),
             nn.ReLU(),
             nn.Linear(self.width, symbols),
         ]

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from architectures.base import ClipNetwork
 from architectures.conv_rnn.trunks import ConvolutionalTrunk, PoolingTrunk
-from architectures.layers import GlorotLinear, QuickDropout, check_features, check_positive, check_probability
+from architectures.layers import GlorotLinear, check_features, check_positive, check_probability
 
 
 class SequenceShape(NamedTuple):
@@ -221,7 +221,7 @@ class ConvRNN(ClipNetwork):
         self.trunk, self.arrangement = trunk or PoolingTrunk(), arrangement or TimeSteps()
         recurrent = recurrent or ForwardGRU()
         shape = self.arrangement.shape(self.trunk.channels, *self.trunk.shape(feature_frames, feature_bins))
-        self.input_dropout, self.output_dropout = SequenceDropout(input_dropout), QuickDropout(output_dropout)
+        self.input_dropout, self.output_dropout = SequenceDropout(input_dropout), nn.Dropout(output_dropout)
         self.recurrent = recurrent.layer(shape.features)
         self.classifier = GlorotLinear(shape.sequences * recurrent.size, classes)
 

@@ -30,7 +30,7 @@ from architectures.crepe.parts import (
     SingleResolution,
     normalised_convolution,
 )
-from architectures.layers import GlorotLinear, QuickDropout, check_positive, same_padding, standardise_windows
+from architectures.layers import GlorotLinear, check_positive, same_padding, standardise_windows
 
 CHANNELS = (4, 4, 4, 8, 16)  # of the second to sixth layer, for each unit of capacity
 HALVINGS = 6
@@ -80,7 +80,7 @@ class CREPE(FrameNetwork):
         self.window, self.frames, self.width = window, frames, width
         channels = [first.channels(capacity), *(multiple * capacity for multiple in CHANNELS)]
         parts = [first.layers(capacity), *(block.layers(before, after) for before, after in pairwise(channels))]
-        self.blocks = nn.Sequential(*(nn.Sequential(*part, nn.MaxPool1d(2), QuickDropout(dropout)) for part in parts))
+        self.blocks = nn.Sequential(*(nn.Sequential(*part, nn.MaxPool1d(2), nn.Dropout(dropout)) for part in parts))
         self.classifier = GlorotLinear(channels[-1] * steps, frames * width)
 
     @override

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from architectures.base import FrameNetwork
-from architectures.layers import GlorotLinear, QuickDropout, SameConv1d, check_positive, tf_batch_norm
+from architectures.layers import GlorotLinear, SameConv1d, check_positive, tf_batch_norm
 
 WINDOW, HALVINGS = 1024, 6
 # torchcrepe's names of a layer's modules, and their indices in a block of KimCREPE.
@@ -66,7 +66,7 @@ class KimCREPE(FrameNetwork):
                     nn.ReLU(),
                     tf_batch_norm(after),
                     nn.MaxPool1d(2),
-                    QuickDropout(dropout),
+                    nn.Dropout(dropout),
                 )
                 for (before, after), kernel, stride in zip(pairwise(channels), kernels, strides, strict=True)
             )

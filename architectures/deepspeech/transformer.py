@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from architectures.deepspeech.deepspeech import BodyNetwork, DeepSpeechBody
-from architectures.layers import QuickDropout, check_positive, check_probability
+from architectures.layers import check_positive, check_probability
 from architectures.masked import frame_mask
 
 
@@ -89,7 +89,7 @@ class QueryTransformerNetwork(BodyNetwork):
         super().__init__()
         width: int = body.d_model
         self.projection = nn.Identity() if features == width else nn.Linear(features, width)
-        self.dropout = QuickDropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.body = body
         self.queries = nn.Parameter(torch.empty(queries, width))
         nn.init.normal_(self.queries)

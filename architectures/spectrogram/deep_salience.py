@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from architectures.layers import QuickDropout, SameConv2d, check_positive, tf_batch_norm_2d
+from architectures.layers import SameConv2d, check_positive, tf_batch_norm_2d
 from architectures.spectrogram.harmonics import FUNDAMENTAL, Harmonics, HarmonicStacking
 from architectures.spectrogram.salience import ConvolutionalSalience
 from architectures.spectrogram.voicing_heads import VoicingHead
@@ -127,7 +127,7 @@ class NormBeforeConvolution(SalienceBlock):
     @override
     def layers(self, before: int, after: int, kernel: tuple[int, int]) -> list[nn.Module]:
         convolution = SameConv2d(before, after, kernel, bias=False)
-        return [tf_batch_norm_2d(before), convolution, nn.ReLU(), QuickDropout(self.dropout)]
+        return [tf_batch_norm_2d(before), convolution, nn.ReLU(), nn.Dropout(self.dropout)]
 
 
 class NormAfterConvolution(SalienceBlock):
@@ -136,7 +136,7 @@ class NormAfterConvolution(SalienceBlock):
     @override
     def layers(self, before: int, after: int, kernel: tuple[int, int]) -> list[nn.Module]:
         convolution = SameConv2d(before, after, kernel, bias=False)
-        return [convolution, tf_batch_norm_2d(after), nn.ReLU(), QuickDropout(self.dropout)]
+        return [convolution, tf_batch_norm_2d(after), nn.ReLU(), nn.Dropout(self.dropout)]
 
 
 class ResidualSalience(ConvolutionalSalience):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from torch import nn
 from typing_extensions import override
 
-from architectures.layers import Concatenation, QuickDropout, Residual, SameConv2d, check_positive
+from architectures.layers import Concatenation, Residual, SameConv2d, check_positive
 from architectures.spectrogram.harmonics import Harmonics, HarmonicStacking
 from architectures.spectrogram.salience import ConvolutionalSalience
 from architectures.spectrogram.voicing_heads import VoicingHead
@@ -114,7 +114,7 @@ class HCNN(ConvolutionalSalience):
                 nn.ReLU(),
                 HarmonicStacking(layer_harmonics, bins_per_semitone, width, width),
                 normalisation(stacked),
-                QuickDropout(dropout),
+                nn.Dropout(dropout),
             )
             layers.append(connection.around(block) if layers else block)
             before = connection.channels(before, stacked) if len(layers) > 1 else stacked

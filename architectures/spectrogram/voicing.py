@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from architectures.base import VoicingNetwork
-from architectures.layers import QuickDropout, SameConv2d, check_positive, tf_batch_norm_2d
+from architectures.layers import SameConv2d, check_positive, tf_batch_norm_2d
 from architectures.spectrogram.context import ContextWindow
 from architectures.spectrogram.harmonics import FUNDAMENTAL, Harmonics, HarmonicStacking
 
@@ -75,7 +75,7 @@ class NormBeforeDropout(VoicingBlock):
             kernel.convolution(before, after, bias=True),
             nn.ReLU(),
             self.normalisation(after),
-            QuickDropout(self.dropout),
+            nn.Dropout(self.dropout),
         ]
 
 
@@ -94,7 +94,7 @@ class DropoutBeforeNorm(VoicingBlock):
         return [
             kernel.convolution(before, after, bias=False),
             nn.ReLU(),
-            QuickDropout(self.dropout),
+            nn.Dropout(self.dropout),
             tf_batch_norm_2d(after),
         ]
 

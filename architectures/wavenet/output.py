@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from architectures.layers import QuickDropout, SameConv1d, check_positive, same_padding
+from architectures.layers import SameConv1d, check_positive, same_padding
 
 
 class Padding(ABC):
@@ -195,7 +195,7 @@ class Dropout(OutputLayer):
 
     @override
     def module(self, channels: int) -> nn.Module:
-        return QuickDropout(self.probability)
+        return nn.Dropout(self.probability)
 
 
 class PaddedConv1d(SameConv1d):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from architectures.layers import QuickDropout, check_positive
+from architectures.layers import check_positive
 from architectures.wavenet.output import Padding, Same
 from architectures.wavenet.parts import Crop, CropContext, InitialConvolution, Skips, Sum
 
@@ -239,7 +239,7 @@ class DilatedStack(nn.Module):
             )
             self.layers.append(layer)
             before = channels
-        self.dropout = QuickDropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     @override
     def forward(self, audio: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from architectures.base import FrameNetwork
-from architectures.layers import GlorotLinear, QuickDropout, check_positive, standardise_windows
+from architectures.layers import GlorotLinear, check_positive, standardise_windows
 from architectures.wavenet.output import AveragePool, Convolution, OutputLayer, Places
 from architectures.wavenet.parts import Crop, InitialConvolution, Skips
 from architectures.wavenet.stack import DilatedStack, dilations_up_to
@@ -93,7 +93,7 @@ class WaveNet(FrameNetwork):
         )
         self.hop, self.frames, self.width = hop, frames, width
         self.window = frames * hop + 2 * self.stack.context
-        self.rectifier, self.dropout = nn.ReLU(), QuickDropout(skip_dropout)
+        self.rectifier, self.dropout = nn.ReLU(), nn.Dropout(skip_dropout)
         if postprocessing is None:
             postprocessing = [AveragePool(hop), Convolution(width, 5)]
         before, after = self.stack.margins

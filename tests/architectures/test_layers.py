@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from architectures.layers import (
     GlorotLinear,
-    QuickDropout,
     SameConv1d,
     parameter_count,
     running_mean,
@@ -87,32 +86,3 @@ def test_running_means_keep_what_is_soft_after_what_is_loud():
 def test_running_means_do_not_depend_on_where_an_excerpt_begins():
     values = torch.randn(1, 400, generator=torch.Generator().manual_seed(0))
     assert torch.equal(running_mean(values, 77)[:, 50:], running_mean(values[:, 50:], 77))
-
-
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_dropout_keeps_the_mean_and_drops_independently(p):
-    torch.manual_seed(0)
-    input = torch.ones(400, 1003, requires_grad=True)
-    output = QuickDropout(p)(input)
-    kept = output.detach() != 0
-    assert torch.unique(output.detach()).tolist() == pytest.approx([0, 1 / (1 - p)], abs=1e-4 / (1 - p) ** 2)
-    # Five standard deviations.
-    assert abs(kept.double().mean() - (1 - p)) < 5 * (p * (1 - p) / input.numel()) ** 0.5
-    for step in (1, 2, 3, 4, 1003):  # four masks are drawn at once
-        flat = kept.flatten().double() - kept.double().mean()
-        assert abs((flat[step:] * flat[:-step]).mean()) < 5 * p * (1 - p) / input.numel() ** 0.5
-    output.sum().backward()
-    assert torch.equal(input.grad, output.detach())
-
-
-def test_dropout_is_seeded_and_does_nothing_in_evaluation():
-    layer, input = QuickDropout(0.3), torch.randn(7, 5)
-    outputs = []
-    for _ in range(2):
-        torch.manual_seed(3)
-        outputs.append(layer(input))
-    assert torch.equal(*outputs) and not torch.equal(outputs[0], layer(input))
-    assert torch.equal(layer.eval()(input), input)
-    assert torch.equal(QuickDropout(0.0)(input), input) and not QuickDropout(1.0)(input).any()
-    half = QuickDropout(0.5)(input.bfloat16())
-    assert half.dtype == torch.bfloat16

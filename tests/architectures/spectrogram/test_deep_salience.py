@@ -14,7 +14,7 @@ from architectures import (
     ResidualSalience,
     TemporalVoicingHead,
 )
-from architectures.layers import QuickDropout, SameConv2d
+from architectures.layers import SameConv2d
 from architectures.spectrogram.context import receptive_field
 
 # The reference pads with torch's own 'same'.
@@ -134,7 +134,7 @@ def test_dropout_follows_the_relu_of_every_block_and_nothing_else(block):
     rates = [module.p for module in network.modules() if isinstance(module, nn.Dropout)]
     assert rates == [0.25] * 5
     for layers in network.layers[0]:
-        assert [type(layer) for layer in layers][-2:] == [nn.ReLU, QuickDropout]
+        assert [type(layer) for layer in layers][-2:] == [nn.ReLU, nn.Dropout]
 
 
 def test_the_residual_relatives_reach_as_far_as_the_catalogue_says():

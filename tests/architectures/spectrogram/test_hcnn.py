@@ -125,7 +125,7 @@ def test_harmonic_layers_hear_an_octave_that_small_kernels_do_not():
 def test_normalisation_stands_behind_the_stacking_and_before_the_dropout():
     network = HCNN(360, kernels=[1], normalisation=tf_batch_norm_2d, layer_harmonics=Harmonics(2, 3))
     assert [type(module).__name__ for module in network.layers[0]] == [
-        "SameConv2d", "ReLU", "HarmonicStacking", "BatchNorm2d", "QuickDropout",
+        "SameConv2d", "ReLU", "HarmonicStacking", "BatchNorm2d", "Dropout",
     ]  # fmt: skip
     assert network.layers[0][3].num_features == 16 * 5 and network.layers[0][4].p == 0.3
 

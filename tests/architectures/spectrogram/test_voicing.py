@@ -112,9 +112,9 @@ def test_the_pitch_is_the_same_with_a_head_and_without():
 @pytest.mark.parametrize(
     ("head", "order"),
     [
-        (TemporalVoicingHead(), ["SameConv2d", "ReLU", "QuickDropout", "BatchNorm2d"]),
-        (NoteOctaveVoicingHead(normalisation=tf_batch_norm_2d), ["SameConv2d", "ReLU", "BatchNorm2d", "QuickDropout"]),
-        (NoteOctaveVoicingHead(), ["SameConv2d", "ReLU", "Identity", "QuickDropout"]),
+        (TemporalVoicingHead(), ["SameConv2d", "ReLU", "Dropout", "BatchNorm2d"]),
+        (NoteOctaveVoicingHead(normalisation=tf_batch_norm_2d), ["SameConv2d", "ReLU", "BatchNorm2d", "Dropout"]),
+        (NoteOctaveVoicingHead(), ["SameConv2d", "ReLU", "Identity", "Dropout"]),
     ],
 )
 def test_each_head_has_its_own_order_of_layers(head, order):
