@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from datamodules.annotations.f0_series import F0Series
 from experiments.benchmarks.tones import RATE
@@ -41,6 +42,7 @@ def test_every_method_tracks_the_same_audio_in_recordings_of_the_lengths_asked_f
     assert all(np.array_equal(a, b) for a, b in zip(fast.given, slow.given, strict=True))
 
 
+@pytest.mark.slow  # five rounds of two trackers
 def test_the_result_holds_the_ratios_to_the_first_method(capsys):
     main(["--methods", "[pyin,tracker]", "--lengths", "[0.3]", "--seconds", "0.6", "--rounds", "1"])
     result = json.loads(capsys.readouterr().out.splitlines()[-1].removeprefix("RESULT "))
