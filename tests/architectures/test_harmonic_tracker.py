@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from architectures import HarmonicTracker
-from architectures.harmonic_tracker import HOP, LONG, RATE, HarmonicFeatures
+from architectures.harmonic_tracker.features import HOP, LONG, RATE, HarmonicFeatures
 from architectures.layers import parameter_count
 
 GRID = dict(width=225, lowest_note=22.5, bins_per_semitone=3)
@@ -88,10 +88,10 @@ def test_silence_about_a_recording_is_not_computed_and_leaves_no_trace(lookahead
     audio[1, middle + 4000] = 0.5
     found = [net(audio), net(audio[1:2]), net(audio[2:])]
     monkeypatch.setattr(
-        "architectures.harmonic_tracker.sounding_frames",
+        "architectures.harmonic_tracker.harmonic_tracker.sounding_frames",
         lambda audio, size, hop: (0, (audio.shape[1] - size) // hop + 1),
     )
-    monkeypatch.setattr("architectures.harmonic_tracker.STEP", 10_000)
+    monkeypatch.setattr("architectures.harmonic_tracker.features.STEP", 10_000)
     for one, other in zip(found, [net(audio), net(audio[1:2]), net(audio[2:])], strict=True):
         torch.testing.assert_close(one.pitch, other.pitch, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(one.voicing, other.voicing, atol=1e-4, rtol=1e-4)
