@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,12 @@ from typing_extensions import override
 from architectures.base import ConvolutionalNetwork, FrameNetwork, FrameOutput, SpectrogramNetwork, VoicingNetwork
 from architectures.front_ends.constant_q import SpectrogramTransform
 from architectures.layers import check_positive
+from architectures.streams import BatchedWindowStream, ExcerptStream, joined, logits_of
 
 # Of an excerpt of a convolutional network: 5 s at the usual hop. With 2000, whose hidden layers leave the caches,
 # HarmonicTracker is slower by a third, and holds 400 MB instead of 150.
 FRAMES = 500
+_PIECE = 1 << 17  # samples
 
 
 class WholeSpectrogram(nn.Module):
@@ -46,7 +48,7 @@ class WholeSpectrogram(nn.Module):
         check_positive(frames=frames)
         padded = functional.pad(spectrogram, (0, 0, context, -frames % step + context))
         excerpts = padded.unfold(1, self.network.window, step).permute(1, 0, 3, 2)
-        return _logits(self.network, excerpts, self.excerpts, frames)
+        return logits_of(self.network, excerpts, self.excerpts, frames)
 
 
 class WholeAudio(nn.Module):
@@ -89,77 +91,15 @@ class WholeAudio(nn.Module):
         Args:
             blocks: `(samples,)` float each, full scale at 1, of any lengths, in order.
         """
+        stream: ExcerptStream | BatchedWindowStream
         if isinstance(self.network, ConvolutionalNetwork):
-            yield from logits_of_blocks(self.network, blocks, self.frames)
-            return
-        frames, window = self.network.frames, self.network.window
-        step, lead = frames * self.hop, window // 2 - (frames - 1) * self.hop // 2
-        batch = (self.excerpts - 1) * step + window
-        samples = done = 0
-        held = torch.zeros(0)
+            stream = ExcerptStream(self.network, self.frames)
+        else:
+            stream = BatchedWindowStream(self.network, self.hop, self.excerpts)
         for block in blocks:
-            held = torch.cat([held, block]) if samples else functional.pad(block, (max(lead, 0), 0))
-            samples += len(block)
-            if lead < 0:  # windows that are shorter than the label frames that they cover begin behind the first sample
-                skipped = min(-lead, len(held))
-                held, lead = held[skipped:], lead + skipped
-            while len(held) >= batch:
-                yield _logits(self.network, held[:batch].unfold(0, window, step), self.excerpts, self.excerpts * frames)
-                held = held[self.excerpts * step :]
-                done += self.excerpts * frames
-        remaining = -(-samples // self.hop) - done
-        if remaining > 0:
-            length = (-(-remaining // frames) - 1) * step + window
-            padded = functional.pad(held, (0, length - len(held)))
-            yield _logits(self.network, padded.unfold(0, window, step), self.excerpts, remaining)
-
-
-def logits_of_blocks(
-    network: ConvolutionalNetwork, blocks: Iterable[Tensor], frames: int = FRAMES
-) -> Iterator[Tensor | FrameOutput]:
-    """The logits of every frame of a recording whose audio comes block by block; never more than an excerpt is held.
-
-    Args:
-        network: in evaluation mode.
-        blocks: `(samples,)` float each, full scale at 1, of any lengths, in order.
-        frames: of an excerpt.
-
-    Yields:
-        What WholeAudio gives for the whole, for runs of at most `frames` successive frames. A run is there as soon as
-        the network's reach behind it is; how the audio is cut into blocks changes nothing else.
-    """
-    excerpt, step = network.window_of(frames), frames * network.hop
-    before = network.window_of(1) // 2
-    samples = done = 0
-    held: Tensor | None = None
-    for block in blocks:
-        samples += len(block)
-        held = functional.pad(block, (before, 0)) if held is None else torch.cat([held, block])
-        while len(held) >= excerpt:
-            yield _without_batch(network(held[None, :excerpt]))
-            held = held[step:]
-            done += frames
-    remaining = -(-samples // network.hop) - done
-    while held is not None and remaining > 0:
-        some = min(frames, remaining)
-        window = network.window_of(some)
-        yield _without_batch(network(functional.pad(held[:window], (0, max(window - len(held), 0)))[None]))
-        held = held[step:]
-        remaining -= some
-
-
-def pitch_of(output: Tensor | FrameOutput) -> Tensor:
-    """The logits of pitch among the outputs of a network."""
-    return output.pitch if isinstance(output, FrameOutput) else output
-
-
-def joined(runs: Sequence[Tensor | FrameOutput]) -> Tensor | FrameOutput:
-    """The logits of successive runs of frames `(frames, ...)`, at least one, as those of one run."""
-    pitch = torch.cat([pitch_of(run) for run in runs])
-    if not isinstance(runs[0], FrameOutput):
-        return pitch
-    voicing = [run.voicing for run in runs if isinstance(run, FrameOutput) and run.voicing is not None]
-    return FrameOutput(pitch, torch.cat(voicing) if voicing else None)
+            for piece in torch.split(block, _PIECE):  # of a long block, too, few runs are there at a time
+                yield from stream.push(piece)
+        yield from stream.finish()
 
 
 class FromAudio(nn.Module):
@@ -192,19 +132,3 @@ class FromAudio(nn.Module):
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
         logits: Tensor | FrameOutput = self.network(self.transform(audio[None])[0])
         return logits
-
-
-def _logits(network: nn.Module, excerpts: Tensor, at_once: int, frames: int) -> Tensor | FrameOutput:
-    """The outputs for the first `frames` frames of successive excerpts `(excerpts, ...)`, without that dimension."""
-    whole = joined([_without_batch(network(some)) for some in torch.split(excerpts, at_once)])
-    if not isinstance(whole, FrameOutput):
-        return whole[:frames]
-    return FrameOutput(whole.pitch[:frames], None if whole.voicing is None else whole.voicing[:frames])
-
-
-def _without_batch(output: Tensor | FrameOutput) -> Tensor | FrameOutput:
-    """Pitch and voicing of a batch of successive excerpts `(batch, frames, ...)` as `(batch * frames, ...)`."""
-    if not isinstance(output, FrameOutput):
-        return output.flatten(0, 1)
-    voicing = None if output.voicing is None else output.voicing.flatten(0, 1)
-    return FrameOutput(output.pitch.flatten(0, 1), voicing)

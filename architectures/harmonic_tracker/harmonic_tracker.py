@@ -7,6 +7,7 @@ Detection", 2025.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from architectures.layers import (
     running_mean,
     sounding_frames,
 )
+
+if TYPE_CHECKING:
+    from architectures.harmonic_tracker.stream import HarmonicStream
 
 BLOCKS = 5  # of a hop each: the level is that of 50 ms
 HALF = BLOCKS * HOP // 2
@@ -137,6 +141,12 @@ class HarmonicTracker(ConvolutionalNetwork):
         heard = stretch[:, first * HOP : (last - 1) * HOP + LONG]
         features, summaries = self.features(heard, level[:, first:last], *held)
         return self.read(features, summaries, [each - some for each, some in zip(silent, held, strict=True)])
+
+    def stream(self, frames: int) -> HarmonicStream:
+        """The network on audio as it arrives, so many frames at once, at least."""
+        from architectures.harmonic_tracker.stream import HarmonicStream  # here, because it needs this class
+
+        return HarmonicStream(self, frames)
 
     def read(self, features: Tensor, summaries: Tensor, skipped: Sequence[int] = (0, 0)) -> FrameOutput:
         """Logits of the frames that have `earlier` others before and `later` others after them.

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from architectures.base import FrameOutput
-from architectures.harmonic_tracker.features import HOP, LONG, RATE
+from architectures.harmonic_tracker.features import HOP, LONG
 from architectures.harmonic_tracker.harmonic_tracker import BLOCKS, HALF, HarmonicTracker
 from architectures.layers import check_positive
 
 
 class HarmonicStream:
-    """The logits of a recording whose audio arrives block by block, with the latency of the network.
+    """A `LogitStream` with the latency of the network.
 
     Equal to those of the whole recording within rounding. Of earlier audio it keeps the powers within reach of the
     loudness, and the features that the layers read again.
@@ -25,8 +25,7 @@ class HarmonicStream:
         ValueError: `frames` is not positive.
 
     Attributes:
-        latency: s from a sample to the last frame that depends on it, less the time to compute; it grows by a hop for
-            every frame more that is computed at once.
+        latency: samples of the future that a frame waits for, at most.
     """
 
     def __init__(self, network: HarmonicTracker, frames: int = 1) -> None:
@@ -34,7 +33,7 @@ class HarmonicStream:
         self.network, self.at_once = network, frames
         before, after = network.loudness
         self._later = network.later + after  # frames of the future whose power counts
-        self.latency = (max(network.later * HOP + LONG // 2, self._later * HOP + HALF) + (frames - 1) * HOP) / RATE
+        self.latency = max(network.later * HOP + LONG // 2, self._later * HOP + HALF) + (frames - 1) * HOP
         self._reach = network.earlier, network.later
         # Frames count from 0, the one that is centred on the first sample; before them is silence.
         first = -network.earlier
@@ -47,36 +46,27 @@ class HarmonicStream:
         self._features: list[tuple[Tensor, Tensor]] = []
         self._samples = self._frames = 0
 
-    def push(self, block: Tensor) -> FrameOutput | None:
-        """Take audio.
-
-        Args:
-            block: `(samples,)` float, full scale at 1, of any length.
-
-        Returns:
-            Logits of the frames that are complete now, without a dimension for the batch; None: there are none.
-        """
+    def push(self, block: Tensor) -> list[FrameOutput]:
+        """See `LogitStream`."""
         self._samples += len(block)
         return self._take(block)
 
-    def finish(self) -> FrameOutput | None:
-        """The logits of the remaining frames, behind which is silence; nothing can be pushed any more."""
+    def finish(self) -> list[FrameOutput]:
+        """See `LogitStream`."""
         self.at_once = 1
         left = -(-self._samples // HOP) - self._frames
         silence = (self._later + self.network.later + BLOCKS) * HOP + LONG
-        rest = self._take(self._audio.new_zeros(silence)) if left > 0 else None
-        if rest is None or rest.voicing is None:
-            return None
-        return FrameOutput(rest.pitch[:left], rest.voicing[:left])
+        rest = self._take(self._audio.new_zeros(silence)) if left > 0 else []
+        return [FrameOutput(pitch[:left], None if voicing is None else voicing[:left]) for pitch, voicing, _ in rest]
 
-    def _take(self, block: Tensor) -> FrameOutput | None:
+    def _take(self, block: Tensor) -> list[FrameOutput]:
         self._audio = torch.cat([self._audio, block[None]], dim=1)
         end = self._begin + self._audio.shape[1]
         self._add_powers(end)
         # The last frame whose audio is there, and whose level is.
         complete = min((end - LONG // 2) // HOP, self._of_powers - 1 - self.network.loudness[1]) + 1
         if complete - self.network.later - self._frames < self.at_once:
-            return None
+            return []
         self._add_features(complete)
         features, summaries = (torch.cat(parts, dim=2) for parts in zip(*self._features, strict=True))
         output = self.network.read(features, summaries)
@@ -86,7 +76,7 @@ class HarmonicStream:
         self._features = [(features[:, :, features.shape[2] - kept :].clone(), summaries[:, :, -kept:].clone())]
         self._frames += output.pitch.shape[1]
         self._forget()
-        return FrameOutput(output.pitch[0], output.voicing[0])
+        return [FrameOutput(output.pitch[0], output.voicing[0])]
 
     def _add_powers(self, end: int) -> None:
         """Of all frames whose 50 ms lie before sample `end`."""

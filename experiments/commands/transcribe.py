@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from glob import glob
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from datamodules.errors import DataError
 from experiments.mistakes import parse, stop
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> None:
         "audio",
         type=Path,
         nargs="+",
-        help="files of any rate, folders, of which every audio file is taken, or quoted patterns such as 'in/**/*.wav'",
+        help="files of any rate, folders, of which every audio file is taken, or patterns such as 'in/**/*.wav'; "
+        "- is a WAV file from a pipe, whose f0 is printed as it is known (by tracker_live, if no model is named)",
     )
     parser.add_argument(
         "--model",
@@ -46,6 +48,9 @@ def main(arguments: list[str]) -> None:
         "the first of them",
     )
     parser.add_argument("--jobs", "-j", type=int, default=1, help="recordings at once, each on one thread")
+    parser.add_argument(
+        "--rate", type=int | None, default=None, help="of -, if it is bare samples of 16 bits of one channel, in Hz"
+    )
     parser.add_argument("--device", default="cpu", help="such as cuda")
     parser.add_argument(
         "--voicing_threshold",
@@ -57,6 +62,9 @@ def main(arguments: list[str]) -> None:
     options = parse(parser, arguments)
     if options.jobs < 1:
         stop(f"--jobs: {options.jobs}; it must be 1 or more")
+    if Path("-") in options.audio or options.rate is not None:
+        _from_pipe(options)
+        return
     for path in options.audio:
         if path.suffix == ".ckpt":
             stop(f"{path} is a checkpoint, not audio; say --model {path}")
@@ -84,6 +92,21 @@ def main(arguments: list[str]) -> None:
     if failed:
         print("\n".join(["melisma: could not transcribe:", *(f"  {reason}" for reason in failed)]), file=sys.stderr)
         sys.exit(1)
+
+
+def _from_pipe(options: Namespace) -> None:
+    if options.audio != [Path("-")]:
+        stop("--rate belongs to -, and - stands alone: melisma transcribe - --rate 16000")
+    if options.rate is not None and options.rate < 1:
+        stop(f"--rate: {options.rate}; it must be 1 or more")
+    from experiments.transcription.pipe import transcribe_pipe
+
+    try:
+        transcribe_pipe(
+            sys.stdin.buffer, sys.stdout, options.model, options.rate, options.device, options.voicing_threshold
+        )
+    except BrokenPipeError:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _recordings(paths: Sequence[Path]) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from architectures import ConstantQTransform, FrameOutput, FromAudio, HarmonicConstantQTransform, WholeAudio
-from architectures.whole_recordings import joined, pitch_of
+from architectures.streams import joined, pitch_of
 from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
@@ -20,6 +20,7 @@ from datamodules.preparation.mono import mono_int16_blocks
 from experiments.released import TRACKER, load_released
 from experiments.transcription.location import locate
 from experiments.transcription.signals import Samples, audio_of, threads
+from experiments.transcription.streaming import PitchStream
 from lightning_modules.decoding.pitch.peaks import DecodedPitch
 from lightning_modules.outputs import signed_f0
 from lightning_modules.pitch_model import PitchModel
@@ -173,13 +174,34 @@ class Transcriber:
             found = self._transcription(kept())
         return found, Salience(found.times, self.model.grid.notes().float().cpu().numpy(), torch.cat(parts).numpy())
 
+    def stream(self, rate: int, frames: int = 10) -> PitchStream:
+        """The pitch of audio that is pushed as it arrives.
+
+        Args:
+            rate: samples per second of the audio.
+            frames: that are computed at once, at least: more take less time and come later.
+
+        Raises:
+            DataError: the model needs whole recordings.
+        """
+        return PitchStream(self, rate, frames)
+
+    def answer_of(self, decoded: Sequence[DecodedPitch], first: int = 0) -> Transcription:
+        """Decoded runs of frames, at least one, as arrays.
+
+        Args:
+            decoded: in order.
+            first: number of the first frame.
+        """
+        f0, confidence = (torch.cat(parts).double().cpu().numpy() for parts in zip(*decoded, strict=True))
+        times = np.arange(first, first + len(f0)) * self.hop / self.rate
+        return Transcription(times, f0, confidence, signed_f0(f0, confidence, self.threshold) > 0)
+
     def _transcription(self, runs: Iterable[Tensor | FrameOutput]) -> Transcription:
         decoded = [DecodedPitch(part.f0.cpu(), part.confidence.cpu()) for part in self._decoded(runs)]
         if not decoded:
             raise DataError(f"too short: no sample of it is left at {self.rate} samples per second")
-        f0, confidence = (torch.cat(parts).double().numpy() for parts in zip(*decoded, strict=True))
-        times = np.arange(len(f0)) * self.hop / self.rate
-        return Transcription(times, f0, confidence, signed_f0(f0, confidence, self.threshold) > 0)
+        return self.answer_of(decoded)
 
     def _decoded(self, runs: Iterable[Tensor | FrameOutput]) -> Iterator[DecodedPitch]:
         """The pitch of successive runs of frames; nothing of a recording without samples."""

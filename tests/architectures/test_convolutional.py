@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from architectures import FrameOutput, HarmonicTracker
-from architectures.whole_recordings import FRAMES, WholeAudio, joined, logits_of_blocks
+from architectures.streams import joined
+from architectures.whole_recordings import FRAMES, WholeAudio
 from tests.architectures.convolutional_networks import HOP, TinyConvolutional
 
 
@@ -56,7 +57,7 @@ def test_a_network_without_voicing_gives_the_logits_alone():
 def test_how_the_audio_is_cut_into_blocks_changes_nothing(lengths, frames):
     made = network()
     audio = noise(sum(lengths))
-    runs = list(logits_of_blocks(made, torch.split(audio, lengths), frames))
+    runs = list(WholeAudio(made, HOP, frames=frames).of_blocks(torch.split(audio, lengths)))
     assert sum(len(run.pitch) for run in runs) == -(-len(audio) // HOP)
     if runs:
         whole = WholeAudio(made, HOP, frames=frames)(audio)
@@ -74,7 +75,7 @@ def test_a_run_comes_as_soon_as_the_audio_within_its_reach_is_there():
             taken.append(block)
             yield block
 
-    first = next(logits_of_blocks(made, blocks(), frames=10))
+    first = next(WholeAudio(made, HOP, frames=10).of_blocks(blocks()))
     assert len(first.pitch) == 10
     needed = made.window_of(10) - made.window_of(1) // 2
     assert sum(map(len, taken)) == -(-needed // 100) * 100
