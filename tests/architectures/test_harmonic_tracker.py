@@ -146,3 +146,33 @@ def test_gradients_reach_every_parameter():
     output = tracker(noise(tracker.window_of(4)))
     (output.pitch.square().mean() + output.voicing.square().mean()).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in tracker.parameters())
+
+
+@pytest.mark.slow  # traces the network
+def test_an_exported_graph_takes_any_number_of_frames():
+    torch.manual_seed(0)
+    made = HarmonicTracker(60, 40, 2, channels=4, voicing_channels=6, loudness_reach=30).eval()
+
+    class Padded(torch.nn.Module):
+        """A window of as many frames as the audio has hops."""
+
+        def __init__(self):
+            super().__init__()
+            self.network = made
+
+        def forward(self, hops):
+            beyond = made.window_of(1) - HOP
+            audio = torch.cat([hops.flatten(1), hops.new_zeros(len(hops), beyond)], dim=1)
+            return self.network(audio)[:2]
+
+    def noise(hops):
+        return torch.randn(1, hops, HOP) * 0.1
+
+    with torch.no_grad():
+        shapes = {"hops": {1: torch.export.Dim("hops", min=2)}}
+        graph = torch.export.export(Padded(), (noise(40),), dynamic_shapes=shapes, strict=False).module()
+        for hops in (40, 7, 90):
+            audio = noise(hops)
+            for ours, theirs in zip(graph(audio), Padded()(audio), strict=True):
+                assert ours.shape[1] == hops
+                torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
