@@ -235,7 +235,7 @@ def test_the_decoder_reads_where_the_encoder_wrote():
 
 @pytest.mark.slow
 def test_a_reconstruction_is_learned():
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     network = ReconstructingCREPE(12, 256, 1, dropout=0.0)
     audio = torch.sin(torch.arange(256) * torch.linspace(0.2, 0.6, 4)[:, None])
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
