@@ -1,10 +1,11 @@
-"""What callers in Python hand over: samples as NumPy or torch has them, and the number of threads."""
+"""What models are handed in Python, samples as NumPy or torch has them, and how they answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +16,28 @@ from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
 
 Samples = NDArray[Any] | Tensor
+Answer = TypeVar("Answer")
 _FULL_SCALE = {np.dtype(np.int16): 32768.0, np.dtype(np.int32): 2147483648.0}
+
+
+class Hearer(ABC, Generic[Answer]):
+    """A model that is called with a recording."""
+
+    def __call__(self, samples: Samples, rate: int) -> Answer:
+        """The answer about a recording.
+
+        Args:
+            samples: as `audio_of` takes them.
+            rate: samples per second.
+
+        Raises:
+            DataError: it is no audio, or too short for the model.
+        """
+        return self.of_blocks([audio_of(samples, rate)])
+
+    @abstractmethod
+    def of_blocks(self, blocks: Iterable[Audio]) -> Answer:
+        """The answer about a recording whose audio comes in blocks, in order; errors are those of a call."""
 
 
 def audio_of(samples: Samples, rate: int) -> Audio:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from typing_extensions import override
 
 from architectures import ConstantQTransform, FrameOutput, FromAudio, HarmonicConstantQTransform, WholeAudio
 from architectures.streams import joined, pitch_of
@@ -19,7 +20,7 @@ from datamodules.errors import DataError
 from datamodules.preparation.mono import mono_int16_blocks
 from experiments.released import TRACKER, load_released
 from experiments.transcription.location import locate
-from experiments.transcription.signals import Samples, audio_of, threads
+from experiments.transcription.signals import Hearer, threads
 from experiments.transcription.streaming import PitchStream
 from lightning_modules.decoding.pitch.peaks import DecodedPitch
 from lightning_modules.outputs import signed_f0
@@ -63,7 +64,7 @@ class Salience(NamedTuple):
     values: NDArray[np.float16]
 
 
-class Transcriber:
+class Transcriber(Hearer[Transcription]):
     """A model that takes recordings of any rate and number of channels to f0.
 
     Args:
@@ -134,18 +135,7 @@ class Transcriber:
         make = cls.released if path.is_dir() else cls.of_checkpoint
         return make(path, *options, **named)
 
-    def __call__(self, samples: Samples, rate: int) -> Transcription:
-        """The pitch of a recording.
-
-        Args:
-            samples: as `signals.audio_of` takes them.
-            rate: samples per second.
-
-        Raises:
-            DataError: it is no audio, or too short to have a sample at the model's rate.
-        """
-        return self.of_blocks([audio_of(samples, rate)])
-
+    @override
     def of_blocks(self, blocks: Iterable[Audio]) -> Transcription:
         """The pitch of a recording whose audio comes in blocks.
 

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
 from datamodules.preparation.mono import mono_int16_blocks
 from experiments.runs import stated_data
-from experiments.transcription.signals import Samples, audio_of, threads
+from experiments.transcription.signals import Hearer, threads
 from lightning_modules import AudioModule, ClipClassifier, PhonemeRecognizer
 from lightning_modules.decoding import align
 
@@ -94,7 +95,7 @@ class UtteranceAnswerer:
         return samples
 
 
-class ClipTagger(UtteranceAnswerer):
+class ClipTagger(UtteranceAnswerer, Hearer[ClipLabels]):
     """A ClipClassifier on recordings of any rate.
 
     Args:
@@ -117,18 +118,7 @@ class ClipTagger(UtteranceAnswerer):
         super().__init__(module, device, threads)
         self.module, self.classes, self.seconds = module.to(device), tuple(classes), seconds
 
-    def __call__(self, samples: Samples, rate: int) -> ClipLabels:
-        """The classes of a recording.
-
-        Args:
-            samples: as `signals.audio_of` takes them.
-            rate: samples per second.
-
-        Raises:
-            DataError: it is no audio, or too short to have a sample at the model's rate.
-        """
-        return self.of_blocks([audio_of(samples, rate)])
-
+    @override
     def of_blocks(self, blocks: Iterable[Audio]) -> ClipLabels:
         """The classes of a recording whose audio comes in blocks; errors are those of a call."""
         samples = self.samples_of(blocks)
@@ -147,7 +137,7 @@ class ClipTagger(UtteranceAnswerer):
         return found.cpu()
 
 
-class PhoneTagger(UtteranceAnswerer):
+class PhoneTagger(UtteranceAnswerer, Hearer[SpokenPhones]):
     """A PhonemeRecognizer on recordings of any rate, with its decoder of tests.
 
     Args:
@@ -170,18 +160,7 @@ class PhoneTagger(UtteranceAnswerer):
         except ValueError as error:
             raise DataError(f"data.phones: {error}") from error
 
-    def __call__(self, samples: Samples, rate: int) -> SpokenPhones:
-        """The phones of a recording.
-
-        Args:
-            samples: as `signals.audio_of` takes them.
-            rate: samples per second.
-
-        Raises:
-            DataError: it is no audio, or too short for a frame of the model.
-        """
-        return self.of_blocks([audio_of(samples, rate)])
-
+    @override
     def of_blocks(self, blocks: Iterable[Audio]) -> SpokenPhones:
         """The phones of a recording whose audio comes in blocks; errors are those of a call."""
         samples = self.samples_of(blocks)
