@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -31,23 +31,45 @@ class WholeSpectrogram(nn.Module):
 
     Args:
         network: trained on excerpts.
-        excerpts: batch size.
+        excerpts: batch size; None: 5 s at the usual hop, because networks of spectrograms hold much for each frame.
 
     Raises:
         ValueError: `excerpts` is not positive.
     """
 
-    def __init__(self, network: SpectrogramNetwork | VoicingNetwork, excerpts: int = 64) -> None:
+    def __init__(self, network: SpectrogramNetwork | VoicingNetwork, excerpts: int | None = None) -> None:
         super().__init__()
+        excerpts = max(FRAMES // network.window, 1) if excerpts is None else excerpts
         check_positive(excerpts=excerpts)
         self.network, self.excerpts = network, excerpts
 
     @override
     def forward(self, spectrogram: Tensor) -> Tensor | FrameOutput:
-        frames, step, context = spectrogram.shape[1], self.network.frames, self.network.context
-        check_positive(frames=frames)
-        padded = functional.pad(spectrogram, (0, 0, context, -frames % step + context))
-        excerpts = padded.unfold(1, self.network.window, step).permute(1, 0, 3, 2)
+        check_positive(frames=spectrogram.shape[1])
+        return joined(list(self.of_runs([spectrogram])))
+
+    def of_runs(self, runs: Iterable[Tensor]) -> Iterator[Tensor | FrameOutput]:
+        """What `forward` gives, in runs of frames, of a spectrogram that comes in runs of frames.
+
+        Args:
+            runs: `(channels, frames, bins)` each, of any numbers of frames, in order.
+        """
+        step, context = self.network.frames, self.network.context
+        batch = self.excerpts * step
+        held: Tensor | None = None
+        frames = done = 0
+        for run in runs:
+            frames += run.shape[1]
+            held = functional.pad(run, (0, 0, context, 0)) if held is None else torch.cat([held, run], dim=1)
+            while held.shape[1] >= batch + 2 * context:
+                yield self._logits(held[:, : batch + 2 * context], batch)
+                held = held[:, batch:]
+                done += batch
+        if held is not None and done < frames:
+            yield self._logits(functional.pad(held, (0, 0, 0, -frames % step + context)), frames - done)
+
+    def _logits(self, spectrogram: Tensor, frames: int) -> Tensor | FrameOutput:
+        excerpts = spectrogram.unfold(1, self.network.window, self.network.frames).permute(1, 0, 3, 2)
         return logits_of(self.network, excerpts, self.excerpts, frames)
 
 
@@ -111,7 +133,7 @@ class FromAudio(nn.Module):
     Args:
         network: trained on excerpts of spectrograms.
         transform: computes the spectrogram that the network was trained with.
-        excerpts: batch size.
+        excerpts: batch size; None: as WholeSpectrogram has it.
 
     Raises:
         ValueError: `excerpts` is not positive, or the transform has other channels, bins or bins per octave than the
@@ -119,7 +141,7 @@ class FromAudio(nn.Module):
     """
 
     def __init__(
-        self, network: SpectrogramNetwork | VoicingNetwork, transform: SpectrogramTransform, excerpts: int = 64
+        self, network: SpectrogramNetwork | VoicingNetwork, transform: SpectrogramTransform, excerpts: int | None = None
     ) -> None:
         super().__init__()
         made = transform.channels, transform.bins, transform.bins_per_octave
@@ -132,3 +154,17 @@ class FromAudio(nn.Module):
     def forward(self, audio: Tensor) -> Tensor | FrameOutput:
         logits: Tensor | FrameOutput = self.network(self.transform(audio[None])[0])
         return logits
+
+    def of_recording(self, read: Callable[[], Iterable[Tensor]]) -> Iterator[Tensor | FrameOutput]:
+        """What `forward` gives, in runs of frames, without holding all of a long recording.
+
+        The spectrogram is relative to its maximum, which is known behind the last sample: a long recording is read
+        twice.
+
+        Args:
+            read: reads the recording from its beginning, as often as it is called: blocks `(samples,)`.
+
+        Raises:
+            ValueError: there are no samples.
+        """
+        return self.network.of_runs(self.transform.of_recording(read))

@@ -7,16 +7,18 @@ They are librosa's, in the decibels that shards hold, so that a network trained 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from architectures.front_ends.filter_bank_stream import FilterBankStream
 from architectures.front_ends.filter_banks import Channel, FilterBanks
 from architectures.layers import check_positive
 
 C1 = 32.70319566257483  # Hz; `prepare` has the same default, but datamodules and architectures import nothing mutually
+HELD = 8  # chunks of magnitudes: 5 minutes at the usual hop
 
 
 class SpectrogramTransform(nn.Module):
@@ -52,6 +54,20 @@ class SpectrogramTransform(nn.Module):
             ValueError: there are no samples.
         """
 
+    @abstractmethod
+    def of_recording(self, read: Callable[[], Iterable[Tensor]]) -> Iterator[Tensor]:
+        """What `forward` gives for one recording, in runs of frames, without holding all of a long one.
+
+        Args:
+            read: reads the recording from its beginning, as often as it is called: blocks `(samples,)`.
+
+        Yields:
+            `(channels, frames, bins)`.
+
+        Raises:
+            ValueError: there are no samples.
+        """
+
 
 class _DecibelTransform(SpectrogramTransform):
     """Decibels of several constant-Q transforms with the same number of bins, one channel each.
@@ -80,17 +96,41 @@ class _DecibelTransform(SpectrogramTransform):
         self.rate, self.hop, self.top_dbs = rate, hop, list(top_dbs)
         self.channels, self.bins, self.bins_per_octave = len(channels), bins_per_octave * octaves, bins_per_octave
         self.filters = FilterBanks(rate, hop, bins_per_octave, octaves, channels)
-        self._axes = (1, 2, 3) if of_all_channels else (2, 3)
+        self._axes = (-3, -2, -1) if of_all_channels else (-2, -1)
 
     @override
     def forward(self, audio: Tensor) -> Tensor:
         chunks = self.filters(audio)  # frames side by side
-        loudest = torch.stack([chunk.amax(dim=self._axes, keepdim=True) for chunk in chunks]).amax(dim=0)
+        loudest = torch.stack([self._loudest(chunk) for chunk in chunks]).amax(dim=0)
+        scaled = [self._scaled(chunk, loudest) for chunk in chunks]
+        return torch.cat(scaled, dim=2)[:, :, : -(-audio.shape[-1] // self.hop)]
+
+    @override
+    def of_recording(self, read: Callable[[], Iterable[Tensor]]) -> Iterator[Tensor]:
+        # The maximum is known behind the last frame: a recording that is too long to be held is transformed twice.
+        loudest: Tensor | None = None
+        held: list[Tensor] = []
+        stream = FilterBankStream(self.filters)
+        for number, chunk in enumerate(_chunks(stream, read())):
+            own = self._loudest(chunk)
+            loudest = own if loudest is None else torch.maximum(loudest, own)
+            held = [*held, chunk] if number == len(held) and number < HELD else []
+        check_positive(samples=stream.samples)
+        assert loudest is not None
+        left = -(-stream.samples // self.hop)
+        for chunk in held or _chunks(FilterBankStream(self.filters), read()):
+            yield self._scaled(chunk, loudest)[:, :left]
+            left -= min(left, chunk.shape[1])
+
+    def _loudest(self, magnitudes: Tensor) -> Tensor:
+        """Of each channel or of all, with three axes of which each has one or as many values as there are channels."""
+        return magnitudes.amax(dim=self._axes, keepdim=True)
+
+    def _scaled(self, magnitudes: Tensor, loudest: Tensor) -> Tensor:
         top_db = torch.tensor(self.top_dbs, device=loudest.device, dtype=loudest.dtype)[:, None, None]
         # Where all is silent every ratio is 0. Clamped before the logarithm, so that no gradient is infinite.
         loudest, least = torch.where(loudest > 0, loudest, 1), 10 ** (-top_db / 20)
-        scaled = [1 + 20 / top_db * torch.log10(torch.maximum(chunk / loudest, least)) for chunk in chunks]
-        return torch.cat([chunk.clamp(0, 1) for chunk in scaled], dim=2)[:, :, : -(-audio.shape[-1] // self.hop)]
+        return (1 + 20 / top_db * torch.log10(torch.maximum(magnitudes / loudest, least))).clamp(0, 1)
 
 
 class ConstantQTransform(_DecibelTransform):
@@ -161,3 +201,9 @@ class HarmonicConstantQTransform(_DecibelTransform):
         check_positive(harmonics=len(harmonics))
         channels = [Channel(minimum * harmonic, 1.0) for harmonic in harmonics]
         super().__init__(rate, hop, bins_per_octave, octaves, channels, [top_db], of_all_channels=True)
+
+
+def _chunks(stream: FilterBankStream, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+    for block in blocks:
+        yield from stream.push(block)
+    yield from stream.finish()

@@ -12,7 +12,7 @@ short-time spectra of overlapping frames share their parts, which makes such a h
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, cast
 
@@ -33,6 +33,10 @@ BLOCK = 1 << 14  # samples that are decimated at once
 CHUNK = 1 << 12  # frames that are transformed at once
 
 
+# `(batch, samples)` of a signal that is halved so many times, from one sample to before another; 0 beyond its ends.
+Excerpt = Callable[[int, int, int], Tensor]
+
+
 class Channel(NamedTuple):
     """One constant-Q transform.
 
@@ -49,30 +53,45 @@ class FilterBanks(nn.Module):
     """Magnitudes of several constant-Q transforms with the same number of bins.
 
     Takes `(batch, samples)` and gives `(batch, channels, frames, bins)` for each chunk of the `1 + samples // hop`
-    frames that librosa has, all of which count for the maximum.
+    frames that librosa has, all of which count for the maximum. Recordings that come block by block take a
+    `filter_bank_stream.FilterBankStream`.
     """
 
     def __init__(self, rate: int, hop: int, bins_per_octave: int, octaves: int, channels: Sequence[Channel]) -> None:
         super().__init__()
         check_positive(rate=rate, hop=hop, bins_per_octave=bins_per_octave, octaves=octaves)
         self.hop = hop
-        self.halving = _Halving()
-        self.banks = nn.ModuleList(_Bank(rate, hop, bins_per_octave, octaves, channel) for channel in channels)
+        self.halving = Halving()
+        self.banks = nn.ModuleList(Bank(rate, hop, bins_per_octave, octaves, channel) for channel in channels)
+        self.levels = max(bank.levels for bank in cast(list[Bank], list(self.banks)))
 
     @override
     def forward(self, audio: Tensor) -> list[Tensor]:
         check_positive(samples=audio.shape[-1])
-        banks = cast(list[_Bank], list(self.banks))
-        with torch.autocast(audio.device.type, enabled=False), _exact_products():
+        with exactly(audio.device):
             signals = [audio.to(self.halving.response.dtype)]
-            for _ in range(max(bank.levels for bank in banks)):
+            for _ in range(self.levels):
                 signals.append(self.halving(signals[-1]))
             frames = 1 + audio.shape[-1] // self.hop
-            chunks = [slice(start, min(start + CHUNK, frames)) for start in range(0, frames, CHUNK)]
-            return [torch.stack([bank(signals, chunk) for bank in banks], dim=1) for chunk in chunks]
+
+            def excerpt(level: int, first: int, after: int) -> Tensor:
+                return functional.pad(signals[level], (-first, after - signals[level].shape[-1]))
+
+            chunks = [(start, min(start + CHUNK, frames)) for start in range(0, frames, CHUNK)]
+            return [self.magnitudes(excerpt, start, stop) for start, stop in chunks]
+
+    def magnitudes(self, excerpt: Excerpt, start: int, stop: int) -> Tensor:
+        """`(batch, channels, frames, bins)` of the frames from `start` to before `stop`."""
+        return torch.stack([bank(excerpt, start, stop) for bank in self.banks], dim=1)
+
+    def reach(self, level: int, start: int, stop: int) -> tuple[int, int]:
+        """Samples at a level that these frames need, from the first to before the last; without any, `(0, 0)`."""
+        octaves = (octave for bank in cast(list[Bank], list(self.banks)) for octave in bank.of_level(level))
+        reaches = [octave.reach(start, stop) for octave in octaves]
+        return min((first for first, _ in reaches), default=0), max((after for _, after in reaches), default=0)
 
 
-class _Halving(nn.Module):
+class Halving(nn.Module):
     """Halves the rate of signals without aliases, in the frequency domain and block by block.
 
     Takes `(batch, samples)` and gives `(batch, ceil(samples / 2))`; sample m of the output is at sample 2 m.
@@ -95,17 +114,22 @@ class _Halving(nn.Module):
     @override
     def forward(self, signal: Tensor) -> Tensor:
         samples = signal.shape[-1]
-        size, margin = BLOCK + 2 * self.margin, self.margin // 2
         padded = functional.pad(signal, (self.margin, -samples % BLOCK + self.margin))
+        return self.of_blocks(padded)[:, : -(-samples // 2)]
+
+    def of_blocks(self, padded: Tensor) -> Tensor:
+        """`(batch, samples / 2)` of blocks of BLOCK samples with a margin before the first and behind the last."""
+        size, margin = BLOCK + 2 * self.margin, self.margin // 2
         spectra = torch.fft.rfft(padded.unfold(-1, size, BLOCK))[..., : len(self.response)]
         filtered: Tensor = torch.fft.irfft(spectra * self.response, size // 2)
-        return filtered[..., margin:-margin].flatten(1)[:, : -(-samples // 2)]
+        return filtered[..., margin:-margin].flatten(1)
 
 
-class _Bank(nn.Module):
+class Bank(nn.Module):
     """The filters of one transform at the rates that librosa decimates to.
 
-    Takes signals that are halved 0, 1, ... times and a range of frames; gives magnitudes `(batch, frames, bins)`.
+    Takes excerpts of signals that are halved 0, 1, ... times and a range of frames; gives magnitudes
+    `(batch, frames, bins)`.
 
     librosa halves the rate for every further octave while the hop is even. For the highest octave it halves the rate as
     often as loses nothing and leaves enough factors of two of the hop to the lower octaves.
@@ -131,20 +155,25 @@ class _Bank(nn.Module):
         levels = [min(highest + above, twos) for above in reversed(range(octaves))]
         self.levels = levels[0]
         self.octaves = nn.ModuleList(
-            _Octave(_spectra(octave, rate / 2**level, quality, rate), level, hop >> level)
+            Octave(_spectra(octave, rate / 2**level, quality, rate), level, hop >> level)
             for octave, level in zip(frequencies.view(octaves, bins_per_octave), levels, strict=True)
         )
 
     @override
-    def forward(self, signals: Sequence[Tensor], frames: slice) -> Tensor:
-        octaves = cast(list[_Octave], list(self.octaves))
-        return torch.cat([octave(signals[octave.level], frames.start, frames.stop) for octave in octaves], dim=2)
+    def forward(self, excerpt: Excerpt, start: int, stop: int) -> Tensor:
+        octaves = cast(list[Octave], list(self.octaves))
+        return torch.cat([octave(excerpt(octave.level, *octave.reach(start, stop))) for octave in octaves], dim=2)
+
+    def of_level(self, level: int) -> list[Octave]:
+        """The octaves whose signal is halved so many times."""
+        return [octave for octave in cast(list[Octave], list(self.octaves)) if octave.level == level]
 
 
-class _Octave(nn.Module):
+class Octave(nn.Module):
     """The filters of one octave, applied to the bins of a frame's spectrum from the first to the last one in use.
 
-    Takes a decimated signal `(batch, samples)` and the range of frames; gives magnitudes `(batch, frames, filters)`.
+    Takes the excerpt `(batch, samples)` of a decimated signal that frames reach; gives their magnitudes
+    `(batch, frames, filters)`.
 
     Frames overlap, so that each block of `hop` samples is transformed once. The spectrum of a frame is the sum over its
     whole blocks, a difference of two running sums, plus the spectrum of the partial block at its end.
@@ -175,18 +204,21 @@ class _Octave(nn.Module):
         self.register_buffer("kernel", torch.view_as_real(spectra[:, bins].T.contiguous()).float(), persistent=False)
         self.register_buffer("bins", bins, persistent=False)
 
+    def reach(self, start: int, stop: int) -> tuple[int, int]:
+        """The decimated samples of the frames from `start` to before `stop`: the first, and the one behind the last."""
+        return start * self.hop - self.samples // 2, (stop + self.blocks) * self.hop - self.samples // 2
+
     @override
-    def forward(self, signal: Tensor, start: int, stop: int) -> Tensor:
-        first = start * self.hop - self.samples // 2
-        after = (stop + self.blocks) * self.hop - self.samples // 2
-        blocks = functional.pad(signal, (-first, after - signal.shape[-1])).reshape(len(signal), -1, self.hop)
-        places = torch.arange(blocks.shape[1], device=signal.device)[:, None] * self.hop
+    def forward(self, excerpt: Tensor) -> Tensor:
+        blocks = excerpt.reshape(len(excerpt), -1, self.hop)
+        count = blocks.shape[1] - self.blocks
+        places = torch.arange(blocks.shape[1], device=excerpt.device)[:, None] * self.hop
         turns = torch.view_as_complex(self.roots)[places * self.bins % self.samples]
         # In double precision, because a frame may be far quieter than the sum of those before it.
         sums = (self._transformed(blocks) * turns).cumsum(1, dtype=torch.complex128)
         sums = functional.pad(sums, (0, 0, 1, 0))
-        frames = slice(self.blocks, self.blocks + stop - start)
-        whole = (sums[:, frames] - sums[:, : stop - start]).to(turns.dtype) * turns[: stop - start].conj()
+        frames = slice(self.blocks, self.blocks + count)
+        whole = (sums[:, frames] - sums[:, :count]).to(turns.dtype) * turns[:count].conj()
         last = self._transformed(blocks[:, frames, : self.rest]) * turns[self.blocks]
         return ((whole + last) @ torch.view_as_complex(self.kernel)).abs()
 
@@ -231,11 +263,12 @@ def _without_smallest(spectrum: Tensor) -> Tensor:
 
 
 @contextmanager
-def _exact_products() -> Iterator[None]:
-    """Products in all bits of float32: the ten bits of TF32 would leave errors at -60 dB."""
+def exactly(device: torch.device) -> Iterator[None]:
+    """Products in all bits of float32: the ten bits of TF32, or autocast, would leave errors at -60 dB."""
     setting = torch.backends.cuda.matmul.fp32_precision
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     try:
-        yield
+        with torch.autocast(device.type, enabled=False):
+            yield
     finally:
         torch.backends.cuda.matmul.fp32_precision = setting

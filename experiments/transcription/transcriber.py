@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from typing_extensions import override
 
 from architectures import ConstantQTransform, FrameOutput, FromAudio, HarmonicConstantQTransform, WholeAudio
@@ -21,6 +21,7 @@ from datamodules.preparation.mono import mono_int16_blocks
 from experiments.released import TRACKER, load_released
 from experiments.transcription.location import locate
 from experiments.transcription.signals import Hearer, threads
+from experiments.transcription.spool import Spool
 from experiments.transcription.streaming import PitchStream
 from lightning_modules.decoding.pitch.peaks import DecodedPitch
 from lightning_modules.outputs import signed_f0
@@ -139,8 +140,8 @@ class Transcriber(Hearer[Transcription]):
     def of_blocks(self, blocks: Iterable[Audio]) -> Transcription:
         """The pitch of a recording whose audio comes in blocks.
 
-        With a network of audio and a frame-wise decoder, memory does not grow with the recording, but for what is
-        returned.
+        With a frame-wise decoder memory does not grow with the recording, but for what is returned. The audio of one
+        that a network of spectrograms reads goes through a temporary file, if it is long.
 
         Args:
             blocks: of one rate, in order.
@@ -204,16 +205,19 @@ class Transcriber(Hearer[Transcription]):
         """The logits of successive runs of frames."""
         # Through int16, as the recordings that the model was trained on.
         whole = mono_int16_blocks(blocks, self.rate)
-        audio = (torch.from_numpy(samples.astype(np.float32) / 32768).to(self.device) for samples in whole)
         if isinstance(self.whole, WholeAudio):
-            yield from self.whole.of_blocks(audio)
+            yield from self.whole.of_blocks(map(self._audio, whole))
             return
-        samples = torch.cat(list(audio))
-        if len(samples):
-            yield self.whole(samples)
+        with Spool() as spool:
+            spool.write(whole)
+            if spool.samples:
+                yield from self.whole.of_recording(lambda: map(self._audio, spool.read()))
+
+    def _audio(self, samples: NDArray[np.int16]) -> Tensor:
+        return torch.from_numpy(samples.astype(np.float32) / 32768).to(self.device)
 
 
-def _whole(network: Any, shards: Mapping[str, Any]) -> nn.Module:  # noqa: ANN401 -- of either signal
+def _whole(network: Any, shards: Mapping[str, Any]) -> WholeAudio | FromAudio:  # noqa: ANN401 -- of either signal
     if shards["spectrogram"] is None:
         return WholeAudio(network, shards["hop"])
     parameters = dict(shards["spectrogram"])

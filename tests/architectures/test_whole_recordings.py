@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from architectures import CREPE, HCNN, ConvolutionalVoicing, FrameOutput, Harmonics, NoteOctaveVoicingHead
+from architectures.front_ends import constant_q, filter_banks
 from architectures.front_ends.constant_q import ConstantQTransform, HarmonicConstantQTransform
 from architectures.spectrogram.voicing_heads import Kernel
 from architectures.whole_recordings import FromAudio, WholeAudio, WholeSpectrogram
@@ -116,6 +117,27 @@ def test_a_network_of_voicing_alone_gives_one_logit_a_frame():
     with torch.no_grad():
         logits = WholeSpectrogram(network)(spectrogram)
         torch.testing.assert_close(logits, excerpts(network, spectrogram), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("excerpts", [1, 3, None])
+@pytest.mark.parametrize("cuts", [[103], [1, 2, 100], [5, 5, 0, 93], [50, 53]])
+@torch.inference_mode()
+def test_a_spectrogram_in_runs_has_the_logits_of_the_whole(cuts, excerpts):
+    network, spectrogram = hcnn(), stored_spectrogram(recording())
+    runs = list(WholeSpectrogram(network, excerpts).of_runs(spectrogram.split(cuts, dim=1)))
+    torch.testing.assert_close(torch.cat(runs), WholeSpectrogram(network)(spectrogram), rtol=0, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_recording_in_blocks_has_the_logits_of_the_whole(monkeypatch):
+    monkeypatch.setattr(filter_banks, "CHUNK", 20)
+    audio = torch.from_numpy(recording())
+    for held in (0, 100):
+        monkeypatch.setattr(constant_q, "HELD", held)
+        whole = FromAudio(hcnn(), ConstantQTransform(RATE, HOP, **SHAPE), excerpts=4)
+        runs = list(whole.of_recording(lambda: audio.split(1000)))
+        assert len(runs) > 1
+        torch.testing.assert_close(torch.cat(runs), whole(audio), rtol=0, atol=1e-5)
 
 
 def test_the_gradient_of_a_logit_reaches_the_audio_around_its_frame():

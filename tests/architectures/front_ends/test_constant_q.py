@@ -9,8 +9,9 @@ import soundfile
 import soxr
 import torch
 
-from architectures.front_ends import filter_banks
+from architectures.front_ends import constant_q, filter_banks
 from architectures.front_ends.constant_q import ConstantQTransform, HarmonicConstantQTransform
+from architectures.front_ends.filter_bank_stream import FilterBankStream
 from datamodules import ConstantQ, HarmonicConstantQ
 
 PAIRS = {"plain": (ConstantQTransform, ConstantQ), "harmonic": (HarmonicConstantQTransform, HarmonicConstantQ)}
@@ -76,7 +77,7 @@ def test_values_are_those_of_librosa_on_recordings(recording, rate, hop, seconds
 @pytest.mark.parametrize("samples", [1, 2, 1001, filter_banks.BLOCK, 2 * filter_banks.BLOCK + 777])
 def test_half_the_rate_is_that_of_soxr_also_at_the_ends_and_between_blocks(samples):
     signal = np.random.default_rng(samples).normal(size=samples).astype(np.float32)
-    ours = filter_banks._Halving()(torch.from_numpy(signal)[None])[0].numpy()
+    ours = filter_banks.Halving()(torch.from_numpy(signal)[None])[0].numpy()
     theirs = soxr.resample(signal, 2, 1, quality="HQ")
     assert len(ours) == -(-samples // 2)
     np.testing.assert_allclose(ours[: len(theirs)], theirs[: len(ours)], rtol=0, atol=1e-5)
@@ -124,6 +125,40 @@ def test_frames_are_the_same_in_any_chunks(hop, monkeypatch):
     whole = transform(audio)
     monkeypatch.setattr(filter_banks, "CHUNK", 7)
     torch.testing.assert_close(transform(audio), whole, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("held", [0, 2, 100])
+@pytest.mark.parametrize("hop", [37, 80])
+@pytest.mark.parametrize("samples", [1, 80, 20_000, 3 * filter_banks.BLOCK + 777])
+def test_a_recording_in_blocks_has_the_frames_of_the_whole(samples, hop, held, monkeypatch):
+    monkeypatch.setattr(filter_banks, "CHUNK", 50)
+    monkeypatch.setattr(constant_q, "HELD", held)
+    generator = torch.Generator().manual_seed(samples)
+    audio = torch.randn(samples, generator=generator) * torch.linspace(0.01, 1, samples)
+    blocks = audio[: samples // 3], audio[:0], audio[samples // 3 :]
+    for transform in (
+        ConstantQTransform(**{**SMALL, "hop": hop}, filter_scales=[0.5, 2.0], top_dbs=[80.0, 60.0]),
+        HarmonicConstantQTransform(**{**SMALL, "hop": hop}, harmonics=[0.5, 1.0]),
+    ):
+        runs = list(transform.of_recording(lambda: iter(blocks)))
+        assert len(runs) == -(-(samples // hop + 1) // 50)
+        torch.testing.assert_close(torch.cat(runs, dim=1), transform(audio[None])[0], rtol=0, atol=3e-5)
+
+
+def test_a_recording_in_blocks_without_samples_is_refused():
+    with pytest.raises(ValueError, match="samples: 0"):
+        list(ConstantQTransform(**SMALL).of_recording(lambda: [torch.zeros(0)]))
+
+
+def test_a_stream_holds_no_more_of_a_long_recording_than_of_a_short_one(monkeypatch):
+    monkeypatch.setattr(filter_banks, "CHUNK", 50)
+    stream = FilterBankStream(ConstantQTransform(**SMALL).filters)
+    held = []
+    for _ in range(40):
+        list(stream.push(torch.ones(filter_banks.BLOCK)))
+        held.append(sum(len(part) for level in stream._levels for part in level._parts))
+    assert max(held[20:]) <= max(held[:20])
+    assert max(held) < 16 * filter_banks.BLOCK
 
 
 def test_each_recording_of_a_batch_is_relative_to_its_own_maximum():
@@ -182,7 +217,7 @@ def test_products_are_exact_inside_and_as_they_were_behind():
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        with filter_banks._exact_products():
+        with filter_banks.exactly(torch.device("cpu")):
             assert torch.backends.cuda.matmul.fp32_precision == "ieee"
         with pytest.raises(ValueError, match="samples"):
             ConstantQTransform(**SMALL)(torch.zeros(1, 0))

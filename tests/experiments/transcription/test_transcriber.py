@@ -11,9 +11,12 @@ import pytest
 import soundfile
 import torch
 
+from architectures import HCNN
+from architectures.front_ends import constant_q, filter_banks
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.errors import DataError
+from experiments.transcription import spool
 from experiments.transcription.transcriber import Transcriber
 from lightning_modules import Argmax, LocalAverage, PitchGrid, PitchModel, SalienceSoftmax, Viterbi
 from tests.architectures.convolutional_networks import TinyConvolutional
@@ -27,6 +30,14 @@ def transcriber(decoder=None, voicing=True):
     network = TinyConvolutional(voicing=voicing).eval()
     grid = PitchGrid(48, 16, 2)
     return Transcriber(PitchModel(network, grid, SalienceSoftmax(), decoder or LocalAverage(), 0.5), SHARDS)
+
+
+def of_spectrograms():
+    torch.manual_seed(0)
+    network = HCNN(48, bins=60, frames=5, context=1, bins_per_semitone=1, filters=4, kernels=(1, 3)).eval()
+    spectrogram = {"class": "ConstantQ", "minimum": 110.0, "bins_per_octave": 12, "octaves": 5}
+    model = PitchModel(network, PitchGrid(45, 48, 1), SalienceSoftmax(), LocalAverage(), 0.5)
+    return Transcriber(model, {**SHARDS, "spectrogram": spectrogram})
 
 
 def song(seconds, rate, channels=1):
@@ -58,6 +69,21 @@ def test_a_frame_wise_decoder_never_sees_the_whole(monkeypatch):
     assert seen == [500, 500, 200]
 
 
+@pytest.mark.parametrize("held", [1 << 26, 1000])
+def test_a_network_of_spectrograms_hears_blocks_as_the_whole(held, monkeypatch):
+    monkeypatch.setattr(spool, "HELD", held)
+    monkeypatch.setattr(filter_banks, "CHUNK", 300)
+    made, samples = of_spectrograms(), song(12.03, 22050, 2)
+    whole = made(samples, 22050)
+    monkeypatch.setattr(constant_q, "HELD", 2)
+    blocks = made.of_blocks(Audio(samples[start : start + 30001], 22050) for start in range(0, len(samples), 30001))
+    assert len(whole.f0) == 1203
+    for ours, theirs in zip(blocks, whole, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    with pytest.raises(DataError, match="too short: no sample of it is left at 8000"):
+        made(np.zeros(1, np.float32), 48000)
+
+
 def test_voicing_follows_the_threshold_and_the_series_its_sign():
     made = transcriber()
     result = made(song(3, 8000), 8000)
@@ -75,9 +101,12 @@ def test_what_has_no_sample_at_the_rate_is_refused(rate):
 MEASURE = """
 import json, resource, sys
 from pathlib import Path
+from architectures.front_ends import constant_q, filter_banks
 from datamodules.corpora.sources.audio_files import AudioFile
-from tests.experiments.transcription.test_transcriber import transcriber
-made, peaks = transcriber(), []
+from experiments.transcription import spool
+from tests.experiments.transcription.test_transcriber import of_spectrograms, transcriber
+filter_banks.CHUNK, constant_q.HELD, spool.HELD = 500, 0, 1  # as of a recording of hours
+made, peaks = eval(sys.argv.pop(1))(), []
 for path in sys.argv[1:]:
     frames = len(made.of_blocks(AudioFile(Path(path)).blocks(1 << 17)).f0)
     peaks.append([frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024])
@@ -85,14 +114,15 @@ print(json.dumps(peaks))
 """
 
 
-def test_memory_does_not_grow_with_the_recording(tmp_path):
+@pytest.mark.parametrize("of", [transcriber, of_spectrograms], ids=lambda each: each.__name__)
+def test_memory_does_not_grow_with_the_recording(of, tmp_path):
     half_a_minute = song(30, 48000, 2)
     for name, times in (("short", 1), ("long", 6)):
         with soundfile.SoundFile(tmp_path / f"{name}.wav", "w", 48000, 2) as file:
             for _ in range(times):
                 file.write(half_a_minute)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", MEASURE, str(tmp_path / "short.wav"), str(tmp_path / "long.wav")]
+    command = [sys.executable, "-c", MEASURE, of.__name__, str(tmp_path / "short.wav"), str(tmp_path / "long.wav")]
     printed = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     (short, before), (long, after) = json.loads(printed)
     assert (short, long) == (3000, 18000)
