@@ -257,4 +257,4 @@ class MaskedLSTM(nn.Module):
 
 def _reordered(values: Tensor, frames: Tensor) -> Tensor:
     """`(batch, frames, width)` with the frames of indices `(batch, frames, 1)`."""
-    return values.gather(1, frames.expand_as(values))
+    return values.gather(1, frames.expand(-1, -1, values.shape[2]))

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
@@ -290,6 +291,9 @@ class ConvLSTM(SequenceNetwork):
         embedded = self.embedding_dropout(self.embedding(values, lengths)).transpose(1, 2)
         ends = self.lengths(lengths)
         encoded = self.lstm(embedded, ends)
+        if torch.compiler.is_compiling() and not self.training:  # a graph knows no number of frames that exist
+            logits = self.head(encoded.flatten(0, 1)).unflatten(0, encoded.shape[:2])
+            return Sequences(logits * frame_mask(ends, encoded.shape[1])[..., None], ends)
         # The head gets the frames that exist, so that its normalisation needs no mask.
         existing = frame_mask(ends, encoded.shape[1]).flatten().nonzero().squeeze(1)
         logits = self.head(encoded.flatten(0, 1).index_select(0, existing))

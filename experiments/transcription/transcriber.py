@@ -86,6 +86,7 @@ class Transcriber(Hearer[Transcription]):
     ) -> None:
         self.model, self.device, self.threads = model.to(device), torch.device(device), threads
         self.rate, self.hop = int(shards["rate"]), int(shards["hop"])
+        self.spectrogram: Mapping[str, Any] | None = shards["spectrogram"]
         self.whole = _whole(model.network, shards).to(device)
         self.threshold = model.voicing_threshold if voicing_threshold is None else voicing_threshold
 

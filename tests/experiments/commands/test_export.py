@@ -1,0 +1,45 @@
+"""`melisma export`: a file, its card, one line for what cannot be."""
+
+import numpy as np
+import onnxruntime
+import pytest
+
+
+def test_a_run_becomes_a_file_and_a_card(melisma, trained_run, tmp_path):
+    outcome = melisma("export", trained_run, "--out", tmp_path / "made" / "model.onnx")
+    assert outcome.code == 0, outcome.err
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["model.onnx", "model.onnx.md"]
+    assert f"{(tmp_path / 'made' / 'model.onnx').stat().st_size:,} bytes" in outcome.out
+    card = (tmp_path / "made" / "model.onnx.md").read_text()
+    code = (
+        card.partition("```python\n")[2]
+        .partition("```")[0]
+        .replace("model.onnx", str(tmp_path / "made" / "model.onnx"))
+    )
+    found = {"audio": np.zeros(8000, np.float32)}
+    exec(code, found)
+    assert len(found["f0"]) == len(found["confidence"]) == 100
+    for fact in ("- task: pitch", "- rate: 8000", "- voicing_threshold:", "Compared with torch"):
+        assert fact in card
+
+
+@pytest.mark.slow
+def test_a_released_model_keeps_its_own_card(melisma, tmp_path):
+    outcome = melisma("export", "tracker", "--out", tmp_path / "tracker.onnx")
+    assert outcome.code == 0, outcome.err
+    card = (tmp_path / "tracker.onnx.md").read_text()
+    assert "# The model" in card and "Licence of the weights" in card
+    onnxruntime.InferenceSession(tmp_path / "tracker.onnx")
+
+
+@pytest.mark.parametrize(
+    ("model", "out", "message"),
+    [
+        ("nothing", "a.onnx", "nothing: no model"),
+        ("tracker", "a.bin", "a.bin: an export ends in .onnx or .pt2"),
+    ],
+)
+def test_a_mistake_is_one_line(melisma, model, out, message, tmp_path):
+    outcome = melisma("export", model, "--out", tmp_path / out)
+    assert outcome.code == 1 and message in outcome.err and len(outcome.err.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
