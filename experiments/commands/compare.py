@@ -21,7 +21,7 @@ from experiments.evaluation.scores import Rules
 from experiments.mistakes import parse
 from experiments.trackers.base import NAME, Tracker
 from experiments.trackers.catalogue import METHODS
-from experiments.trackers.methods import EVERY, identify, make_trackers
+from experiments.trackers.methods import identify, interpreters_of, make_trackers
 
 CALIBRATION = "calibration"
 
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     methods, verify = _words(options.methods), _words(options.verify)
     names, verifying = ([word.partition("=")[0] for word in words] for words in (methods, verify))
     others = [word for word, name in zip(verify, verifying, strict=True) if name not in names]
-    interpreters = _interpreters(options.environment) | options.interpreters
+    interpreters = interpreters_of(options.environment) | options.interpreters
     trackers = make_trackers([*methods, *others], interpreters, options.device)
     sets = _sets([*options.directories, *options.data], options.split, options.out, "data")
     aside = _sets(_words(options.calibrate), options.split, options.out / CALIBRATION, "--calibrate", nested=True)
@@ -142,16 +142,6 @@ def _parser() -> ArgumentParser:
 def _words(value: str | Sequence[str]) -> list[str]:
     words = value.split(",") if isinstance(value, str) else value
     return [word for word in words if word]
-
-
-def _interpreters(words: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for word in words:
-        name, equals, python = word.rpartition("=")
-        if not python or (equals and not name):
-            raise DataError(f"--environment {word}: expected METHOD=PYTHON or PYTHON")
-        found[name or EVERY] = python
-    return found
 
 
 def _sets(words: Sequence[str], split: str | None, out: Path, option: str, nested: bool = False) -> list[ComparedSet]:

@@ -62,6 +62,21 @@ def make_trackers(methods: Sequence[str], interpreters: Mapping[str, str], devic
     return list(trackers.values())
 
 
+def interpreters_of(words: Sequence[str]) -> dict[str, str]:
+    """Interpreters by the method that they are for, of the words METHOD=PYTHON, or PYTHON for all others.
+
+    Raises:
+        DataError: a word is neither.
+    """
+    found = {}
+    for word in words:
+        name, equals, python = word.rpartition("=")
+        if not python or (equals and not name):
+            raise DataError(f"--environment {word}: expected METHOD=PYTHON or PYTHON")
+        found[name or EVERY] = python
+    return found
+
+
 def identify(trackers: Sequence[Tracker]) -> dict[str, dict[str, Any]]:
     """What makes the tables of each tracker, by its name.
 

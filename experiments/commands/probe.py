@@ -1,0 +1,58 @@
+"""Put pitch trackers to sounds of exactly known pitch, as in `melisma probe pyin,swift_f0,tracker --out probe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from experiments.mistakes import parse, stop
+from experiments.trackers.catalogue import METHODS
+
+
+def main(arguments: list[str]) -> None:
+    """Print and write recall by family, false alarms, bias, delay, jitter and what is kept of a vibrato."""
+    parser = ArgumentParser(
+        prog="melisma probe",
+        description=f"{__doc__} Families are those of experiments/corpora/stress.yaml; chirps tell a biased pitch from "
+        "late time stamps. Each tracker decides on voicing at its own threshold.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "methods",
+        type=str,
+        help=f"separated by commas: {', '.join(METHODS)}, NAME of a released model, NAME=MODEL (a released model, its "
+        "folder, RUN, or RUN/checkpoints/best.ckpt), or NAME=FILE.py:CLASS, a tracker of your own",
+    )
+    parser.add_argument("--out", type=Path, default=Path("probe"), help="folder for probe.md, probe.json and probe.png")
+    parser.add_argument("--items", type=int, default=4, help="sounds of each case of a family")
+    parser.add_argument("--seed", type=int, default=0, help="of the sounds")
+    parser.add_argument(
+        "--environment",
+        type=str,
+        action="append",
+        default=[],
+        help="METHOD=PYTHON: the interpreter of an environment that has the method's package; PYTHON alone: of all "
+        "public trackers that have none of their own; may be repeated",
+    )
+    parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
+    options = parse(parser, arguments)
+    items = options["items"]  # a Namespace has a method of that name
+    if items < 1 or options.seed < 0:
+        stop(f"--items {items} --seed {options.seed}: at least 1 and 0")
+
+    from experiments.evaluation.report import aligned
+    from experiments.probing.probe import probe
+    from experiments.probing.report import rows, write_probes
+    from experiments.trackers.methods import identify, interpreters_of, make_trackers
+
+    trackers = make_trackers(options.methods.split(","), interpreters_of(options.environment), options.device)
+    identities = identify(trackers)
+    probes = {}
+    for tracker in trackers:
+        with tracker:
+            probes[tracker.name] = probe(tracker, items, options.seed)
+    print("\n".join(aligned(rows(probes))))
+    details = {"items": items, "seed": options.seed, "identities": identities}
+    write_probes(options.out, probes, details)
+    print(f"\nwritten to {options.out}: probe.md, probe.json, probe.png")

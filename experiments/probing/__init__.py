@@ -1,0 +1,1 @@
+"""What pitch trackers do with sounds whose pitch is known exactly."""
