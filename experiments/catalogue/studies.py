@@ -61,6 +61,8 @@ class StudyRecord:
         family: whose experiments it is about.
         question: in a sentence.
         stand_in: what was heard instead of the published recordings, and what is scaled down.
+        seeds: of each run, how many.
+        hours: that all runs took, on one core; None: not recorded.
         commit: of the code; several are separated by spaces.
         runs: by name.
         findings: what was judged.
@@ -73,6 +75,8 @@ class StudyRecord:
     family: str
     question: str
     stand_in: str
+    seeds: int
+    hours: float | None
     commit: str
     runs: Mapping[str, StudiedRun]
     findings: tuple[JudgedFinding, ...]
@@ -116,6 +120,8 @@ def read_study(file: Path, path: str) -> StudyRecord:
             family=stated["family"],
             question=stated["question"],
             stand_in=stated["stand_in"],
+            seeds=len(stated["seeds"]),
+            hours=stated.get("hours"),
             commit=commits if isinstance(commits, str) else " ".join(commits or []),
             runs={name: _run(run, stated["recipe"]) for name, run in stated["runs"].items()},
             findings=tuple(map(_finding, stated["findings"])),

@@ -21,7 +21,7 @@ _SAID = {"holds": "hold", "does not hold": "do not", "undecided": "are undecided
 def verdict_table(
     studies: Mapping[str, StudyRecord], family: str | None, experiments: Path, folder: Path
 ) -> Iterator[str]:
-    """How many findings hold; then a table for each study: what was published, our figures, and the verdict.
+    """How many findings hold; then for each study what was tried, and a table: published, our figures, verdicts.
 
     Args:
         studies: by name.
@@ -42,6 +42,8 @@ def verdict_table(
         if study.has_picture:
             links.append(_link("picture", (experiments / study.path).with_suffix(".png"), folder))
         yield from ("", f"**{study.question}** {study.family}: {', '.join(links)}", "")
+        hours = "" if study.hours is None else f", {study.hours:.1f} hours on one core"
+        yield from (f"Tried with {study.seeds} seeds of each run{hours}. {study.stand_in}", "")
         rows = [[each.claim, each.published, _measured(each), _verdict(each)] for each in study.findings]
         yield from markdown_table(("claim", "published", "ours", "verdict"), rows)
 

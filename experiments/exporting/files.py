@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -161,8 +162,8 @@ def _check(graph: Graph, run: Run, size: int, path: Path) -> Check:
         pairs = [(_seconds(run, graph.example), _seconds(graph.module, graph.example)) for _ in range(_RUNS)]
     finally:
         torch.set_num_threads(threads)
-    theirs, ours = (float(np.median(times)) for times in zip(*pairs, strict=True))
-    return Check(size, difference, theirs / ours)
+    of_file, of_torch = (statistics.median(times) for times in zip(*pairs, strict=True))
+    return Check(size, difference, of_file / of_torch)
 
 
 def _inputs(graph: Graph) -> Iterator[Tensor]:

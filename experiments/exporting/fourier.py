@@ -28,7 +28,7 @@ def real_spectrum(values: Tensor, size: int) -> Tensor:
         `(..., size // 2 + 1, 2)`: real and imaginary parts.
     """
     rows, columns = _factors(size)
-    grid = functional.pad(values, (0, size - values.shape[-1])).unflatten(-1, (rows, columns))
+    grid = _grid(functional.pad(values, (0, size - values.shape[-1])), columns)
     cosine, sine = _roots(rows, rows, rows, -1)
     parts = _rotated(cosine @ grid, sine @ grid, *_roots(rows, columns, size, -1))
     parts = _product(*parts, *_roots(columns, columns // 2 + 1, columns, -1))
@@ -55,7 +55,7 @@ def real_signal(real: Tensor, imaginary: Tensor | None, size: int) -> Tensor:
     weight = (2.0 - alone.float()) / size
 
     def grid(part: Tensor) -> Tensor:
-        return functional.pad(part[..., :bins] * weight, (0, used * columns - bins)).unflatten(-1, (used, columns))
+        return _grid(functional.pad(part[..., :bins] * weight, (0, used * columns - bins)), columns)
 
     cosine, sine = _roots(rows, used, rows, 1)
     first, second = cosine @ grid(real), sine @ grid(real)
@@ -64,6 +64,11 @@ def real_signal(real: Tensor, imaginary: Tensor | None, size: int) -> Tensor:
     first, second = _rotated(first, second, *_roots(rows, columns, size, 1))
     cosine, sine = _roots(columns, columns, columns, 1)
     return (first @ cosine - second @ sine).transpose(-1, -2).flatten(-2)
+
+
+def _grid(values: Tensor, columns: int) -> Tensor:
+    """`(..., rows * columns)` as `(..., rows, columns)`."""
+    return values.reshape(*values.shape[:-1], -1, columns)
 
 
 def _factors(size: int) -> tuple[int, int]:
@@ -103,12 +108,12 @@ def _irfft(spectrum: Tensor, n: int | None = None, dim: int = -1, norm: str | No
 
 
 def _fft_r2c(values: Tensor, dim: list[int], normalization: int, onesided: bool) -> Tensor:
-    _check(values, *dim, onesided and normalization == 0)
+    _check(values, dim[0], onesided and normalization == 0 and len(dim) == 1)
     return _rfft(values)
 
 
 def _fft_c2r(spectrum: Tensor, dim: list[int], normalization: int, last_dim_size: int) -> Tensor:
-    _check(spectrum, *dim, normalization == 2)
+    _check(spectrum, dim[0], normalization == 2 and len(dim) == 1)
     return _irfft(spectrum, last_dim_size)
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from architectures import ConvolutionalNetwork, FrameOutput, FromAudio
+from architectures.base import Sequences
 from architectures.streams import without_batch
 from datamodules.errors import DataError
 from experiments.exporting.recurrent import with_lstm_operations
@@ -240,7 +241,7 @@ class _Phones(nn.Module):
     @override
     def forward(self, audio: Tensor) -> Tensor:
         features = self.front_end(audio[None], _length(audio))
-        logits = self.network(features.values, features.lengths)
+        logits: Sequences = self.network(features.values, features.lengths)
         return logits.values[0].log_softmax(-1)
 
 

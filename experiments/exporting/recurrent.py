@@ -30,7 +30,8 @@ class _Layer(nn.Module):
     def __init__(self, lstm: nn.LSTM) -> None:
         super().__init__()
         self.inputs, self.hidden = lstm.weight_ih_l0, lstm.weight_hh_l0
-        self.bias = nn.Parameter((lstm.bias_ih_l0 + lstm.bias_hh_l0).detach())
+        biases = torch.stack([lstm.get_parameter("bias_ih_l0"), lstm.get_parameter("bias_hh_l0")])
+        self.bias = nn.Parameter(biases.detach().sum(0))
 
     @override
     def forward(self, values: Tensor) -> tuple[Tensor, None]:
@@ -52,7 +53,9 @@ def with_lstm_operations(module: nn.Module) -> nn.Module:
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """What `torch.onnx.export` takes as `custom_translation_table`."""
-    from onnxscript import opset20 as op
+    from onnxscript import opset20
+
+    op: Any = opset20
 
     def lstm(values: Any, inputs: Any, hidden: Any, bias: Any) -> Any:  # noqa: ANN401 -- values of a graph
         one = op.Constant(value_ints=[1])

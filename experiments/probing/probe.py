@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from datamodules.annotations.f0_series import F0Series
-from datamodules.corpora.base import Recording
+from datamodules.corpora.base import PitchSource, Recording
 from datamodules.corpora.synthetic.stimuli import VIBRATO
 from datamodules.corpora.synthetic.stress import FAMILIES, RAMP, StressFamilies
 from experiments.probing.chirp import BASES, Offsets, chirp, offsets
@@ -70,8 +71,9 @@ def probe(tracker: Tracker, items: int = 4, seed: int = 0) -> Probe:
     with tqdm(total=len(recordings) + len(BASES), desc=tracker.name, unit="sound") as bar:
         heard: dict[str, list[tuple[Recording, Tracked]]] = {name: [] for name in FAMILIES}
         for recording in recordings:
+            assert recording.audio is not None
             audio = recording.audio.read()
-            heard[recording.metadata["family"]].append((recording, tracker(audio.samples, audio.rate)))
+            heard[str(recording.metadata["family"])].append((recording, tracker(audio.samples, audio.rate)))
             bar.update()
         chirps = {}
         for base in BASES:
@@ -82,7 +84,9 @@ def probe(tracker: Tracker, items: int = 4, seed: int = 0) -> Probe:
     steady = [found for pair in heard[STEADY] for found in _errors(*pair)]
     depths: dict[str, list[float]] = {}
     for recording, tracked in heard[SWINGING]:
-        depths.setdefault(recording.metadata["case"].split()[1], []).append(_kept(_truth(recording), tracked.series))
+        depths.setdefault(str(recording.metadata["case"]).split()[1], []).append(
+            _kept(_truth(recording), tracked.series)
+        )
     return Probe(
         {name: _mean([_recall(_truth(one), two.series) for one, two in heard[name]]) for name in FOUND},
         {name: _mean([_voiced(_truth(one), two.series) for one, two in heard[name]]) for name in CONTROLS},
@@ -94,8 +98,8 @@ def probe(tracker: Tracker, items: int = 4, seed: int = 0) -> Probe:
 
 
 def _truth(recording: Recording) -> F0Series:
-    assert recording.truth is not None
-    series: F0Series = recording.truth.read()
+    series = cast(PitchSource, recording.truth).read()
+    assert isinstance(series, F0Series)
     return series
 
 

@@ -16,6 +16,8 @@ STUDY = {
     "question": "Are fine bins better?",
     "family": "melody",
     "stand_in": "Contours.",
+    "seeds": [0, 1, 2],
+    "hours": 0.25,
     "recipe": "experiments/melody/fine.yaml",
     "commit": ["abc", "def"],
     "runs": {
