@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-BLANK = 0
+from lightning_modules.decoding.ctc.greedy_path import BLANK, best_path
+
 _ROUNDING = 1e-2  # by which a log-probability near 0 may exceed 0 in half precision
 
 
@@ -80,11 +81,26 @@ class Greedy(CTCDecoder):
         own = _checked_lengths(log_probs, lengths, phones)
         if not log_probs.shape[1]:
             return [[Hypothesis([], 0.0, [])] for _ in own]
+        if log_probs.device.type == "cpu":
+            return _decoded(log_probs.detach(), own, lengths)
         highest, path = log_probs.detach().max(dim=2)
         inside = _checked_frames(highest, lengths)
         scores = highest.double().masked_fill(~inside, 0.0).sum(dim=1).tolist()
         paths = path.cpu().numpy()
         return [[_collapsed(paths[item, :frames], scores[item])] for item, frames in enumerate(own)]
+
+
+def _decoded(log_probs: Tensor, own: Sequence[int], lengths: Tensor) -> list[list[Hypothesis]]:
+    """As the search on a device, in one pass; bad values are named by its check."""
+    precise = log_probs if log_probs.dtype == torch.float64 else log_probs.float()
+    values = precise.contiguous().numpy()
+    found = []
+    for item, frames in enumerate(own):
+        symbols, starts, score, fine = best_path(values[item, :frames], _ROUNDING)
+        if not fine:
+            _checked_frames(log_probs.amax(dim=2), lengths)
+        found.append([Hypothesis(symbols.tolist(), score, starts.tolist())])
+    return found
 
 
 def _collapsed(path: NDArray[np.int64], score: float) -> Hypothesis:
