@@ -25,7 +25,7 @@ GOOD = {
     "sample.wav": lambda path: soundfile.write(path, np.ones(1), 16000),
 }
 BAD = {
-    "empty.wav": (lambda path: soundfile.write(path, np.zeros(0), 16000), "too short"),
+    "empty.wav": (lambda path: soundfile.write(path, np.zeros(0), 16000), "no samples in it"),
     "nothing.wav": (lambda path: path.write_bytes(b""), "nothing.wav"),
     "text.wav": (lambda path: path.write_text("la la la\n"), "text.wav"),
     "broken.flac": (lambda path: path.write_bytes(b"fLaC" + bytes(40)), "broken.flac"),
