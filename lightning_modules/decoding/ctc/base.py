@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from lightning_modules.decoding.ctc.greedy_path import BLANK, best_path
+from lightning_modules.decoding.ctc.greedy_path import best_path
 
+BLANK = 0
 _ROUNDING = 1e-2  # by which a log-probability near 0 may exceed 0 in half precision
 
 

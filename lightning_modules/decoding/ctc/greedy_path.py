@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-BLANK = 0
+_BLANK = 0  # that of `base`, which imports this module
 
 
 @njit(nogil=True, cache=True)  # compiling takes seconds
@@ -27,7 +27,7 @@ def best_path(
     """
     frames, symbols = log_probs.shape
     found, starts = np.empty(frames, np.int64), np.empty(frames, np.int64)
-    count, before, score = 0, BLANK, 0.0
+    count, before, score = 0, _BLANK, 0.0
     for frame in range(frames):
         best, place = log_probs[frame, 0], 0
         fine = best <= largest
@@ -39,7 +39,7 @@ def best_path(
         if not fine:
             return found[:0], starts[:0], 0.0, False
         score += best
-        if place not in (BLANK, before):
+        if place not in (_BLANK, before):
             found[count], starts[count] = place, frame
             count += 1
         before = place
