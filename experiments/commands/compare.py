@@ -21,7 +21,7 @@ from experiments.evaluation.scores import Rules
 from experiments.mistakes import parse
 from experiments.trackers.base import NAME, Tracker
 from experiments.trackers.catalogue import METHODS
-from experiments.trackers.methods import identify, interpreters_of, make_trackers
+from experiments.trackers.methods import add_environment, identify, interpreters_of, make_trackers
 
 CALIBRATION = "calibration"
 
@@ -103,14 +103,7 @@ def _parser() -> ArgumentParser:
         default=Path("comparison"),
         help="folder for METHOD/TRACK.csv and the scores; of several sets, a folder for each in it",
     )
-    parser.add_argument(
-        "--environment",
-        type=str,
-        action="append",
-        default=[],
-        help="METHOD=PYTHON: the interpreter of an environment that has the method's package; PYTHON alone: of all "
-        "public trackers that have none of their own; may be repeated",
-    )
+    add_environment(parser)
     parser.add_argument(
         "--interpreters", type=dict[str, str], default={}, help="likewise, METHOD: PYTHON for a configuration"
     )

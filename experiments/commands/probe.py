@@ -1,4 +1,4 @@
-"""Put pitch trackers to sounds of exactly known pitch, as in `melisma probe pyin,swift_f0,tracker --out probe`."""
+"""Put pitch trackers to sounds of exactly known pitch, as in `melisma probe pyin,tracker --out probe`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from jsonargparse import ArgumentParser
 
 from experiments.mistakes import parse, stop
 from experiments.trackers.catalogue import METHODS
+from experiments.trackers.methods import add_environment, identify, interpreters_of, make_trackers
 
 
 def main(arguments: list[str]) -> None:
@@ -27,14 +28,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=Path("probe"), help="folder for probe.md, probe.json and probe.png")
     parser.add_argument("--items", type=int, default=4, help="sounds of each case of a family")
     parser.add_argument("--seed", type=int, default=0, help="of the sounds")
-    parser.add_argument(
-        "--environment",
-        type=str,
-        action="append",
-        default=[],
-        help="METHOD=PYTHON: the interpreter of an environment that has the method's package; PYTHON alone: of all "
-        "public trackers that have none of their own; may be repeated",
-    )
+    add_environment(parser)
     parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
     options = parse(parser, arguments)
     items = options["items"]  # a Namespace has a method of that name
@@ -44,7 +38,6 @@ def main(arguments: list[str]) -> None:
     from experiments.evaluation.report import aligned
     from experiments.probing.probe import probe
     from experiments.probing.report import rows, write_probes
-    from experiments.trackers.methods import identify, interpreters_of, make_trackers
 
     trackers = make_trackers(options.methods.split(","), interpreters_of(options.environment), options.device)
     identities = identify(trackers)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 from typing_extensions import override
 
 
-@torch.library.custom_op("melisma::lstm", mutates_args=())
+@library.custom_op("melisma::lstm", mutates_args=())
 def _lstm(values: Tensor, inputs: Tensor, hidden: Tensor, bias: Tensor) -> Tensor:
     """One layer, forwards, from zeros: `(batch, frames, inputs)` to `(batch, frames, hidden)`; gates as in torch."""
     state = values.new_zeros(1, len(values), hidden.shape[1])

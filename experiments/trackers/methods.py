@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from datamodules import DataError
@@ -60,6 +61,18 @@ def make_trackers(methods: Sequence[str], interpreters: Mapping[str, str], devic
     if not trackers:
         raise DataError("--methods: none is named")
     return list(trackers.values())
+
+
+def add_environment(parser: ArgumentParser) -> None:
+    """Add `--environment`, whose words `interpreters_of` takes."""
+    parser.add_argument(
+        "--environment",
+        type=str,
+        action="append",
+        default=[],
+        help="METHOD=PYTHON: the interpreter of an environment that has the method's package; PYTHON alone: of all "
+        "public trackers that have none of their own; may be repeated",
+    )
 
 
 def interpreters_of(words: Sequence[str]) -> dict[str, str]:
