@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -48,6 +49,11 @@ class Tracker(ABC):
                 f"method {name!r}: use letters, digits, '_', '-' and inner dots only, because it names files"
             )
         self.name = name
+
+    @property
+    def process(self) -> int:
+        """Number of the process that tracks, once it is entered."""
+        return os.getpid()
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class PublicTracker(Tracker):
             said = error.stderr.decode(errors="replace").strip()[-SHOWN:]
             raise DataError(f"{self.name}: {self.python} has no numpy, or cannot run:\n{said}") from error
 
+    @property
+    @override
+    def process(self) -> int:
+        return self._process.pid
+
     @override
     def __enter__(self) -> Self:
         self._start()
