@@ -17,6 +17,7 @@ from datamodules.errors import DataError
 
 Samples = NDArray[Any] | Tensor
 Answer = TypeVar("Answer")
+_BLOCK = 1 << 20  # samples: what is made of a block is a small part of what a long recording takes
 _FULL_SCALE = {np.dtype(np.int16): 32768.0, np.dtype(np.int32): 2147483648.0}
 
 
@@ -33,7 +34,7 @@ class Hearer(ABC, Generic[Answer]):
         Raises:
             DataError: it is no audio, or too short for the model.
         """
-        return self.of_blocks([audio_of(samples, rate)])
+        return self.of_blocks(blocks_of(samples, rate))
 
     @abstractmethod
     def of_blocks(self, blocks: Iterable[Audio]) -> Answer:
@@ -52,15 +53,33 @@ def audio_of(samples: Samples, rate: int) -> Audio:
     Raises:
         DataError: another number of dimensions or type, a sample that is not finite, or a rate that is not positive.
     """
+    return _audio(_array(samples, rate), rate)
+
+
+def blocks_of(samples: Samples, rate: int) -> Iterator[Audio]:
+    """A recording in blocks, at least one, so that no more than a block of it is converted at a time.
+
+    Arguments and errors are those of `audio_of`.
+    """
+    array = _array(samples, rate)
+    for first in range(0, max(len(array), 1), _BLOCK):
+        yield _audio(array[first : first + _BLOCK], rate)
+
+
+def _array(samples: Samples, rate: int) -> NDArray[Any]:
     if not rate > 0 or rate != int(rate):
         raise DataError(f"rate: {rate}; samples per second, a whole number, are expected")
     array = samples.detach().cpu().numpy().T if isinstance(samples, Tensor) else np.asarray(samples)
     if array.ndim not in (1, 2):
         raise DataError(f"audio: {array.ndim} dimensions; (samples,) or several channels of them are expected")
+    if array.dtype not in _FULL_SCALE and not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"audio: {array.dtype}; floats, int16 or int32 are expected")
+    return array
+
+
+def _audio(array: NDArray[Any], rate: int) -> Audio:
     if array.dtype in _FULL_SCALE:
         array = array / _FULL_SCALE[array.dtype]
-    elif not np.issubdtype(array.dtype, np.floating):
-        raise DataError(f"audio: {array.dtype}; floats, int16 or int32 are expected")
     array = array.astype(np.float32, copy=False)
     if not np.isfinite(array).all():
         raise DataError("audio: a sample is not a finite number")

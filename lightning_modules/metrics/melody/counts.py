@@ -18,8 +18,10 @@ STANDARD_TOLERANCE = 50.0  # cents, of metrics whose name states no tolerance
 WIDEST_TOLERANCE = 300.0
 # Higher harmonics are less than 100 cents apart, so that a pitch could be right for two of them.
 MOST_HARMONICS = 16
+LOWEST = 10.0  # Hz, of 0 cents
+_DOUBT = 1e-6  # cents; two ways to compute an error differ by far less
 _GROSS = 0.2  # fraction of the reference's f0
-_NOT_GROSS = (1200 * np.log2(1 - _GROSS), 1200 * np.log2(1 + _GROSS))  # cents
+_NOT_GROSS = (float(1200 * np.log2(1 - _GROSS)), float(1200 * np.log2(1 + _GROSS)))  # cents
 
 # Bins of the histogram of |error|: of equal width up to _FINE_END, then of equal ratio; the last one is open.
 _FINE_WIDTH, _FINE_END = 0.5, 100.0  # cents
@@ -124,8 +126,8 @@ class TrackCounts(NamedTuple):
 def cents(f0: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cents above 10 Hz of |f0| in Hz; 0 where f0 is 0."""
     size = np.abs(f0)
-    size[size == 0] = 10.0
-    size /= 10.0
+    size[size == 0] = LOWEST
+    size /= LOWEST
     np.log2(size, out=size)
     size *= 1200.0
     return size
@@ -172,6 +174,49 @@ def _folded(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     np.subtract(distance, folded, out=folded)
     np.abs(folded, out=folded)
     return folded
+
+
+def outcome_counts_of_f0(
+    reference: NDArray[np.float64],
+    estimate: NDArray[np.float64],
+    level: NDArray[np.int64] | NDArray[np.bool_],
+    levels: int,
+    criteria: Criteria,
+) -> NDArray[np.float64]:
+    """What `outcome_counts` gives, compiled, of f0: for many tracks.
+
+    It takes one logarithm a frame, and the two that mir_eval takes where the error is near the edge of an outcome.
+
+    Args:
+        reference: `(frames,)`, Hz, finite, 0 or negative where unvoiced.
+        estimate: `(frames,)`, Hz, finite, the guess, or its negative; 0 where there is none.
+        level: as in `outcome_counts`, also the others.
+        levels: likewise.
+        criteria: likewise.
+
+    Raises:
+        ValueError: a level is not below `levels`, or that is more than 256.
+    """
+    # Here, because numba takes longer to load than NumPy takes for some hundred tracks.
+    from lightning_modules.metrics.melody.compiled import count_outcomes, ratios
+
+    if not 2 <= levels <= 256 or (len(level) and not 0 <= int(level.min()) <= int(level.max()) < levels):
+        raise ValueError(f"level: from {level.min()} to {level.max()}, of {levels}, of which there may be 256")
+    voiced = reference > 0
+    error, known = ratios(np.ascontiguousarray(reference), np.ascontiguousarray(estimate), LOWEST)
+    np.log2(error, out=error)
+    error *= 1200.0
+    counts = np.zeros((criteria.outcomes, levels))
+    small = level.view(np.uint8) if level.dtype == np.bool_ else level.astype(np.uint8)
+    tolerances = np.array(criteria.tolerances, np.float64)
+    doubtful = count_outcomes(
+        voiced, known, error, np.ascontiguousarray(small), counts, tolerances, *_NOT_GROSS, _DOUBT
+    )
+    if len(doubtful):  # as mir_eval rounds
+        some = reference[doubtful], estimate[doubtful]
+        frames = PitchFrames(voiced[doubtful], cents(some[0]), some[1] > 0, cents(some[1]))
+        counts += outcome_counts(frames, level[doubtful], levels, criteria)
+    return counts
 
 
 def error_counts(frames: PitchFrames) -> NDArray[np.float64]:

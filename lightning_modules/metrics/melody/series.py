@@ -36,6 +36,7 @@ from lightning_modules.metrics.melody.counts import (
     error_counts,
     harmonic_counts,
     outcome_counts,
+    outcome_counts_of_f0,
 )
 from lightning_modules.metrics.melody.scores import all_scores, outcome_scores, undefined_in_mir_eval
 
@@ -103,10 +104,15 @@ def mir_eval_scores(
 
     Arguments and errors are those of `evaluate_series`.
     """
-    frames = align_series(reference_times, reference_f0, estimate_times, estimate_f0, hop=hop)
-    if not len(frames.reference_voiced):
+    reference, estimate = _checked(reference_times, reference_f0, estimate_times, estimate_f0, hop)
+    if not len(reference.times):
         return dict.fromkeys(_MIR_EVAL_NAMES, 0.0)
-    outcomes = outcome_counts(frames, frames.estimate_voiced, 2, _ONE_TOLERANCE)[None]
+    if hop is None and _same_times(estimate.times, reference.times):
+        f0 = reference.f0, estimate.f0
+        outcomes = outcome_counts_of_f0(*f0, estimate.f0 > 0, 2, _ONE_TOLERANCE)[None]
+    else:
+        frames = _aligned(reference, estimate, hop)
+        outcomes = outcome_counts(frames, frames.estimate_voiced, 2, _ONE_TOLERANCE)[None]
     scores = outcome_scores(outcomes.sum(axis=2), outcomes[:, :, 1], _ONE_TOLERANCE)
     values = {theirs: (ours, float(scores[ours][0])) for theirs, ours in _MIR_EVAL_NAMES.items()}
     return {
@@ -126,24 +132,46 @@ def align_series(
 
     Arguments and errors are those of `evaluate_series`.
     """
+    return _aligned(*_checked(reference_times, reference_f0, estimate_times, estimate_f0, hop), hop)
+
+
+class _Series(NamedTuple):
+    """A series that starts at 0 s; `(frames,)` each, s and Hz."""
+
+    times: NDArray[np.float64]
+    f0: NDArray[np.float64]
+
+
+def _checked(
+    reference_times: ArrayLike,
+    reference_f0: ArrayLike,
+    estimate_times: ArrayLike,
+    estimate_f0: ArrayLike,
+    hop: float | None,
+) -> tuple[_Series, _Series]:
     if hop is not None and not 0 < hop < np.inf:
         raise ValueError(f"hop: {hop} s; it must be positive and finite")
-    reference_seconds = _checked_times("reference", reference_times)
-    reference = _pitches("reference", reference_seconds, reference_f0)
-    on_one_grid = estimate_times is reference_times
-    estimate_seconds = reference_seconds if on_one_grid else _checked_times("estimate", estimate_times)
-    estimate = _pitches("estimate", estimate_seconds, estimate_f0)
+    seconds = _checked_times("reference", reference_times)
+    reference = _from_0("reference", seconds, reference_f0)
+    if estimate_times is reference_times:  # of one grid
+        estimate = _from_0("estimate", seconds, estimate_f0)
+        return reference, estimate._replace(times=reference.times)
+    return reference, _from_0("estimate", _checked_times("estimate", estimate_times), estimate_f0)
+
+
+def _aligned(reference: _Series, estimate: _Series, hop: float | None) -> PitchFrames:
     if not len(reference.times):
         nothing = np.zeros(0)
         return PitchFrames(nothing > 0, nothing, nothing > 0, nothing)
     if not len(estimate.times):
-        estimate = _Pitches(np.zeros(1), np.zeros(1), np.zeros(1, np.bool_))
+        estimate = _Series(np.zeros(1), np.zeros(1))
+    known, guessed = (_Pitches(each.times, cents(each.f0), each.f0 > 0) for each in (reference, estimate))
     if hop is None:
-        estimate = _resampled(estimate, reference.times)
+        guessed = _resampled(guessed, known.times)
     else:
-        reference, estimate = (_resampled(each, _multiples(hop, each.times[-1])) for each in (reference, estimate))
-        estimate = _of_length(estimate, reference.times)
-    return PitchFrames(reference.voiced, reference.cents, estimate.voiced, estimate.cents)
+        known, guessed = (_resampled(each, _multiples(hop, each.times[-1])) for each in (known, guessed))
+        guessed = _of_length(guessed, known.times)
+    return PitchFrames(known.voiced, known.cents, guessed.voiced, guessed.cents)
 
 
 class TimedFrames(NamedTuple):
@@ -236,15 +264,14 @@ def _check_finite(name: str, what: str, values: NDArray[np.float64]) -> None:
         raise ValueError(f"{name}: {what} {values[index]} at index {index} is not a finite number")
 
 
-def _pitches(name: str, seconds: NDArray[np.float64], f0: ArrayLike) -> _Pitches:
-    """A series that starts at 0 s."""
+def _from_0(name: str, seconds: NDArray[np.float64], f0: ArrayLike) -> _Series:
     hz = np.asarray(f0, dtype=np.float64)
     if hz.shape != seconds.shape:
         raise ValueError(f"{name}: f0 of shape {hz.shape}, but times of {seconds.shape}; every frame has one of each")
     _check_finite(name, "f0", hz)
     if len(seconds) and seconds[0] > 0:
         seconds, hz = np.insert(seconds, 0, 0.0), np.insert(hz, 0, hz[0])
-    return _Pitches(seconds, cents(hz), hz > 0)
+    return _Series(seconds, hz)
 
 
 def _resampled(series: _Pitches, times: NDArray[np.float64]) -> _Pitches:

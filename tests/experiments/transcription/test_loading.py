@@ -12,7 +12,7 @@ import torch
 from datamodules.errors import DataError
 from experiments import load
 from experiments.runs import load as load_run
-from experiments.transcription.signals import audio_of
+from experiments.transcription.signals import audio_of, blocks_of
 from experiments.transcription.transcriber import Transcriber
 from experiments.transcription.utterances import ClipTagger, PhoneTagger
 from tests.experiments.transcription.conftest import CLASSES, PHONES
@@ -141,3 +141,17 @@ def test_torch_hub_loads_the_tracker():
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000)
     for ours, theirs in zip(made(tone, 16000), load()(tone, 16000), strict=True):
         assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int16])
+def test_a_long_recording_is_converted_in_blocks_and_answered_as_a_whole(monkeypatch, kind):
+    audio = noise(0.7, 16000)
+    audio = audio if kind is np.float32 else np.round(audio * 32767).astype(np.int16)
+    tracker = load("tracker", threads=1)
+    whole = tracker(audio, 16000)
+    monkeypatch.setattr("experiments.transcription.signals._BLOCK", 1000)
+    blocks = list(blocks_of(audio, 16000))
+    assert [len(block.samples) for block in blocks] == [1000] * 11 + [200]
+    assert np.array_equal(np.concatenate([block.samples for block in blocks]), audio_of(audio, 16000).samples)
+    assert all(np.array_equal(*pair) for pair in zip(tracker(audio, 16000), whole, strict=True))
+    assert len(list(blocks_of(audio[:0], 16000))) == 1
