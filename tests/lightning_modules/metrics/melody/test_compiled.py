@@ -33,7 +33,7 @@ def test_errors_at_the_edge_of_an_outcome_fall_to_the_same_side(frames, criteria
     reference = np.array([pitch for pitch, *_ in frames])
     estimate = np.array([pitch * 2 ** (sign * edge / 1200) for pitch, sign, edge, _ in frames])
     for _, _, _, units in frames:
-        estimate = np.where(units > 0, np.nextafter(estimate, np.inf), estimate)
+        estimate = np.where((units > 0) & (estimate != 0), np.nextafter(estimate, np.inf), estimate)
     estimate = np.nan_to_num(estimate, posinf=1e300)
     ours, theirs = both(reference, estimate, estimate > 0, 2, criteria)
     assert np.array_equal(ours, theirs)
