@@ -9,8 +9,9 @@ Log-probabilities of 41 symbols are made in memory, of two kinds:
 - flat, the worst case for a beam: no symbol of a frame stands out.
 
 The sides are loops in one process with one thread, and take turns on every few utterances, in changing order. Ours are
-`Greedy`, `Beam` and `PrefixBeam`, with their checks of the input, and `Beam` among the ten most probable symbols of
-each frame. `PrefixBeam` and fast-ctc-decode search in the same way, `Beam` in another one.
+`Greedy`, `Beam` and `PrefixBeam`, with their checks of the input, which they get in batches as a network gives them,
+and `Beam` among the ten most probable symbols of each frame. `PrefixBeam` and fast-ctc-decode search in the same way,
+`Beam` in another one.
 fast-ctc-decode's `viterbi_search` and `beam_search` are given probabilities, which they need, without the time that it
 takes to make them.
 
@@ -111,14 +112,19 @@ def sides(posteriors: Posteriors) -> dict[str, Turn]:
         f"beam 5, {THEIRS}": partial(fast_ctc_decode.beam_search, beam_size=5),
         f"beam 50, {THEIRS}": partial(fast_ctc_decode.beam_search, beam_size=50),
     }
-    turns: dict[str, Turn] = {side: partial(_ours, each, posteriors.log_probs) for side, each in decoders.items()}
+    batches = {
+        first: (values, torch.full((len(values),), values.shape[1]))
+        for first, values in zip(
+            range(0, len(probabilities), CHUNK), torch.split(posteriors.log_probs, CHUNK), strict=True
+        )
+    }
+    turns: dict[str, Turn] = {side: partial(_ours, each, batches) for side, each in decoders.items()}
     turns |= {side: partial(_theirs, each, probabilities) for side, each in others.items()}
     return turns
 
 
-def _ours(decoder: CTCDecoder, log_probs: Tensor, chunk: Sequence[int]) -> list[list[int]]:
-    values = log_probs[chunk[0] : chunk[-1] + 1]
-    return [best.symbols for best, *_ in decoder(values, torch.full((len(chunk),), values.shape[1]), _PHONES)]
+def _ours(decoder: CTCDecoder, batches: Mapping[int, tuple[Tensor, Tensor]], chunk: Sequence[int]) -> list[list[int]]:
+    return [best.symbols for best, *_ in decoder(*batches[chunk[0]], _PHONES)]
 
 
 def _theirs(

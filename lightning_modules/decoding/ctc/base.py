@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from lightning_modules.decoding.ctc.greedy_path import best_path
+from lightning_modules.decoding.ctc.greedy_path import best_paths
 
 BLANK = 0
 _ROUNDING = 1e-2  # by which a log-probability near 0 may exceed 0 in half precision
@@ -94,14 +94,10 @@ class Greedy(CTCDecoder):
 def _decoded(log_probs: Tensor, own: Sequence[int], lengths: Tensor) -> list[list[Hypothesis]]:
     """As the search on a device, in one pass; bad values are named by its check."""
     precise = log_probs if log_probs.dtype == torch.float64 else log_probs.float()
-    values = precise.contiguous().numpy()
-    found = []
-    for item, frames in enumerate(own):
-        symbols, starts, score, fine = best_path(values[item, :frames], _ROUNDING)
-        if not fine:
-            _checked_frames(log_probs.amax(dim=2), lengths)
-        found.append([Hypothesis(symbols.tolist(), score, starts.tolist())])
-    return found
+    found, fine = best_paths(precise.contiguous().numpy(), own, _ROUNDING)
+    if not fine:
+        _checked_frames(log_probs.amax(dim=2), lengths)
+    return [[Hypothesis(symbols, score, starts)] for symbols, starts, score in found]
 
 
 def _collapsed(path: NDArray[np.int64], score: float) -> Hypothesis:

@@ -1,7 +1,8 @@
-"""The best path of an utterance in one pass over its log-probabilities, compiled by numba."""
+"""The best paths of a batch in one pass over its log-probabilities, compiled by numba."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,59 +17,74 @@ _BITS: dict[int, Any] = {
 }
 
 
-def best_path(
-    log_probs: NDArray[np.float32], largest: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], float, bool]:
-    """Symbols of the best path without repeats and blanks, their first frames, and its log-probability.
+def best_paths(
+    log_probs: NDArray[np.float32], lengths: Sequence[int], largest: float
+) -> tuple[list[tuple[list[int], list[int], float]], bool]:
+    """Of each utterance: symbols of the best path without repeats and blanks, their first frames, its log-probability.
 
     Ties go to the lowest symbol.
 
     Args:
-        log_probs: `(frames, symbols)`, float32 or float64, contiguous.
+        log_probs: `(batch, frames, symbols)`, float32 or float64, contiguous.
+        lengths: frames of each utterance; what is behind them is not read.
         largest: that a value may be.
 
     Returns:
-        Symbols, frames and score, and whether every value is a number of at most `largest`; if not, the others are of
-        no use.
+        These, and whether every value is a number of at most `largest`; if not, the paths are of no use.
     """
     integers, unsigned, infinity = _BITS[log_probs.itemsize]
-    found: tuple[NDArray[np.int64], NDArray[np.int64], float, bool] = _path(
-        log_probs, log_probs.view(integers), unsigned, infinity, largest
+    own = np.array(lengths, np.int64)
+    symbols, starts, counts, scores, fine = _paths(
+        log_probs, log_probs.view(integers), own, unsigned, infinity, largest
     )
-    return found
+    found = [
+        (symbols[item, :count].tolist(), starts[item, :count].tolist(), score)
+        for item, (count, score) in enumerate(zip(counts.tolist(), scores.tolist(), strict=True))
+    ]
+    return found, bool(fine)
 
 
 @njit(nogil=True, cache=True)  # compiling takes seconds
-def _path(
-    log_probs: NDArray[np.float32], bits: NDArray[np.int32], unsigned: np.int32, infinity: np.int32, largest: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], float, bool]:
-    """As `best_path`. The largest of integers is found by vector instructions, that of floats is not.
+def _paths(
+    log_probs: NDArray[np.float32],
+    bits: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    unsigned: np.int32,
+    infinity: np.int32,
+    largest: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], bool]:
+    """As `best_paths`. The largest of integers is found by vector instructions, that of floats is not.
 
     Numbers are ordered as their bits are; of negative ones, all but the sign is turned over for that.
     """
-    frames, symbols = log_probs.shape
-    found, starts = np.empty(frames, np.int64), np.empty(frames, np.int64)
-    count, before, score = 0, _BLANK, 0.0
+    items, frames, symbols = log_probs.shape
+    found, starts = np.empty((items, frames), np.int64), np.empty((items, frames), np.int64)
+    counts, scores = np.zeros(items, np.int64), np.zeros(items)
     shift = 8 * log_probs.itemsize - 1
-    for frame in range(frames):
-        highest, size = -unsigned - 1, bits[frame, 0] & unsigned
-        for symbol in range(symbols):
-            own = bits[frame, symbol]
-            highest = max(highest, own ^ ((own >> shift) & unsigned))
-            size = max(size, own & unsigned)
-        place = 0
-        while place < symbols - 1 and bits[frame, place] ^ ((bits[frame, place] >> shift) & unsigned) != highest:
-            place += 1
-        best = log_probs[frame, place]
-        if size > infinity or not best <= largest:  # NaN is above infinity
-            return found[:0], starts[:0], 0.0, False
-        if best == 0:  # 0 and -0 are alike, but for their bits
+    for item in range(items):
+        before = _BLANK
+        for frame in range(lengths[item]):
+            highest, size = -unsigned - 1, bits[item, frame, 0] & unsigned
+            for symbol in range(symbols):
+                own = bits[item, frame, symbol]
+                highest = max(highest, own ^ ((own >> shift) & unsigned))
+                size = max(size, own & unsigned)
             place = 0
-            while log_probs[frame, place] != 0:
+            while place < symbols - 1:
+                own = bits[item, frame, place]
+                if own ^ ((own >> shift) & unsigned) == highest:
+                    break
                 place += 1
-        score += best
-        if place not in (_BLANK, before):
-            found[count], starts[count] = place, frame
-            count += 1
-        before = place
-    return found[:count], starts[:count], score, True
+            best = log_probs[item, frame, place]
+            if size > infinity or not best <= largest:  # NaN is above infinity
+                return found, starts, counts, scores, False
+            if best == 0:  # 0 and -0 are alike, but for their bits
+                place = 0
+                while log_probs[item, frame, place] != 0:
+                    place += 1
+            scores[item] += best
+            if place not in (_BLANK, before):
+                found[item, counts[item]], starts[item, counts[item]] = place, frame
+                counts[item] += 1
+            before = place
+    return found, starts, counts, scores, True
