@@ -12,7 +12,7 @@ OCTAVE = 1200.0  # cents
 
 
 _BLOCK = 512  # frames, whose intermediate values stay in the nearest cache
-_UNVOICED, _GROSS, _NEAR = 0, 1, 2  # as in `counts`, which imports this module
+_GROSS = 1  # as in `counts`, which imports this module; 0 is UNVOICED, and 2 is NEAR
 
 
 @njit(nogil=True, cache=True)  # compiling takes seconds
@@ -44,40 +44,36 @@ def count_outcomes(
         The frames of which it could not be told; they are not counted.
     """
     frames, levels, cells = len(error), counts.shape[1], counts.size
-    folded, met, unsure = np.empty(_BLOCK), np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
-    cell = np.empty(_BLOCK, np.int32)
+    # All of eight bytes, and without branches: so loops over a block become vector instructions.
+    folded, met, unsure = np.empty(_BLOCK), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    cell = np.empty(_BLOCK, np.int64)
     # Of four, so that equal frames in succession need not wait for each other.
     found, left, doubtful = np.zeros((4, cells + 1), np.int64), 0, np.empty(frames, np.int64)
-    # Loops over a block are simple enough to become vector instructions.
     for first in range(0, frames, _BLOCK):
         size = min(_BLOCK, frames - first)
+        cents, both = error[first : first + size], known[first : first + size]
+        voiced, own = reference_voiced[first : first + size], level[first : first + size]
         for place in range(size):
-            distance = abs(error[first + place])
+            distance = abs(cents[place])
             folded[place] = abs(distance - math.floor(distance / OCTAVE + 0.5) * OCTAVE)
             met[place] = 0
+            unsure[place] = np.int64((abs(cents[place] - flattest) < margin) | (abs(cents[place] - sharpest) < margin))
         for tolerance in tolerances:
             for place in range(size):
-                met[place] += np.int32(folded[place] < tolerance)
-        for place in range(size):
-            frame = first + place
-            not_gross = np.int32((error[frame] >= flattest) & (error[frame] <= sharpest))
-            right = _NEAR + met[place] + not_gross * len(tolerances)
-            outcome = right if met[place] > 0 else _GROSS + not_gross
-            outcome = outcome if known[frame] else _GROSS
-            outcome = outcome if reference_voiced[frame] else _UNVOICED
-            cell[place] = outcome * levels + level[frame]
+                met[place] += np.int64(folded[place] < tolerance)
+                unsure[place] |= np.int64(abs(folded[place] - tolerance) < margin)
         near = 0
         for place in range(size):
-            value = error[first + place]
-            unsure[place] = np.int32((abs(value - flattest) < margin) | (abs(value - sharpest) < margin))
-        for tolerance in tolerances:
-            for place in range(size):
-                unsure[place] |= np.int32(abs(folded[place] - tolerance) < margin)
-        for place in range(size):
             near += unsure[place]
+        for place in range(size):
+            not_gross = np.int64((cents[place] >= flattest) & (cents[place] <= sharpest))
+            # With a tolerance met, NEAR + met, and as many more as there are tolerances in the same octave.
+            beyond = np.int64(met[place] > 0) * (1 + met[place] + not_gross * (len(tolerances) - 1))
+            outcome = _GROSS + np.int64(both[place]) * (not_gross + beyond)
+            cell[place] = np.int64(voiced[place]) * outcome * levels + np.int64(own[place])
         if near:
             for place in range(size):
-                if unsure[place] and known[first + place]:
+                if unsure[place] and both[place]:
                     doubtful[left], cell[place] = first + place, cells
                     left += 1
         for place in range(size):
