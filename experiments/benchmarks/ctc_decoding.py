@@ -8,7 +8,7 @@ Log-probabilities of 41 symbols are made in memory, of two kinds:
   them over others or doubtful;
 - flat, the worst case for a beam: no symbol of a frame stands out.
 
-The sides are loops in one process with one thread, and take turns on every few utterances, in changing order. Ours are
+The sides are loops in one process with one thread, and take turns on every batch, in changing order. Ours are
 `Greedy`, `Beam` and `PrefixBeam`, with their checks of the input, which they get in batches as a network gives them,
 and `Beam` among the ten most probable symbols of each frame. `PrefixBeam` and fast-ctc-decode search in the same way,
 `Beam` in another one.
@@ -45,7 +45,7 @@ from lightning_modules.metrics import edit_distance
 
 OURS, PRUNED, PREFIX, THEIRS = "ours", "ours, 10 symbols", "ours, prefixes", "fast-ctc-decode"
 KINDS = ("peaky", "flat")
-CHUNK = 4  # utterances of a turn
+BATCH = 20  # utterances of a turn
 _PHONES = tuple(CHARACTERS_11785)[1:]
 _ALPHABET = "".join(CHARACTERS_11785.values())
 _FLOOR, _BLANK, _PEAK, _DOUBT = 1.0, 9.0, 13.0, 2.0  # logits: spread of all, the blank, peaks and their spread
@@ -95,8 +95,8 @@ def _raise_peaks(logits: NDArray[np.float32], phones: list[int], rng: np.random.
         logits[frames, rng.integers(1, logits.shape[1])] += rng.normal(_BLANK, _DOUBT)
 
 
-def sides(posteriors: Posteriors) -> dict[str, Turn]:
-    """What takes turns, by name: each search of ours and of fast-ctc-decode."""
+def sides(posteriors: Posteriors, batch: int) -> dict[str, Turn]:
+    """What takes turns on batches of so many, by name: each search of ours and of fast-ctc-decode."""
     probabilities = posteriors.log_probs.exp().numpy()
     decoders: dict[str, CTCDecoder] = {
         f"greedy, {OURS}": Greedy(),
@@ -115,7 +115,7 @@ def sides(posteriors: Posteriors) -> dict[str, Turn]:
     batches = {
         first: (values, torch.full((len(values),), values.shape[1]))
         for first, values in zip(
-            range(0, len(probabilities), CHUNK), torch.split(posteriors.log_probs, CHUNK), strict=True
+            range(0, len(probabilities), batch), torch.split(posteriors.log_probs, batch), strict=True
         )
     }
     turns: dict[str, Turn] = {side: partial(_ours, each, batches) for side, each in decoders.items()}
@@ -135,18 +135,21 @@ def _theirs(
     return [[_ALPHABET.index(letter) for letter in search(probabilities[item], _ALPHABET)[0]] for item in chunk]
 
 
-def measure(turns: Mapping[str, Turn], utterances: int, rounds: int) -> tuple[Seconds, dict[str, list[list[int]]]]:
+def measure(
+    turns: Mapping[str, Turn], utterances: int, rounds: int, batch: int
+) -> tuple[Seconds, dict[str, list[list[int]]]]:
     """Time every side.
 
     Args:
         turns: the sides.
         utterances: how many there are.
         rounds: how often each side decodes all of them.
+        batch: utterances of a turn.
 
     Returns:
         The seconds of every side for all utterances, one for each round, and the symbols that it found.
     """
-    chunks = [range(first, min(first + CHUNK, utterances)) for first in range(0, utterances, CHUNK)]
+    chunks = [range(first, min(first + batch, utterances)) for first in range(0, utterances, batch)]
     seconds: dict[str, list[float]] = {side: [0.0] * rounds for side in turns}
     found: dict[str, list[list[int]]] = {}
     for turn in turns.values():
@@ -193,10 +196,10 @@ def table(seconds: Seconds, utterances: int) -> str:
     return "\n".join(lines)
 
 
-def compare(kind: str, utterances: int, frames: int, rounds: int) -> dict[str, dict[str, float]]:
+def compare(kind: str, utterances: int, frames: int, rounds: int, batch: int) -> dict[str, dict[str, float]]:
     """Measure one kind of posteriors, print its table, and return the figures of each side."""
     posteriors = Posteriors.made(kind, utterances, frames)
-    seconds, found = measure(sides(posteriors), utterances, rounds)
+    seconds, found = measure(sides(posteriors, batch), utterances, rounds, batch)
     print(f"\n{kind}\n{table(seconds, utterances)}", flush=True)
     figures = {}
     for side, rounds_of_one in seconds.items():
@@ -216,11 +219,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print the tables, and end with the rates."""
     options = _parser().parse_args(arguments)
     print(describe_machine(("torch", "torchaudio", "flashlight-text", "fast-ctc-decode")), flush=True)
-    print(f"{options.utterances} utterances of {options.frames} frames, {options.rounds} rounds", flush=True)
+    print(
+        f"{options.utterances} utterances of {options.frames} frames in batches of {options.batch}, "
+        f"{options.rounds} rounds",
+        flush=True,
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        result = {kind: compare(kind, options.utterances, options.frames, options.rounds) for kind in KINDS}
+        result = {
+            kind: compare(kind, options.utterances, options.frames, options.rounds, options.batch) for kind in KINDS
+        }
     finally:
         torch.set_num_threads(threads)
     print(f"\nRESULT {json.dumps(result)}")
@@ -234,6 +243,7 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--utterances", type=PositiveInt, default=40, help="how many, of each kind")
     parser.add_argument("--frames", type=PositiveInt, default=400, help="of each, such as 8 s at 20 ms")
+    parser.add_argument("--batch", type=PositiveInt, default=BATCH, help="utterances that are decoded at once")
     parser.add_argument("--rounds", type=PositiveInt, default=7, help="turns of each side on all utterances")
     return parser
 

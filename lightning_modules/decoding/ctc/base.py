@@ -83,7 +83,7 @@ class Greedy(CTCDecoder):
         if not log_probs.shape[1]:
             return [[Hypothesis([], 0.0, [])] for _ in own]
         if log_probs.device.type == "cpu":
-            return _decoded(log_probs.detach(), own, lengths)
+            return _decoded(log_probs, own, lengths)
         highest, path = log_probs.detach().max(dim=2)
         inside = _checked_frames(highest, lengths)
         scores = highest.double().masked_fill(~inside, 0.0).sum(dim=1).tolist()
@@ -93,8 +93,9 @@ class Greedy(CTCDecoder):
 
 def _decoded(log_probs: Tensor, own: Sequence[int], lengths: Tensor) -> list[list[Hypothesis]]:
     """As the search on a device, in one pass; bad values are named by its check."""
-    precise = log_probs if log_probs.dtype == torch.float64 else log_probs.float()
-    found, fine = best_paths(precise.contiguous().numpy(), own, _ROUNDING)
+    precise = log_probs if log_probs.dtype in (torch.float32, torch.float64) else log_probs.float()
+    values = np.ascontiguousarray(precise.detach().numpy())
+    found, fine = best_paths(values, own, _ROUNDING)
     if not fine:
         _checked_frames(log_probs.amax(dim=2), lengths)
     return [[Hypothesis(symbols, score, starts)] for symbols, starts, score in found]

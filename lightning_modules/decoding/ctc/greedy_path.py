@@ -34,14 +34,13 @@ def best_paths(
     """
     integers, unsigned, infinity = _BITS[log_probs.itemsize]
     own = np.array(lengths, np.int64)
-    symbols, starts, counts, scores, fine = _paths(
-        log_probs, log_probs.view(integers), own, unsigned, infinity, largest
-    )
-    found = [
-        (symbols[item, :count].tolist(), starts[item, :count].tolist(), score)
-        for item, (count, score) in enumerate(zip(counts.tolist(), scores.tolist(), strict=True))
-    ]
-    return found, bool(fine)
+    paths, ends, scores, fine = _paths(log_probs, log_probs.view(integers), own, unsigned, infinity, largest)
+    symbols, starts = paths.tolist()
+    first, found = 0, []
+    for end, score in zip(ends.tolist(), scores.tolist(), strict=True):
+        found.append((symbols[first:end], starts[first:end], score))
+        first = end
+    return found, fine
 
 
 @njit(nogil=True, cache=True)  # compiling takes seconds
@@ -52,14 +51,16 @@ def _paths(
     unsigned: np.int32,
     infinity: np.int32,
     largest: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], bool]:
-    """As `best_paths`. The largest of integers is found by vector instructions, that of floats is not.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], bool]:
+    """Symbols and first frames of all utterances `(2, symbols)`, where each ends there, their scores; see `best_paths`.
+
+    The largest of integers is found by vector instructions, that of floats is not.
 
     Numbers are ordered as their bits are; of negative ones, all but the sign is turned over for that.
     """
-    items, frames, symbols = log_probs.shape
-    found, starts = np.empty((items, frames), np.int64), np.empty((items, frames), np.int64)
-    counts, scores = np.zeros(items, np.int64), np.zeros(items)
+    items, _, symbols = log_probs.shape
+    found, count = np.empty((2, lengths.sum()), np.int64), 0
+    ends, scores = np.zeros(items, np.int64), np.zeros(items)
     shift = 8 * log_probs.itemsize - 1
     for item in range(items):
         before = _BLANK
@@ -77,14 +78,15 @@ def _paths(
                 place += 1
             best = log_probs[item, frame, place]
             if size > infinity or not best <= largest:  # NaN is above infinity
-                return found, starts, counts, scores, False
+                return found[:, :0], ends, scores, False
             if best == 0:  # 0 and -0 are alike, but for their bits
                 place = 0
                 while log_probs[item, frame, place] != 0:
                     place += 1
             scores[item] += best
             if place not in (_BLANK, before):
-                found[item, counts[item]], starts[item, counts[item]] = place, frame
-                counts[item] += 1
+                found[0, count], found[1, count] = place, frame
+                count += 1
             before = place
-    return found, starts, counts, scores, True
+        ends[item] = count
+    return found[:, :count], ends, scores, True

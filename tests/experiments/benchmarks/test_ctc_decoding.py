@@ -25,7 +25,7 @@ def test_peaky_posteriors_are_sure_of_most_frames_and_flat_ones_of_none():
 
 def test_every_search_finds_most_of_what_peaky_posteriors_show():
     posteriors = Posteriors.made("peaky", 3, 100)
-    for turn in ctc_decoding.sides(posteriors).values():
+    for turn in ctc_decoding.sides(posteriors, 3).values():
         assert 0.01 < ctc_decoding.error_rate(turn(range(3)), posteriors.spoken) < 0.3
 
 
@@ -39,7 +39,7 @@ def test_every_side_decodes_every_utterance_in_every_round():
 
         return turn
 
-    seconds, found = ctc_decoding.measure({name: side(name) for name in "ab"}, 6, rounds=3)
+    seconds, found = ctc_decoding.measure({name: side(name) for name in "ab"}, 6, rounds=3, batch=4)
     assert found == {name: [[item] for item in range(6)] for name in "ab"}
     chunks = [(0, 1, 2, 3), (4, 5)]
     assert sorted(seen[2:]) == sorted((name, *chunk) for name in "ab" for chunk in chunks for _ in range(3))
