@@ -17,9 +17,9 @@ _GROSS = 1  # as in `counts`, which imports this module; 0 is UNVOICED, and 2 is
 
 @njit(nogil=True, cache=True)  # compiling takes seconds
 def count_outcomes(
-    reference_voiced: NDArray[np.bool_],
+    reference: NDArray[np.float64],
     known: NDArray[np.bool_],
-    error: NDArray[np.float64],
+    octaves: NDArray[np.float64],
     level: NDArray[np.uint8],
     counts: NDArray[np.float64],
     tolerances: NDArray[np.float64],
@@ -30,9 +30,10 @@ def count_outcomes(
     """Count frames by outcome and level.
 
     Args:
-        reference_voiced: `(frames,)`, contiguous as all arrays: another layout would be compiled anew.
+        reference: `(frames,)`, Hz, 0 or negative where unvoiced; contiguous as all arrays: another layout would be
+            compiled anew.
         known: `(frames,)`, where the reference is voiced, and both have a pitch.
-        error: `(frames,)`, cents from the reference to the estimate; of any value where there are none.
+        octaves: `(frames,)`, from the reference to the estimate; of any value where there are not both.
         level: `(frames,)`, below the number of levels.
         counts: `(outcomes, levels)`, to which frames are added.
         tolerances: cents.
@@ -43,17 +44,18 @@ def count_outcomes(
     Returns:
         The frames of which it could not be told; they are not counted.
     """
-    frames, levels, cells = len(error), counts.shape[1], counts.size
+    frames, levels, cells = len(octaves), counts.shape[1], counts.size
     # All of eight bytes, and without branches: so loops over a block become vector instructions.
-    folded, met, unsure = np.empty(_BLOCK), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
-    cell = np.empty(_BLOCK, np.int64)
+    cents, folded, cell = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
+    met, unsure = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     # Of four, so that equal frames in succession need not wait for each other.
     found, left, doubtful = np.zeros((4, cells + 1), np.int64), 0, np.empty(frames, np.int64)
     for first in range(0, frames, _BLOCK):
         size = min(_BLOCK, frames - first)
-        cents, both = error[first : first + size], known[first : first + size]
-        voiced, own = reference_voiced[first : first + size], level[first : first + size]
+        error, both = octaves[first : first + size], known[first : first + size]
+        pitch, own = reference[first : first + size], level[first : first + size]
         for place in range(size):
+            cents[place] = error[place] * OCTAVE
             distance = abs(cents[place])
             folded[place] = abs(distance - math.floor(distance / OCTAVE + 0.5) * OCTAVE)
             met[place] = 0
@@ -70,7 +72,7 @@ def count_outcomes(
             # With a tolerance met, NEAR + met, and as many more as there are tolerances in the same octave.
             beyond = np.int64(met[place] > 0) * (1 + met[place] + not_gross * (len(tolerances) - 1))
             outcome = _GROSS + np.int64(both[place]) * (not_gross + beyond)
-            cell[place] = np.int64(voiced[place]) * outcome * levels + np.int64(own[place])
+            cell[place] = np.int64(pitch[place] > 0) * outcome * levels + np.int64(own[place])
         if near:
             for place in range(size):
                 if unsure[place] and both[place]:

@@ -200,21 +200,19 @@ def outcome_counts_of_f0(
     # Here, because numba takes longer to load than NumPy takes for some hundred tracks.
     from lightning_modules.metrics.melody.compiled import count_outcomes, ratios
 
-    if not 2 <= levels <= 256 or (len(level) and not 0 <= int(level.min()) <= int(level.max()) < levels):
+    is_bool = level.dtype == np.bool_
+    if levels > 256 or levels < 2 or (not is_bool and len(level) and not 0 <= level.min() <= level.max() < levels):
         raise ValueError(f"level: from {level.min()} to {level.max()}, of {levels}, of which there may be 256")
-    voiced = reference > 0
-    error, known = ratios(np.ascontiguousarray(reference), np.ascontiguousarray(estimate), LOWEST)
-    np.log2(error, out=error)
-    error *= 1200.0
+    small = np.ascontiguousarray(level.view(np.uint8) if is_bool else level.astype(np.uint8))
+    reference, estimate = np.ascontiguousarray(reference), np.ascontiguousarray(estimate)
+    octaves, known = ratios(reference, estimate, LOWEST)
+    np.log2(octaves, out=octaves)
     counts = np.zeros((criteria.outcomes, levels))
-    small = level.view(np.uint8) if level.dtype == np.bool_ else level.astype(np.uint8)
     tolerances = np.array(criteria.tolerances, np.float64)
-    doubtful = count_outcomes(
-        voiced, known, error, np.ascontiguousarray(small), counts, tolerances, *_NOT_GROSS, _DOUBT
-    )
+    doubtful = count_outcomes(reference, known, octaves, small, counts, tolerances, *_NOT_GROSS, _DOUBT)
     if len(doubtful):  # as mir_eval rounds
         some = reference[doubtful], estimate[doubtful]
-        frames = PitchFrames(voiced[doubtful], cents(some[0]), some[1] > 0, cents(some[1]))
+        frames = PitchFrames(some[0] > 0, cents(some[0]), some[1] > 0, cents(some[1]))
         counts += outcome_counts(frames, level[doubtful], levels, criteria)
     return counts
 
