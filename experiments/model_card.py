@@ -22,6 +22,7 @@ FACTS: dict[str, type] = {
     "citation": str,
 }
 NOT_STATED = "Not stated."
+LICENCE = "Licence of the weights"  # a section
 
 
 def read_facts(path: Path | None) -> Mapping[str, Any] | str:
@@ -68,7 +69,7 @@ def model_card(name: str, config: Mapping[str, Any], record: Mapping[str, Any], 
         "What it is": _bullets(_description(config["model"]["init_args"], config["input"], record)),
         "Use": _use(name),
         "Data and licences": _table(stated["data"]) if "data" in stated else NOT_STATED,
-        "Licence of the weights": stated.get("licence", NOT_STATED),
+        LICENCE: stated.get("licence", NOT_STATED),
         "How it was trained": _bullets(_training(record["run"])),
         "Figures": _figures(stated.get("figures"), record),
         "Limits": _bullets(stated["limits"]) if "limits" in stated else NOT_STATED,

