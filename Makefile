@@ -21,9 +21,10 @@ demo: install
 test: install
 	$(PYTEST)
 
-# With the slow tests, those that start a local SLURM where it is installed, and those for a GPU where there is one.
+# With the slow tests, those that open pages in Chromium or start a local SLURM where it is installed, and those for a
+# GPU where there is one.
 test-all: test
-	$(PYTEST) -m '(slow or gpu) and not cluster'
+	$(PYTEST) -m '(slow or gpu or browser) and not cluster'
 	$(BIN)/python -m pytest -m cluster
 
 lint: install

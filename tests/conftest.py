@@ -1,6 +1,7 @@
 """Synthetic data for all tests: made once a session, in a temporary folder."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -64,12 +65,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a CUDA device, or a CPU that computes in bfloat16, where there is none."""
+    """Skip what needs a CUDA device, Chromium, or a CPU that computes in bfloat16, where there is none."""
     missing = {}
     if not torch.cuda.is_available():
         missing["gpu"] = pytest.mark.skip(reason="no CUDA device on this machine")
     if not cpu_has_bfloat16():
         missing["bfloat16"] = pytest.mark.skip(reason="this CPU has no kernels of bfloat16 (AVX-512)")
+    if shutil.which("chromium") is None:
+        missing["browser"] = pytest.mark.skip(reason="no program named chromium on this machine")
     for item in items:
         for name in missing.keys() & {marker.name for marker in item.iter_markers()}:
             item.add_marker(missing[name])
