@@ -17,6 +17,8 @@ from experiments.evaluation.tables import TableFolder, pair
 from experiments.mistakes import parse
 from lightning_modules.metrics import Criteria
 
+TABLE_OPTIONS = ("suffix", "step", "gap")  # of a `TableFolder`
+
 
 def main(arguments: list[str]) -> None:
     """Print the metrics of every method side by side; write them to a folder if one is named.
@@ -61,7 +63,13 @@ def main(arguments: list[str]) -> None:
     print("\n".join(table_lines(summary)))
     if options.out is not None:
         folders = {name: str(folder.folder) for name, folder in estimates.items()}
-        details = {"references": str(options.references), "estimates": folders, "left_out": list(pairs.unpaired)}
+        tables = {side: {key: options[f"{side}_{key}"] for key in TABLE_OPTIONS} for side in ("reference", "estimate")}
+        details = {
+            "references": str(options.references),
+            "estimates": folders,
+            "tables": tables,
+            "left_out": list(pairs.unpaired),
+        }
         write_report(options.out, summary, {**details, **described(rules)})
         print(f"\ntracks.csv, summary.csv and summary.json in {options.out}")
 
@@ -131,4 +139,4 @@ def named_folders(words: list[str]) -> dict[str, Path]:
 
 
 def _folder(options: Any, side: str, folder: Path) -> TableFolder:  # noqa: ANN401 -- as in `scoring`
-    return TableFolder(folder, *(options[f"{side}_{key}"] for key in ("suffix", "step", "gap")))
+    return TableFolder(folder, *(options[f"{side}_{key}"] for key in TABLE_OPTIONS))

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from datamodules import DataError
 from datamodules.files import file_name
+from experiments.evaluation.clusters import Cluster, clusters_of, versions_of
 from experiments.evaluation.frames import FrameSet, collect
 from experiments.evaluation.judgement import JudgedSet, verified_frames
 from experiments.evaluation.report import write_report
-from experiments.evaluation.rows import CLEAN, bases_of, conditions_of
+from experiments.evaluation.rows import CLEAN, conditions_of
 from experiments.evaluation.scores import Rules, score
 from experiments.evaluation.statistics import Bootstrap, Summary, summarise
 from experiments.evaluation.tables import Pairs, TableFolder, pair
@@ -26,7 +27,6 @@ from experiments.trackers.kept import KeptTables
 from experiments.trackers.methods import REFERENCE, keep, keep_references
 from experiments.trackers.whole_tracks import WholeTracks
 
-Cluster = Literal["track", "group"]
 CLOCKS: dict[str, Literal["seconds", "cpu_seconds"]] = {
     "real-time factor": "seconds",
     "audio s per CPU s": "cpu_seconds",
@@ -107,26 +107,17 @@ class ComparedSet:
         frames = self.frames(rules)
         names = frames.truth.tracks
         conditions = conditions_of(names, self.metadata)
-        bases = np.array(names, np.str_) if conditions is None else bases_of(names, self.metadata)
+        bases = versions_of(names, self._notes)
         seen = np.ones(len(names), np.bool_) if conditions is None else conditions == CLEAN
-        numbers = np.unique(bases if cluster == "track" else self._groups(names, bases), return_inverse=True)[1]
-        verified = verified_frames(frames, bases, seen, verify) if verify else None
-        return JudgedSet(self.name, frames, self.metadata, numbers, verified)
-
-    def _groups(self, names: Sequence[str], bases: NDArray[np.str_]) -> NDArray[np.str_]:
-        """The group of each recording; that of one without is itself, with all of its versions."""
-        noted = (self._notes[name].group for name in names)
-        groups = [
-            str(base) if file_name(group) == name else group
-            for name, base, group in zip(names, bases, noted, strict=True)
-        ]
-        if groups == bases.tolist():
+        clusters = clusters_of(names, self._notes, cluster)
+        if cluster == "group" and (clusters == bases).all():
             print(
                 f"melisma: --cluster group: {self.directory} notes no groups: each recording is its own; if its "
                 "corpus has them, an earlier version prepared it: delete it and prepare it again",
                 file=sys.stderr,
             )
-        return np.array(groups, np.str_)
+        verified = verified_frames(frames, bases, seen, verify) if verify else None
+        return JudgedSet(self.name, frames, self.metadata, np.unique(clusters, return_inverse=True)[1], verified)
 
     def costs(self, methods: Sequence[str]) -> dict[str, dict[str, float]]:
         """Seconds of audio for each second of every method, by what is measured."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,51 @@ class FrameSet:
     guesses: dict[str, Guesses]
 
 
+class TrackGuess(NamedTuple):
+    """What a method says of the frames of a track.
+
+    Attributes:
+        cents: float64 `(frames,)`, above 10 Hz, the best guess, also where it is unvoiced; 0 where there is none.
+        voiced: bool `(frames,)`, by its own threshold.
+        confidence: float64 `(frames,)`, 0 to 1; None if it has none.
+    """
+
+    cents: NDArray[np.float64]
+    voiced: NDArray[np.bool_]
+    confidence: NDArray[np.float64] | None
+
+
+class AlignedTrack(NamedTuple):
+    """A track at the times of its reference.
+
+    Attributes:
+        name: of it.
+        times: float64 `(frames,)`, s.
+        voiced: bool `(frames,)`, in truth.
+        cents: float64 `(frames,)`, the truth, above 10 Hz; where it is unvoiced, 0 or a guess.
+        guesses: of every method.
+    """
+
+    name: str
+    times: NDArray[np.float64]
+    voiced: NDArray[np.bool_]
+    cents: NDArray[np.float64]
+    guesses: dict[str, TrackGuess]
+
+    def errors(self, method: str) -> NDArray[np.float64]:
+        """Signed errors of a method, `(frames,)`, cents; NaN where the truth is unvoiced or there is no guess."""
+        guess = self.guesses[method].cents
+        return np.where(self.voiced & (self.cents != 0) & (guess != 0), guess - self.cents, np.nan)
+
+
 def collect(references: TableFolder, estimates: Mapping[str, TrackedFolder], pairs: Pairs, rules: Rules) -> FrameSet:
+    """The frames of `aligned_tracks`, whose arguments and errors these are."""
+    return joined(aligned_tracks(references, estimates, pairs, rules))
+
+
+def aligned_tracks(
+    references: TableFolder, estimates: Mapping[str, TrackedFolder], pairs: Pairs, rules: Rules
+) -> Iterator[AlignedTrack]:
     """Read and align the tables of all tracks.
 
     Args:
@@ -89,12 +134,11 @@ def collect(references: TableFolder, estimates: Mapping[str, TrackedFolder], pai
         rules: how they are aligned.
 
     Raises:
-        DataError: a table cannot be read, or some of a method's have confidence and others have not.
+        DataError: a table cannot be read.
     """
-    truths: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
-    guesses: dict[str, list[Guesses]] = {name: [] for name in estimates}
     for track in pairs.tracks:
         reference = references.read(pairs.references[track])
+        guesses = {}
         for name, folder in estimates.items():
             path = pairs.estimates[name][track]
             series, confidence = folder.tracked(path)
@@ -102,16 +146,28 @@ def collect(references: TableFolder, estimates: Mapping[str, TrackedFolder], pai
                 aligned = align_with_confidence(*reference, *series, confidence, hop=rules.resample)
             except ValueError as error:
                 raise DataError(f"{path}: cannot be compared with {pairs.references[track]}: {error}") from error
-            frames, known = aligned.frames, aligned.frames.known()
-            distance = np.where(known, frames.estimate_cents - frames.reference_cents, np.nan)
-            guesses[name].append(
-                Guesses(frames.estimate_cents != 0, distance, frames.estimate_voiced, aligned.confidence)
-            )
-        voiced, cents = frames.reference_voiced, frames.reference_cents
-        f0 = np.where(voiced, LOWEST * 2 ** (cents / 1200), 0.0)
-        truths.append((voiced, f0, _slope(aligned.times, cents, voiced)))
+            frames = aligned.frames
+            guesses[name] = TrackGuess(frames.estimate_cents, frames.estimate_voiced, aligned.confidence)
+        yield AlignedTrack(track, aligned.times, frames.reference_voiced, frames.reference_cents, guesses)
+
+
+def joined(tracks: Iterable[AlignedTrack]) -> FrameSet:
+    """The frames of some tracks, one after the other.
+
+    Raises:
+        DataError: some of a method's tables have confidence and others have not.
+    """
+    truths: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
+    guesses: dict[str, list[Guesses]] = {}
+    names = []
+    for track in tracks:
+        names.append(track.name)
+        f0 = np.where(track.voiced, LOWEST * 2 ** (track.cents / 1200), 0.0)
+        truths.append((track.voiced, f0, _slope(track.times, track.cents, track.voiced)))
+        for method, (cents, voiced, confidence) in track.guesses.items():
+            guesses.setdefault(method, []).append(Guesses(cents != 0, track.errors(method), voiced, confidence))
     number = np.repeat(np.arange(len(truths)), [len(voiced) for voiced, _, _ in truths])
-    truth = Truth(tuple(pairs.tracks), number, *(np.concatenate(column) for column in zip(*truths, strict=True)))
+    truth = Truth(tuple(names), number, *(np.concatenate(column) for column in zip(*truths, strict=True)))
     return FrameSet(truth, {name: _joined(name, parts) for name, parts in guesses.items()})
 
 

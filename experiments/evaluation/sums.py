@@ -14,6 +14,17 @@ EXACT, OFF, OCTAVE = 10.0, 200.0, 1200.0  # cents
 CLASSES = ("exact", "close", "off", "octave_up", "octave_down", "wrong")
 
 
+def error_classes(error: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The class of each error `(frames,)` in cents, as its place in `CLASSES`; NaN is `wrong`."""
+    distance, octave = np.abs(error), np.abs(np.abs(error) - OCTAVE) < RIGHT
+    found = np.select(
+        [distance < EXACT, distance < RIGHT, distance < OFF, octave & (error > 0), octave],
+        [CLASSES.index(name) for name in CLASSES[:-1]],
+        CLASSES.index("wrong"),
+    )
+    return np.asarray(found)
+
+
 class Sums:
     """Numbers of frames of each track, float64 `(tracks,)`, for one method.
 
@@ -88,14 +99,7 @@ class Sums:
 
     @cached_property
     def _class(self) -> NDArray[np.int64]:
-        error = self._guesses.error
-        distance, octave = np.abs(error), np.abs(np.abs(error) - OCTAVE) < RIGHT
-        found = np.select(
-            [distance < EXACT, distance < RIGHT, distance < OFF, octave & (error > 0), octave],
-            [CLASSES.index(name) for name in CLASSES[:-1]],
-            CLASSES.index("wrong"),
-        )
-        return np.asarray(found)
+        return error_classes(self._guesses.error)
 
     def moments(self) -> NDArray[np.float64]:
         """Of right frames whose slope is known, `(tracks, 5)`: number, errors, slopes, their squares and products."""

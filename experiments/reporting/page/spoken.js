@@ -1,0 +1,2 @@
+function clipSection() {}
+function phoneSection() {}
