@@ -7,6 +7,7 @@ from .drawing.pianorolls import MultiPitchPianorolls, Pianorolls
 from .drawing.window_gaps import WindowGaps
 from .predictions.classes import PredictedClasses
 from .predictions.f0 import PredictedF0, PredictedMultiF0
+from .predictions.frames import TrackFrames
 from .predictions.phonemes import PredictedPhonemes
 from .predictions.scores import ItemScores
 from .predictions.submission import Submission
@@ -40,6 +41,7 @@ __all__ = [
     "ScoreTable",
     "StopOnSignal",
     "Submission",
+    "TrackFrames",
     "WindowGaps",
     "run_folder",
 ]

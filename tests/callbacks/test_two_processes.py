@@ -26,6 +26,7 @@ from callbacks import (
     PredictedPhonemes,
     RunFolder,
     Submission,
+    TrackFrames,
     WindowGaps,
 )
 
@@ -68,9 +69,10 @@ def evaluate(toy, root, **options):
             return {"tracks": [toy.made_up_track("dbac"[int(batch[0])], pitch=pitch)]}
 
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
+    chords, frames = MultiPitchPianorolls(tracks=1, seconds=0.5), (TrackFrames(excerpts=2, seconds=0.5),)
     callbacks = {
-        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
-        toy.ToyMultiPitchTracker: (ItemScores(), PredictedMultiF0(), MultiPitchPianorolls(tracks=1, seconds=0.5)),
+        Tracker: (RunFolder(), ItemScores(), *frames, PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
+        toy.ToyMultiPitchTracker: (ItemScores(), *frames, PredictedMultiF0(), chords),
         toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
             ItemScores(),
@@ -162,6 +164,7 @@ def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path)
             ),
             *(f"f0/{track}.csv" for track in "abcd"),
             *("pictures/a.png", "pictures/c.png", "windows/positions.png", "windows/positions.tsv", "gaps.tsv"),
+            "frames.npz",
         ],
     }
     assert set(of_one) == {
