@@ -14,6 +14,7 @@ from .predictions.submission import Submission
 from .run.averaging import AveragedWeights
 from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
 from .run.config import RunConfig
+from .run.curves import RunCurves
 from .run.folder import RunFolder, run_folder
 from .run.record import RunRecord
 from .run.score_table import ScoreTable
@@ -36,6 +37,7 @@ __all__ = [
     "PredictedPhonemes",
     "ResumeCheckpoint",
     "RunConfig",
+    "RunCurves",
     "RunFolder",
     "RunRecord",
     "ScoreTable",

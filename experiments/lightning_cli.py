@@ -63,6 +63,7 @@ class MelismaCLI(LightningCLI):
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
         parser.add_lightning_class_args(callbacks.TrackFrames, "track_frames")
         parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
+        parser.add_lightning_class_args(callbacks.RunCurves, "run_curves")
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")

@@ -57,6 +57,7 @@ LIGHT = {
     "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
     "import callbacks.predictions.set_frames": ("torch", "lightning", "wandb", "matplotlib"),
+    "import callbacks.run.curve_file": ("torch", "lightning", "wandb", "matplotlib"),
     "import lightning_modules.outputs": ("torch", "lightning"),
     "import experiments.released": ("torch", "lightning"),
     "import experiments.transcription.jobs": (
