@@ -7,12 +7,14 @@ from .drawing.pianorolls import MultiPitchPianorolls, Pianorolls
 from .drawing.window_gaps import WindowGaps
 from .predictions.classes import PredictedClasses
 from .predictions.f0 import PredictedF0, PredictedMultiF0
+from .predictions.frames import TrackFrames
 from .predictions.phonemes import PredictedPhonemes
 from .predictions.scores import ItemScores
 from .predictions.submission import Submission
 from .run.averaging import AveragedWeights
 from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
 from .run.config import RunConfig
+from .run.curves import RunCurves
 from .run.folder import RunFolder, run_folder
 from .run.record import RunRecord
 from .run.score_table import ScoreTable
@@ -35,11 +37,13 @@ __all__ = [
     "PredictedPhonemes",
     "ResumeCheckpoint",
     "RunConfig",
+    "RunCurves",
     "RunFolder",
     "RunRecord",
     "ScoreTable",
     "StopOnSignal",
     "Submission",
+    "TrackFrames",
     "WindowGaps",
     "run_folder",
 ]

@@ -17,7 +17,7 @@ ALLOWED = {
     "architectures": (),
     "datamodules": (),
     "lightning_modules": ("architectures", "datamodules.batches"),
-    "callbacks": ("datamodules.annotations", "datamodules.files", "lightning_modules.outputs"),
+    "callbacks": ("datamodules.annotations", "datamodules.errors", "datamodules.files", "lightning_modules.outputs"),
     "experiments": ("architectures", "datamodules", "lightning_modules", "callbacks"),
 }
 FORBIDDEN = {
@@ -56,6 +56,8 @@ LIGHT = {
     ),
     "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),
+    "import callbacks.predictions.set_frames": ("torch", "lightning", "wandb", "matplotlib"),
+    "import callbacks.run.curve_file": ("torch", "lightning", "wandb", "matplotlib"),
     "import lightning_modules.outputs": ("torch", "lightning"),
     "import experiments.released": ("torch", "lightning"),
     "import experiments.transcription.jobs": (

@@ -1,5 +1,6 @@
 """What two processes write: the same as one, and no less where they fail."""
 
+import json
 import os
 import socket
 import subprocess
@@ -24,8 +25,10 @@ from callbacks import (
     PredictedF0,
     PredictedMultiF0,
     PredictedPhonemes,
+    RunCurves,
     RunFolder,
     Submission,
+    TrackFrames,
     WindowGaps,
 )
 
@@ -68,9 +71,10 @@ def evaluate(toy, root, **options):
             return {"tracks": [toy.made_up_track("dbac"[int(batch[0])], pitch=pitch)]}
 
     pianorolls = Pianorolls(tracks=1, seconds=1.0, excerpts={"c": (1.0, 1.5)})
+    chords, frames = MultiPitchPianorolls(tracks=1, seconds=0.5), (TrackFrames(excerpts=2, seconds=0.5),)
     callbacks = {
-        Tracker: (RunFolder(), ItemScores(), PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
-        toy.ToyMultiPitchTracker: (ItemScores(), PredictedMultiF0(), MultiPitchPianorolls(tracks=1, seconds=0.5)),
+        Tracker: (RunFolder(), ItemScores(), *frames, PredictedF0(), ErrorPictures(), pianorolls, WindowGaps()),
+        toy.ToyMultiPitchTracker: (ItemScores(), *frames, PredictedMultiF0(), chords),
         toy.ToyClassifier: (ClipPictures(wrong=2), ItemScores(), PredictedClasses()),
         toy.ToyRecognizer: (
             ItemScores(),
@@ -87,7 +91,8 @@ def evaluate(toy, root, **options):
 def fail(toy, root, **options):
     """Fits until one step fails on both processes."""
     logger = WandbLogger(project="toy", save_dir=root, offline=True)
-    trainer = toy.trainer(root, logger=logger, every=1000, max_epochs=2, pictures=Pianorolls(seconds=1.0), **options)
+    options |= {"every": 1000, "max_epochs": 2, "pictures": Pianorolls(seconds=1.0)}
+    trainer = toy.trainer(root, RunCurves(), logger=logger, **options)
     try:
         trainer.fit(toy.ToyTracker(fail_at_step=5))
     except ArithmeticError:
@@ -162,6 +167,7 @@ def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path)
             ),
             *(f"f0/{track}.csv" for track in "abcd"),
             *("pictures/a.png", "pictures/c.png", "windows/positions.png", "windows/positions.tsv", "gaps.tsv"),
+            "frames.npz",
         ],
     }
     assert set(of_one) == {
@@ -174,6 +180,15 @@ def test_the_processes_that_fail_leave_one_checkpoint_and_do_not_hang(two):
     (fitted,) = (two / "failed" / "toy").iterdir()
     assert names(fitted / "checkpoints") == ["best.ckpt", "last.ckpt"]
     assert torch.load(fitted / "checkpoints" / "last.ckpt")["global_step"] == 5
+
+
+def test_the_processes_that_fail_have_written_their_curves_once(two):
+    (fitted,) = (two / "failed" / "toy").iterdir()
+    lines = [json.loads(line) for line in (fitted / "curves.jsonl").read_text().splitlines()]
+    kinds = [line.get("event", *line.get("metrics", {})) for line in lines]
+    assert kinds == ["fit", "lr", "lr", "lr", "lr", "val/toy/accuracy", "lr", "exception"]
+    assert [line["step"] for line in lines] == [0, 1, 2, 3, 4, 4, 5, 5]
+    assert lines[0]["batches"] == 4 and lines[-1]["type"] == "ArithmeticError"
 
 
 def test_wandb_gets_the_pictures_of_both_processes(two):

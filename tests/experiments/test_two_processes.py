@@ -66,6 +66,8 @@ def test_two_processes_train_and_score_as_one(small_recipe, tmp_path):
     assert [name for name in written if not name.endswith(".csv")] == [
         "best.ckpt",
         "config.yaml",
+        "curves.jsonl",
+        "frames.npz",
         "last.ckpt",
         "record.json",
         "scores.tsv",
