@@ -14,14 +14,19 @@ from experiments.evaluation.frames import AlignedTrack, joined
 from experiments.evaluation.judgement import Cell, JudgedSet, judge
 from experiments.evaluation.scores import Scores
 from experiments.evaluation.statistics import Bootstrap, summarise
+from experiments.evaluation.sums import Sums
 from experiments.reporting.agreement import agreement
-from experiments.reporting.outcomes import OUTCOMES, outcomes, voiced_at, wrong
+from experiments.reporting.outcomes import ALARM, MISSED, OUTCOMES, outcomes, voiced_at, wrong
 from experiments.reporting.values import number, step_of
 from lightning_modules.metrics import LOWER_IS_BETTER, Criteria
 
 THRESHOLDS = 101
 FINE, COARSE = 2.0, 100.0  # cents, of the two histograms' bins
 FINE_END, COARSE_END = 100.0, 3000.0  # cents, where they end
+FURTHEST, NEAR = 0.08, 25.0  # s and cents, of the probe for time offsets
+TRENDS = ("cents_bias", "time_offset_ms")
+FEWEST = 20  # right frames with a slope, from which a track's bias and offset are given
+_ERRORS = [OUTCOMES.index(name) for name in ("off", "octave_up", "octave_down", "wrong", MISSED, ALARM)]
 LOWEST_NOTE = 69 + 12 * np.log2(10 / 440)  # of 10 Hz
 
 
@@ -75,6 +80,7 @@ def melody_section(data: TrackSet, bootstrap: Bootstrap) -> dict[str, Any]:
         "outcomes": _outcomes(data, found),
         "histograms": {method: _histograms(data, method) for method in data.methods},
         "voicing": {method: curve for method in data.methods if (curve := _voicing(data, method)) is not None},
+        "shifts": {method: _shifts(data, method) for method in data.methods},
         "notes": {method: _confusion(data, method) for method in data.methods},
         "agreement": agreement(data.tracks, data.methods),
         "scores": _scores(data, found),
@@ -208,16 +214,55 @@ def _confusion(data: TrackSet, method: str) -> dict[str, Any]:
 
 
 def _scores(data: TrackSet, found: Mapping[tuple[str, str], NDArray[np.uint8]]) -> dict[str, Any]:
-    """A row for each track and method: its metrics, and seconds of errors."""
+    """A row for each track and method: seconds of errors, bias and offset, and its metrics."""
     place = {track: row for row, track in enumerate(data.scores.tracks)}
     column = {method: row for row, method in enumerate(data.scores.methods)}
+    trends = {method: _trends(data, method) for method in data.methods}
     rows = []
-    for track in data.tracks:
+    for order, track in enumerate(data.tracks):
         step = step_of(track.times)
         for method in data.methods:
             values = data.scores.values[column[method], place[track.name]]
-            errors = float(wrong(found[track.name, method]).sum() * step)
+            counts = np.bincount(found[track.name, method], minlength=len(OUTCOMES))
+            seconds = [len(track.times), wrong(found[track.name, method]).sum(), *(counts[each] for each in _ERRORS)]
             rows.append(
-                [track.name, method, len(track.times) * step, errors, *(number(value) for value in values.tolist())]
+                [
+                    track.name,
+                    method,
+                    *(float(frames * step) for frames in seconds),
+                    *(number(float(trend[order])) for trend in trends[method]),
+                    *(number(value) for value in values.tolist()),
+                ]
             )
-    return {"columns": ["track", "method", "seconds", "seconds wrong", *data.scores.metrics], "rows": rows}
+    errors = [f"seconds {OUTCOMES[each]}" for each in _ERRORS]
+    columns = ["track", "method", "seconds", "seconds in error", *errors, *TRENDS, *data.scores.metrics]
+    return {"columns": columns, "rows": rows}
+
+
+def _trends(data: TrackSet, method: str) -> list[NDArray[np.float64]]:
+    """Bias and time offset of each track, `(tracks,)`, NaN where too few frames say anything."""
+    frames = joined(data.tracks)
+    sums = Sums(frames.truth, frames.guesses[method], data.thresholds[method])
+    known = figures(Criteria().tolerances)
+    enough = sums.moments()[:, 0] >= FEWEST
+    return [np.where(enough, known[name].value(known[name].terms(sums)), np.nan) for name in TRENDS]
+
+
+def _shifts(data: TrackSet, method: str) -> dict[str, Any]:
+    """Raw pitch accuracy within 25 cents when the estimate is moved by whole frames: highest at 0 if nobody is late."""
+    step = float(np.median([step_of(track.times) for track in data.tracks]))
+    frames = min(max(round(FURTHEST / step), 1), 30) if step else 0
+    shares = []
+    for shift in range(-frames, frames + 1):
+        right = whole = 0
+        for track in data.tracks:
+            guess = track.guesses[method].cents
+            # Moved to earlier times by a positive shift, as a late estimate needs it.
+            length = max(len(guess) - abs(shift), 0)
+            own, other = (max(-shift, 0), max(shift, 0))
+            truth, moved = track.cents[own : own + length], guess[other : other + length]
+            voiced = track.voiced[own : own + length] & (truth != 0)
+            right += int((voiced & (moved != 0) & (np.abs(moved - truth) < NEAR)).sum())
+            whole += int(voiced.sum())
+        shares.append(number(right / whole) if whole else None)
+    return {"ms": [1000 * step * shift for shift in range(-frames, frames + 1)], "accuracy": shares}

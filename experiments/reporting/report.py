@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
 from experiments.evaluation.statistics import Bootstrap
-from experiments.reporting.comparison import ComparedFolder, is_comparison, read_comparison
-from experiments.reporting.melody import melody_section
+from experiments.reporting.clips import TABLE as CLIPS
+from experiments.reporting.clips import clip_section, read_clips
+from experiments.reporting.comparison import is_comparison, read_comparison
+from experiments.reporting.melody import TrackSet, melody_section
 from experiments.reporting.page import write_page
-from experiments.reporting.recordings import NoRecordings
-from experiments.reporting.tracks import Shown, track_blocks, worst_windows
+from experiments.reporting.phones import TABLE as PHONES
+from experiments.reporting.phones import phone_details, phone_section, read_utterances
+from experiments.reporting.recordings import NoRecordings, Recordings
+from experiments.reporting.run import Run, ScoredSet, is_run, tracks_of
+from experiments.reporting.spoken import spoken_blocks
+from experiments.reporting.tracks import SalientExcerpt, Shown, track_blocks, worst_windows
 from experiments.reporting.values import without_places
 
 _SHELL = 6.0e6  # bytes of plotly.js, program, figures
+Blocks = Callable[[float], Iterable[tuple[str, dict[str, Any]]]]  # of the room in bytes
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,14 @@ class Wishes:
     bootstrap: Bootstrap
 
 
+class _Section(NamedTuple):
+    """A section, and what of it is read when it is asked for: a block for each item, in the order of `items`."""
+
+    values: dict[str, Any]
+    items: list[str]
+    blocks: Blocks
+
+
 def write_report(folder: Path, out: Path, wishes: Wishes) -> int:
     """Write the page of a run, an evaluation or a comparison.
 
@@ -48,42 +63,83 @@ def write_report(folder: Path, out: Path, wishes: Wishes) -> int:
         Its size in bytes.
 
     Raises:
-        DataError: the folder is none of these, or something in it cannot be read.
+        DataError: the folder is none of these, something in it cannot be read, or audio is asked for that is not there.
     """
-    if not is_comparison(folder):
-        raise DataError(f"{folder}: neither a run nor an evaluation")
-    sets = list(read_comparison(folder, wishes.recordings))
-    title = f"Comparison of {', '.join(sets[0].data.methods)}"
-    subtitle = "f0 by method, frame by frame"
-    room = (wishes.megabytes * 1e6 - _SHELL) / len(sets)
-    sections = [_melody(each, wishes) for each in sets]
-    about = [["folder", folder.resolve().name]]
-    for each in sets:
-        about += [[f"{each.data.name}: {name}", str(value)] for name, value in _about(each.details)]
-    data = {"title": title, "subtitle": subtitle, "sections": sections, "run": None, "about": about}
-    return write_page(out, title, without_places(data), _blocks(sets, wishes, room))
+    name = folder.resolve().name
+    run, about = None, {"folder": name}
+    if is_run(folder):
+        opened = Run(folder)
+        run = opened.part()
+        sections = [section for each in opened.sets() for section in _of_run(each, wishes)]
+        title, subtitle = f"Run {name}", run["state"]
+    elif is_comparison(folder):
+        sections = []
+        for compared, recordings, details in read_comparison(folder, wishes.recordings):
+            sections.append(_melody(compared, recordings, {}, wishes))
+            about |= {f"{compared.name}: {key}": str(value) for key, value in details.items() if key != "methods"}
+        methods = sections[0].values["methods"]
+        title, subtitle = ", ".join(methods[:6]) + (" ..." if methods[6:] else ""), name
+    else:
+        raise DataError(f"{folder}: neither a run (config.yaml) nor what compare or evaluate wrote (summary.json)")
+    data = {
+        "title": title,
+        "subtitle": subtitle,
+        "sections": [{**section.values, "items": section.items} for section in sections],
+        "run": run,
+        "about": [[key.replace("_", " "), value] for key, value in about.items()],
+    }
+    room = (wishes.megabytes * 1e6 - _SHELL) / max(len(sections), 1)
+    return write_page(out, title, without_places(data), _blocks(sections, room))
 
 
-def _about(details: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in details.items():
-        if name != "methods":
-            yield name.replace("_", " "), value
+def _blocks(sections: Iterable[_Section], room: float) -> Iterator[tuple[str, Any]]:
+    for number, section in enumerate(sections):
+        place = {name: each for each, name in enumerate(section.items)}
+        for name, block in section.blocks(room):
+            yield f"{number}-{place[name]}", block
 
 
-def _melody(each: ComparedFolder, wishes: Wishes) -> dict[str, Any]:
-    if wishes.sounds and isinstance(each.recordings, NoRecordings):
-        raise DataError(f"--audio: {each.data.name}: {each.recordings.reason}")
-    remark = each.recordings.reason if isinstance(each.recordings, NoRecordings) else None
-    return {
-        **melody_section(each.data, wishes.bootstrap),
-        "worst": worst_windows(each.data),
-        "tracksInOrder": [track.name for track in each.data.tracks],
-        "remark": remark,
+def _melody(data: TrackSet, recordings: Recordings, salience: Mapping[str, SalientExcerpt], wishes: Wishes) -> _Section:
+    values = {
+        **melody_section(data, wishes.bootstrap),
+        "worst": worst_windows(data),
+        "remark": _remark(data.name, recordings, wishes),
     }
 
+    def blocks(room: float) -> Iterator[tuple[str, dict[str, Any]]]:
+        return track_blocks(data, Shown(recordings, wishes.sounds, salience, room))
 
-def _blocks(sets: Sequence[ComparedFolder], wishes: Wishes, room: float) -> Iterator[tuple[str, Any]]:
-    for number, each in enumerate(sets):
-        shown = Shown(each.recordings, wishes.sounds, {}, room)
-        for place, (_, block) in enumerate(track_blocks(each.data, shown)):
-            yield f"{number}-{place}", block
+    return _Section(values, [track.name for track in data.tracks], blocks)
+
+
+def _of_run(scored: ScoredSet, wishes: Wishes) -> Iterator[_Section]:
+    """The section of a set; none of what a page does not show, such as several pitches at a time."""
+    if found := tracks_of(scored):
+        yield _melody(found[0], scored.recordings, found[1], wishes)
+        return
+    names: list[str]
+    details: dict[str, dict[str, Any]] = {}
+    if (scored.folder / PHONES).is_file():
+        utterances = read_utterances(scored.folder)
+        values = phone_section(scored.title, utterances, scored.groups, wishes.bootstrap)
+        details = {each.name: phone_details(each) for each in utterances}
+    elif (scored.folder / CLIPS).is_file():
+        values = clip_section(scored.title, read_clips(scored.folder), scored.groups, wishes.bootstrap)
+    else:
+        return
+    values["remark"] = _remark(scored.title, scored.recordings, wishes)
+    names = [row[0] for row in values["scores"]["rows"]]  # the worst first
+
+    def blocks(room: float) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, block in spoken_blocks(names, scored.recordings, wishes.sounds, room, scored.title):
+            yield name, {**block, **details.get(name, {})}
+
+    yield _Section(values, names, blocks)
+
+
+def _remark(name: str, recordings: Recordings, wishes: Wishes) -> str | None:
+    if not isinstance(recordings, NoRecordings):
+        return None
+    if wishes.sounds:
+        raise DataError(f"--audio: {name}: {recordings.reason}")
+    return recordings.reason

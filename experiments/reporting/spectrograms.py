@@ -9,7 +9,9 @@ from scipy.signal.windows import hann
 
 STEP = 0.0125  # s from one column to the next
 BINS = 3  # of a semitone
-_WINDOW = 0.08  # s: harmonics of voices above 60 Hz stand apart
+MELS = 96  # bins of `mel_spectrogram`
+_PITCH_WINDOW = 0.08  # s: harmonics of voices above 60 Hz stand apart
+_SPEECH_WINDOW = 0.025
 _RANGE = 60.0  # dB below the loudest that is still seen
 
 
@@ -25,12 +27,26 @@ def spectrogram(samples: NDArray[np.float32], rate: int, lowest: float, highest:
     Returns:
         `(columns, bins)`: column k is centred on `STEP` * k seconds, bins are a third of a semitone apart.
     """
-    length = int(_WINDOW * rate)
+    return _levels(samples, rate, 440 * 2 ** ((np.arange(lowest, highest, 1 / BINS) - 69) / 12), _PITCH_WINDOW)
+
+
+def mel_spectrogram(samples: NDArray[np.float32], rate: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Levels as of `spectrogram`, `(columns, MELS)`, and the frequency of each bin, Hz, equally far apart in mel.
+
+    Mel as in S. S. Stevens, J. Volkmann and E. B. Newman, 1937, by O'Shaughnessy's formula.
+    """
+    mels = np.linspace(0, 2595 * np.log10(1 + rate / 2 / 700), MELS + 1)[1:]
+    hertz = 700 * (10 ** (mels / 2595) - 1)
+    return _levels(samples, rate, hertz, _SPEECH_WINDOW), hertz
+
+
+def _levels(samples: NDArray[np.float32], rate: int, hertz: NDArray[np.float64], window: float) -> NDArray[np.uint8]:
+    length = int(window * rate)
     size = 1 << (2 * length - 1).bit_length()
     hop = max(round(STEP * rate), 1)
     transform = ShortTimeFFT(hann(length, sym=False), hop, rate, mfft=size)
-    power = np.abs(transform.stft(samples.astype(np.float64), p0=0, p1=max(-(-len(samples) // hop), 1))) ** 2
-    hertz = 440 * 2 ** ((np.arange(lowest, highest, 1 / BINS) - 69) / 12)
+    padded = np.pad(samples.astype(np.float64), (0, max(length - len(samples), 0)))
+    power = np.abs(transform.stft(padded, p0=0, p1=max(-(-len(samples) // hop), 1))) ** 2
     place = np.clip(hertz * size / rate, 0, len(power) - 2)
     below = place.astype(int)
     share = (place - below)[:, None]

@@ -119,6 +119,16 @@ function voicingChart(section) {
   return made;
 }
 
+function shiftChart(section) {
+  return chart("Is it late?", "Raw pitch accuracy within 25 cents if the estimate were moved; highest at 0 where nothing is late.", () => {
+    const traces = section.methods.map((method) => ({
+      type: "scatter", mode: "lines+markers", marker: { size: 4 }, line: { color: colourOf(section.methods, method), width: 1.6 }, name: plain(method),
+      x: section.shifts[method].ms, y: section.shifts[method].accuracy, hovertemplate: `%{y:.3f} if it were %{x:.0f} ms earlier<extra>${plain(method)}</extra>`,
+    }));
+    return [traces, { xaxis: { title: { text: "moved to earlier times by (ms)" } }, yaxis: { rangemode: "normal" }, showlegend: section.methods.length > 1 }];
+  });
+}
+
 function noteChart(section) {
   let method = section.methods[0];
   const made = chart("Which note is taken for which", "by the best guess; frames, on a logarithmic scale.", () => {

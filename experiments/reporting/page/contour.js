@@ -18,7 +18,7 @@ class ContourViewer extends TimePlot {
 
   // Show a track: the excerpt that holds a time, or its first one.
   open(track, time = null) {
-    this.track = block(`${this.number}-${this.section.tracksInOrder.indexOf(track)}`);
+    this.track = block(`${this.number}-${this.section.items.indexOf(track)}`);
     const { excerpts } = this.track;
     const last = (each) => each.start + each.frames * each.step;
     const holds = excerpts.findIndex((each) => time !== null && time >= each.start - 1e-6 && time < last(each));
@@ -112,7 +112,7 @@ class ContourViewer extends TimePlot {
     const kinds = (excerpt.behind?.pictures ?? []).map((each) => each.kind);
     const kind = this.kind === "none" ? "none" : kinds.includes(this.kind) ? this.kind : kinds[0];
     const traces = [this.line("reference", this.reference, theme("text"), { width: 5 }, this.reference.map((note) => (note > 0 ? noteText(note) : "")))];
-    traces[0].opacity = 0.45;
+    traces[0].opacity = 0.55;
     for (const method of methods) traces.push(...this.contours(method));
     const strip = 18 * methods.length + 6;
     const confident = methods.filter((method) => this.found.get(method).confidence);

@@ -23,7 +23,7 @@ function melodySection(section, number) {
     el("h3", {}, "Tracks"), el("p", { class: "note" }, "A heading sorts, a row opens. Shares as mir_eval defines them."), tracks,
     agreementPart(section, show),
     el("h3", {}, "Figures"),
-    el("div", { class: "charts" }, outcomeChart(section), errorChart(section), jumpChart(section), voicingChart(section), noteChart(section)),
+    el("div", { class: "charts" }, outcomeChart(section), errorChart(section), jumpChart(section), shiftChart(section), voicingChart(section), noteChart(section)),
     el("details", { open: true }, el("summary", {}, "Means over tracks"), el("p", { class: "note" }, intervalRemark(section)), figureTable(section.means, section.methods, (figure) => readable(figure.name))),
     el("details", {}, el("summary", {}, "All frames together, and parts of the set"), el("p", { class: "note" }, "time_offset_ms: positive is late; cents_bias: the error where the pitch stands still."), figureTable(section.figures, section.methods, (figure) => [readable(figure.name), figure.part].filter(Boolean).join(", "))),
   );
@@ -59,7 +59,7 @@ function worstList(section, show) {
   const most = Math.max(...section.worst.flatMap((row) => row.wrong), 0.1);
   return el("ol", {}, section.worst.slice(0, 60).map((row) => {
     const bars = section.methods.map((method, place) => el("span", { class: "bar", title: `${method}: ${row.wrong[place].toFixed(1)} s wrong` }, el("i", { style: { width: `${(100 * row.wrong[place]) / most}%`, background: colourOf(section.methods, method) } })));
-    const text = `${clock(row.start)}, ${row.wrong.map((seconds) => seconds.toFixed(1)).join(" / ")} s`;
+    const text = `from ${clock(row.start)}: ${row.wrong.map((seconds) => seconds.toFixed(1)).join(" / ")} s`;
     const item = el("li", {}, el("button", { type: "button", onclick: () => show(row.track, row.start) }, el("b", {}, row.track), el("span", { class: "note" }, text), bars));
     item.dataset.track = row.track;
     return item;
@@ -69,11 +69,12 @@ function worstList(section, show) {
 function trackTable(section, show, current) {
   const { columns, rows } = section.scores;
   const lower = new Set(section.means.filter((figure) => figure.better < 0).map((figure) => figure.name));
-  const unit = (name) => (name === "track" || name === "method" ? undefined : name.startsWith("seconds") ? "s" : name.startsWith("cents_") ? "cents" : "share");
-  const made = columns.map((name) => ({ label: readable(name) + (lower.has(name) ? " ↓" : ""), unit: unit(name), title: name }));
+  const wrong = (name) => name.startsWith("seconds ") || lower.has(name);
+  const unit = (name) => (name === "track" || name === "method" ? undefined : name.startsWith("seconds") ? "s" : name.startsWith("cents_") ? "cents" : name.endsWith("_ms") ? "ms" : "share");
+  const made = columns.map((name) => ({ label: readable(name) + (wrong(name) ? " ↓" : ""), unit: unit(name), title: name }));
   const hidden = section.methods.length > 1 ? [] : ["method"];
   const kept = columns.map((_, place) => place).filter((place) => !hidden.includes(columns[place]));
-  return sortable(kept.map((place) => made[place]), rows.map((row) => kept.map((place) => row[place])), { open: (row) => show(row[0]), by: kept.indexOf(columns.indexOf("seconds wrong")), current });
+  return sortable(kept.map((place) => made[place]), rows.map((row) => kept.map((place) => row[place])), { open: (row) => show(row[0]), by: kept.indexOf(columns.indexOf("seconds in error")), current });
 }
 
 function agreementPart(section, show) {
