@@ -23,3 +23,4 @@ document.getElementById("page").replaceChildren(
 );
 turn(0);
 document.body.dataset.ready = "true";
+window.melisma = { viewers }; // for the console, and for tests

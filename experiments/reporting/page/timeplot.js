@@ -2,8 +2,11 @@
 
 const MARGIN = { l: 64, r: 14, t: 8, b: 40 };
 
+const viewers = []; // of the page, in the order of their sections
+
 class TimePlot {
   constructor() {
+    viewers.push(this);
     this.player = new Player((at, playing) => this.show(at, playing));
     this.plot = el("div", { class: "plot" });
     this.cursor = el("div", { class: "cursor", hidden: true });
@@ -13,8 +16,11 @@ class TimePlot {
     this.canvas = el("div", { class: "timeplot", tabindex: 0, onkeydown: (event) => this.press(event) }, this.plot, this.cursor);
     this.start = 0; // of the excerpt, s
     this.seconds = 0;
-    this.plot.addEventListener("click", (event) => this.clicked(event));
-    this.plot.addEventListener("pointerdown", (event) => { this.pressed = event.clientX; }, true);
+    // plotly.js covers the window while a button is down, so that the plot itself sees no click.
+    this.plot.addEventListener("pointerdown", (event) => {
+      const pressed = event.clientX;
+      addEventListener("pointerup", (up) => { if (Math.abs(up.clientX - pressed) <= 3) this.clicked(event); }, { once: true, capture: true });
+    }, true);
   }
 
   // Of an excerpt that begins at `start`: traces and layout for plotly.js, its x axis in seconds of the track.
@@ -58,7 +64,7 @@ class TimePlot {
   }
 
   clicked(event) {
-    if (!this.plot.layout || Math.abs(event.clientX - this.pressed) > 3 || event.target.closest(".modebar")) return;
+    if (!this.plot.layout || event.target.closest(".modebar")) return;
     const share = (event.clientX - this.plot.getBoundingClientRect().left - MARGIN.l) / this.width;
     if (share < 0 || share > 1) return;
     const [left, right] = this.plot.layout.xaxis.range;
