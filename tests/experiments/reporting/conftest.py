@@ -44,7 +44,11 @@ def write_tables(folder: Path, tracks: dict[str, float]) -> None:
         octave, silent = (times >= 2) & (times < 3), (times >= 1) & (times < 2)
         voiced = (f0 > 0) & ~silent
         write_tracked(
-            folder / "jumpy" / f"{name}.csv", times, np.where(octave, 2 * guess, guess), np.where(voiced, 0.8, 0.2), voiced
+            folder / "jumpy" / f"{name}.csv",
+            times,
+            np.where(octave, 2 * guess, guess),
+            np.where(voiced, 0.8, 0.2),
+            voiced,
         )
 
 

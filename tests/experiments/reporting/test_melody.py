@@ -56,7 +56,10 @@ cents = st.lists(st.sampled_from([0, 5000, 5030, 5150, 6200]), min_size=1, max_s
 @given(st.data())
 def test_frames_are_counted_by_who_is_right(data):
     truth = data.draw(cents)
-    guesses = [data.draw(st.lists(st.sampled_from([0, 5000, 5150, 6200]), min_size=len(truth), max_size=len(truth))) for _ in range(3)]
+    guesses = [
+        data.draw(st.lists(st.sampled_from([0, 5000, 5150, 6200]), min_size=len(truth), max_size=len(truth)))
+        for _ in range(3)
+    ]
     found = agreement([track("a", truth, *guesses)], ["m0", "m1", "m2"])
     counted = {}
     for frame, true in enumerate(truth):
@@ -136,6 +139,8 @@ def test_the_worst_seconds_come_first():
 
 
 def test_a_set_without_a_voiced_frame_has_a_section():
-    section = melody_section(one_set(track("a", [0] * 50, [-5000] * 50), track("b", [0] * 50, [5000] * 50)), Bootstrap(50))
+    section = melody_section(
+        one_set(track("a", [0] * 50, [-5000] * 50), track("b", [0] * 50, [5000] * 50)), Bootstrap(50)
+    )
     assert section["notes"]["m0"]["counts"] == []
     assert section["histograms"]["m0"]["frames"] == 0

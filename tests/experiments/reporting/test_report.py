@@ -208,5 +208,5 @@ class TestRun:
     def test_a_damaged_configuration(self, tmp_path):
         write_run(tmp_path / "run")
         (tmp_path / "run" / "config.yaml").write_text("a: [")
-        with pytest.raises(DataError, match="config.yaml: not readable as YAML"):
+        with pytest.raises(DataError, match=r"config\.yaml: not readable as YAML"):
             report.main([str(tmp_path / "run")])

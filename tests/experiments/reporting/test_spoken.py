@@ -85,7 +85,9 @@ def phones(tmp_path):
     )
     (folder / "scores.tsv").write_text("id\tedits\tphones\nfine one\t0\t3\nworse\t3\t5\n")
     spans = {"fine_one": "ABC", "worse": "AXCD", "unknown": "A"}
-    lines = [f"{name} 1 {0.1 * k:.3f} 0.050 {phone} 0.9" for name, said in spans.items() for k, phone in enumerate(said)]
+    lines = [
+        f"{name} 1 {0.1 * k:.3f} 0.050 {phone} 0.9" for name, said in spans.items() for k, phone in enumerate(said)
+    ]
     (folder / "phones.ctm").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -104,7 +106,9 @@ class TestPhones:
         section = phone_section("speech", read_utterances(phones), {}, Bootstrap(100))
         figures = {each["name"]: each["cells"][0]["value"] for each in section["figures"]}
         assert figures["phoneme_error_rate"] == pytest.approx(3 / 8)
-        assert figures["substitution_rate"] + figures["deletion_rate"] + figures["insertion_rate"] == pytest.approx(3 / 8)
+        assert figures["substitution_rate"] + figures["deletion_rate"] + figures["insertion_rate"] == pytest.approx(
+            3 / 8
+        )
         assert figures["utterances_with_errors"] == 0.5
         assert section["scores"]["rows"][0][:3] == ["worse", 3, 5]
         assert not section["folded"]
@@ -117,10 +121,10 @@ class TestPhones:
 
     def test_missing_scores_and_times_are_named(self, phones):
         (phones / "scores.tsv").write_text("id\tedits\tphones\nworse\t2\t5\n")
-        with pytest.raises(DataError, match="scores.tsv: no scores of 'fine one'"):
+        with pytest.raises(DataError, match=r"scores\.tsv: no scores of 'fine one'"):
             read_utterances(phones)
         (phones / "phones.ctm").write_text("x y\n")
-        with pytest.raises(DataError, match="phones.ctm: not readable as a CTM"):
+        with pytest.raises(DataError, match=r"phones\.ctm: not readable as a CTM"):
             read_utterances(phones)
 
 
@@ -139,7 +143,9 @@ def test_the_sound_of_a_clip_is_that_of_its_shard(tmp_path, clips):
     tones = {name: 0.5 * np.sin(2 * np.pi * 200 * (k + 1) * np.arange(4000) / RATE) for k, name in enumerate("abc")}
     names = {"a1": "a", "a2": "a", "b1": "b", "b2": "b", "c1": "c"}
     corpus = GivenCorpus(
-        Recording(id=name, group=group, audio=Given(Audio(tones[group].astype(np.float32), RATE)), truth=None, label="yes")
+        Recording(
+            id=name, group=group, audio=Given(Audio(tones[group].astype(np.float32), RATE)), truth=None, label="yes"
+        )
         for name, group in names.items()
     )
     recipe = ShardRecipe(
