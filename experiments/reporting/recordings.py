@@ -17,7 +17,7 @@ from datamodules.files import file_name
 from datamodules.shards.index import SplitIndex, describe
 
 
-class Samples(NamedTuple):
+class SoundedAudio(NamedTuple):
     """Audio.
 
     Attributes:
@@ -28,17 +28,17 @@ class Samples(NamedTuple):
     values: NDArray[np.float32]
     rate: int
 
-    def between(self, start: float, end: float) -> Samples:
+    def between(self, start: float, end: float) -> SoundedAudio:
         """The part from one time to another, s."""
         first, last = (max(round(time * self.rate), 0) for time in (start, end))
-        return Samples(self.values[first:last], self.rate)
+        return SoundedAudio(self.values[first:last], self.rate)
 
 
 class Recordings(ABC):
     """Recordings by the names of their tables."""
 
     @abstractmethod
-    def read(self, name: str) -> Samples | None:
+    def read(self, name: str) -> SoundedAudio | None:
         """A recording; None if there is none of this name.
 
         Raises:
@@ -57,7 +57,7 @@ class NoRecordings(Recordings):
         self.reason = reason
 
     @override
-    def read(self, name: str) -> Samples | None:
+    def read(self, name: str) -> SoundedAudio | None:
         return None
 
 
@@ -84,14 +84,14 @@ class ShardRecordings(Recordings):
         }
 
     @override
-    def read(self, name: str) -> Samples | None:
+    def read(self, name: str) -> SoundedAudio | None:
         place = self._places.get(name)
         if place is None:
             return None
         index = self._index
         records = np.flatnonzero(index.track == place)
         records = records[np.argsort(index.start[records])]
-        return Samples(np.concatenate([self._owned(int(record)) for record in records]), index.grid.rate)
+        return SoundedAudio(np.concatenate([self._owned(int(record)) for record in records]), index.grid.rate)
 
     def _owned(self, record: int) -> NDArray[np.float32]:
         """The samples from a record's first frame until that of the next record, if there is one."""
@@ -114,7 +114,7 @@ class FolderRecordings(Recordings):
         self._files = {path.stem: path for path in visible_files(folder, "*") if path.suffix.lower() not in _TABLES}
 
     @override
-    def read(self, name: str) -> Samples | None:
+    def read(self, name: str) -> SoundedAudio | None:
         import soundfile
 
         path = self._files.get(name)
@@ -124,7 +124,7 @@ class FolderRecordings(Recordings):
             values, rate = soundfile.read(path, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise DataError(f"{path}: not readable as audio ({error})") from error
-        return Samples(values.mean(axis=1), rate)
+        return SoundedAudio(values.mean(axis=1), rate)
 
 
 _TABLES = (".csv", ".tsv", ".txt", ".ref", ".f0ref", ".f0", ".jams", ".json", ".md")

@@ -14,7 +14,7 @@ from experiments.reporting import encoding, spectrograms
 from experiments.reporting.excerpts import Excerpt, choose
 from experiments.reporting.melody import LOWEST_NOTE, TrackSet
 from experiments.reporting.outcomes import outcomes, voiced_at, wrong
-from experiments.reporting.recordings import Recordings, Samples
+from experiments.reporting.recordings import Recordings, SoundedAudio
 from experiments.reporting.values import step_of
 
 SECONDS = 10.0  # of a window
@@ -117,7 +117,7 @@ def _errors(data: TrackSet, track: AlignedTrack) -> NDArray[np.float64]:
 
 
 def _excerpt(
-    data: TrackSet, track: AlignedTrack, excerpt: Excerpt, shown: Shown, recording: Samples | None
+    data: TrackSet, track: AlignedTrack, excerpt: Excerpt, shown: Shown, recording: SoundedAudio | None
 ) -> dict[str, Any]:
     part = slice(*excerpt)
     step = step_of(track.times)
@@ -160,7 +160,7 @@ def _range(data: TrackSet, track: AlignedTrack, part: slice) -> tuple[float, flo
 
 
 def _behind(
-    track: AlignedTrack, excerpt: Excerpt, shown: Shown, heard: Samples | None, lowest: float, highest: float
+    track: AlignedTrack, excerpt: Excerpt, shown: Shown, heard: SoundedAudio | None, lowest: float, highest: float
 ) -> dict[str, Any] | None:
     """The salience or spectrogram as a picture, and where its edges are."""
     step = step_of(track.times)
