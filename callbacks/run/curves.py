@@ -29,6 +29,7 @@ class RunCurves(Callback):
     | the training begins or goes on | `event` (fit), `max_steps`, `max_epochs`, `batches` (of an epoch) |
     | every `trainer.log_every_n_steps` optimiser steps | `seconds`, `metrics` (logged in training, and `lr`) |
     | a validation ends | `seconds`, `metrics` (`val/...`) |
+    | `ExcerptValidation` has looked | `seconds`, `metrics` (`excerpts/...`) |
     | the training has come to its end | `event` (end), `seconds` |
     | it was ended by an exception | `event` (exception), `seconds`, `type` |
 
