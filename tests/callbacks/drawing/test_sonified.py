@@ -65,6 +65,14 @@ def test_nothing_clicks(f0):
     assert np.abs(sound).max() <= 0.5 + 1 / 32768
 
 
+def test_a_tone_swells_and_dies_away():
+    sound = np.abs(of_frames(np.full(100, 400.0)))
+    millisecond = RATE // 1000
+    peak = sound.max()
+    assert sound[: 2 * millisecond].max() < 0.2 * peak > sound[-2 * millisecond :].max()
+    assert sound[8 * millisecond : 12 * millisecond].max() > 0.9 * peak
+
+
 def test_uneven_and_missing_frames_are_no_mistake():
     assert len(sonified([], [])) == 0
     assert len(sonified([1.0], [220.0])) == 0.01 * RATE
