@@ -11,15 +11,17 @@ from lightning.pytorch.utilities import rank_zero_info
 from typing_extensions import override
 
 from callbacks.passes import PassCallback, in_trial
+from callbacks.run.curves import RunCurves
 from lightning_modules.outputs import Previews
 
 
 class ExcerptValidation(Callback):
     """Scores the sets of `data.excerpts` every so many steps of training, and draws them.
 
-    The scores are logged as `excerpts/<set>/<metric>`, with the voicing threshold that suits the set best. Nothing
-    follows from them: no checkpoint, threshold or learning rate, and the training goes on as without. Full validations,
-    which decide, have the trainer's interval. The weights are those of the step, not averaged ones.
+    The scores go to every logger and into `curves.jsonl` as `excerpts/<set>/<metric>`, with the voicing threshold that
+    suits the set best. Nothing follows from them: no checkpoint, threshold or learning rate, and the training goes on
+    as without. Full validations, which decide, have the trainer's interval. The weights are those of the step, not
+    averaged ones.
 
     Args:
         every_n_train_steps: optimiser steps from one look to the next.
@@ -76,6 +78,9 @@ class ExcerptValidation(Callback):
         named = {f"excerpts/{name}/{key}": value for name, of_set in scores.items() for key, value in of_set.items()}
         for logger in trainer.loggers:
             logger.log_metrics(named, step=trainer.global_step)
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, RunCurves):
+                callback.add(trainer, named)
         for name, of_set in scores.items():
             shown = "   ".join(f"{key} {of_set[key]:.3f}" for key in list(of_set)[:2])
             rank_zero_info(f"step {trainer.global_step}, {name}: {shown}")

@@ -1,6 +1,6 @@
-"""The loggers that take pictures, sounds and tables: Weights & Biases and TensorBoard."""
+"""What loggers take besides figures: the configuration all, pictures, sounds and tables two of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,20 @@ from callbacks.passes import folder_of, stage_of
 from datamodules.files import file_name
 
 _FULL_SCALE = 32768
+
+
+def log_configuration(trainer: Trainer, stated: Mapping[str, Any], text: str) -> None:
+    """Give the configuration to every logger, as its hyperparameters; to TensorBoard also as text, `config`.
+
+    Args:
+        trainer: whose loggers get it.
+        stated: nested, JSON values.
+        text: the same in YAML.
+    """
+    for logger in trainer.loggers:
+        logger.log_hyperparams(dict(stated))
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_text("config", f"```yaml\n{text.rstrip()}\n```", trainer.global_step)
 
 
 def log_media(trainer: Trainer, dataset: str, media: Sequence[Image | Table]) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from callbacks.drawing.base import FirstByName, PictureCallback
-from callbacks.drawing.media import Picture
+from callbacks.drawing.media import Picture, Sound, Table
+from callbacks.drawing.sonified import RATE, sonified
 from callbacks.items import MultiPitchCallback, TrackCallback, voicing_threshold
-from callbacks.passes import Item
+from callbacks.passes import Item, folder_of
 from callbacks.pictures.pianoroll import pianoroll_with_salience
 from callbacks.pictures.several_pitches import several_pitches_with_salience
 from datamodules.files import file_name
@@ -41,6 +42,11 @@ class ExcerptsOfSet:
     def __init__(self, tracks: int) -> None:
         self.first: FirstByName[TrackExcerpt] = FirstByName(tracks)
         self.chosen: dict[str, TrackExcerpt] = {}
+
+    @property
+    def named(self) -> dict[str, TrackExcerpt]:
+        """All of them, in the order of the tracks' names."""
+        return dict(sorted((self.first.named | self.chosen).items()))
 
     def join(self, other: Self) -> None:
         """Add those of another process."""
@@ -101,13 +107,12 @@ class TrackPictures(PictureCallback[Item, ExcerptsOfSet], Generic[Item]):
         """The picture: `times`, `reference`, `estimate`, `notes`, `salience`, `title`."""
 
     @override
-    def draw(self, trainer: Trainer, dataset: str, kept: ExcerptsOfSet) -> Iterator[Picture]:
-        for name, part in sorted((kept.first.named | kept.chosen).items()):
-            threshold = voicing_threshold(trainer, dataset) if part.threshold is None else part.threshold
+    def draw(self, trainer: Trainer, dataset: str, kept: ExcerptsOfSet) -> Iterator[Picture | Table]:
+        for name, part in kept.named.items():
             figure = self.figure(
                 times=part.times,
                 reference=part.reference,
-                estimate=self.estimate(part, threshold),
+                estimate=self.estimate(part, _threshold(trainer, dataset, part)),
                 notes=part.notes,
                 salience=part.salience,
                 title=f"{dataset}: {name}",
@@ -118,9 +123,32 @@ class TrackPictures(PictureCallback[Item, ExcerptsOfSet], Generic[Item]):
 class Pianorolls(TrackPictures[PitchTrackOutput], TrackCallback):
     """Draws tracks of one pitch in each frame: fixed excerpts, and the first other tracks of every set by name.
 
-    The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`; `validation` holds the
-    latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>`.
+    The files are `RUN/<validation|validate|test|predict>/<dataset>/pictures/<track>.png`, and to listen to
+    `sounds/<track>_reference.wav` and `sounds/<track>_estimate.wav` with `sounds.tsv`, which names all of them;
+    `validation` holds the latest that fit drew, and a logger all of them, under `<stage>/<dataset>/<track>` and
+    `<stage>/<dataset>/sounds_table`.
+
+    Args:
+        tracks: tracks drawn of each set, besides those of `excerpts`.
+        seconds: length of the excerpt, which starts shortly before the first voiced frame.
+        excerpts: start and end, s, by the name of the track; drawn in every set that has it.
+        sounds: make f0 audible, the reference and, where it is voiced, the estimate. Twenty seconds of both have 640 kB
+            in the run folder and, for each validation, in a logger.
+
+    Raises:
+        ValueError: a number is out of its range, or an excerpt ends before it starts.
     """
+
+    def __init__(
+        self,
+        tracks: int = 2,
+        seconds: float = 20.0,
+        every_n_validations: int = 1,
+        excerpts: Mapping[str, tuple[float, float]] | None = None,
+        sounds: bool = True,
+    ) -> None:
+        super().__init__(tracks, seconds, every_n_validations, excerpts)
+        self.sounds = sounds
 
     @override
     def estimate(self, part: TrackExcerpt, threshold: float) -> NDArray[np.float64]:
@@ -129,6 +157,29 @@ class Pianorolls(TrackPictures[PitchTrackOutput], TrackCallback):
     @override
     def figure(self, **parts: Any) -> Figure:
         return pianoroll_with_salience(**parts)
+
+    @override
+    def draw(self, trainer: Trainer, dataset: str, kept: ExcerptsOfSet) -> Iterator[Picture | Table]:
+        yield from super().draw(trainer, dataset, kept)
+        folder = folder_of(trainer, dataset)
+        rows = [self._row(trainer, dataset, name, part) for name, part in kept.named.items() if self.sounds]
+        written = {f"{cell.name}.wav" for row in rows for cell in row if isinstance(cell, Sound)}
+        for stale in folder.glob("sounds/*.wav"):  # of other tracks, or of a run that made them audible
+            if f"sounds/{stale.name}" not in written:
+                stale.unlink()
+        if rows:
+            yield Table("sounds", ("sounds_table",), ["id", "reference", "estimate", "picture"], rows)
+        else:
+            (folder / "sounds.tsv").unlink(missing_ok=True)
+
+    def _row(self, trainer: Trainer, dataset: str, name: str, part: TrackExcerpt) -> list[object]:
+        of_file = f"sounds/{file_name(name)}"
+        estimate = self.estimate(part, _threshold(trainer, dataset, part))
+        reference = None
+        if part.reference is not None:
+            reference = Sound(f"{of_file}_reference", sonified(part.times, part.reference), RATE)
+        picture = folder_of(trainer, dataset) / "pictures" / f"{file_name(name)}.png"
+        return [name, reference, Sound(f"{of_file}_estimate", sonified(part.times, estimate), RATE), picture]
 
 
 class MultiPitchPianorolls(TrackPictures[MultiPitchTrackOutput], MultiPitchCallback):
@@ -145,6 +196,10 @@ class MultiPitchPianorolls(TrackPictures[MultiPitchTrackOutput], MultiPitchCallb
     @override
     def figure(self, **parts: Any) -> Figure:
         return several_pitches_with_salience(**parts)
+
+
+def _threshold(trainer: Trainer, dataset: str, part: TrackExcerpt) -> float:
+    return voicing_threshold(trainer, dataset) if part.threshold is None else part.threshold
 
 
 def first_notes(track: Mapping[str, Any], seconds: float) -> TrackExcerpt:

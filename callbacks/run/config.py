@@ -1,4 +1,4 @@
-"""The resolved configuration of a run, beside its checkpoints and in Weights & Biases."""
+"""The resolved configuration of a run, beside its checkpoints and in every logger."""
 
 import json
 from itertools import count
@@ -8,9 +8,9 @@ from typing import Any
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
 from typing_extensions import override
 
+from callbacks.drawing.loggers import log_configuration
 from callbacks.run.folder import run_folder
 from datamodules.files import write_atomically
 
@@ -18,7 +18,8 @@ from datamodules.files import write_atomically
 class RunConfig(SaveConfigCallback):
     """Writes `config.yaml` into the run folder when fit starts, so that `fit --config RUN/config.yaml` repeats it.
 
-    A run resumed in the same folder under another configuration adds `config_resumed_<n>.yaml`; nothing is lost.
+    Every logger gets it as well. A run resumed in the same folder under another configuration adds
+    `config_resumed_<n>.yaml`; nothing is lost.
 
     Args:
         parser: parser of the subcommand.
@@ -40,10 +41,9 @@ class RunConfig(SaveConfigCallback):
 
     @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        _write_beside_earlier(run_folder(trainer), self.parser.dump(self.config, skip_unset=False))
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_hyperparams(self.stated())
+        text = self.parser.dump(self.config, skip_unset=False)
+        _write_beside_earlier(run_folder(trainer), text)
+        log_configuration(trainer, self.stated(), text)
 
     def stated(self) -> dict[str, Any]:
         """The resolved configuration, nested, as JSON values."""

@@ -29,6 +29,7 @@ class RunCurves(Callback):
     | the training begins or goes on | `event` (fit), `max_steps`, `max_epochs`, `batches` (of an epoch) |
     | every `trainer.log_every_n_steps` optimiser steps | `seconds`, `metrics` (logged in training, and `lr`) |
     | a validation ends | `seconds`, `metrics` (`val/...`) |
+    | `ExcerptValidation` has looked | `seconds`, `metrics` (`excerpts/...`) |
     | the training has come to its end | `event` (end), `seconds` |
     | it was ended by an exception | `event` (exception), `seconds`, `type` |
 
@@ -39,7 +40,7 @@ class RunCurves(Callback):
     """
 
     def __init__(self) -> None:
-        self._path: Path | None = None  # while training
+        self._path: Path | None = None  # while training, which a sanity check precedes
         self._seconds_before, self._begun = 0.0, time.monotonic()
         self._step = 0  # of the latest batch
         self._rates: dict[str, Any] = {}
@@ -85,7 +86,7 @@ class RunCurves(Callback):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+        if trainer.state.fn == TrainerFn.FITTING:
             scores = trainer.callback_metrics
             self.add(trainer, {name: value for name, value in scores.items() if name.startswith("val/")})
 

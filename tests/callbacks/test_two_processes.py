@@ -167,7 +167,8 @@ def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path)
             ),
             *(f"f0/{track}.csv" for track in "abcd"),
             *("pictures/a.png", "pictures/c.png", "windows/positions.png", "windows/positions.tsv", "gaps.tsv"),
-            "frames.npz",
+            *(f"sounds/{track}_{of}.wav" for track in "ac" for of in ("reference", "estimate")),
+            *("sounds.tsv", "frames.npz"),
         ],
     }
     assert set(of_one) == {

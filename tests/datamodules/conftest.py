@@ -10,6 +10,7 @@ from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora.base import Audio, Recording
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
+from tests.datamodules.clip_shards import prepared, record
 from tests.given_corpus import Given, GivenCorpus
 
 RATE = 100  # frames are 10 ms apart and one sample long
@@ -36,3 +37,15 @@ def contour_shards(directory: Path, segment: int, **splits: Sequence[np.ndarray]
 def prepare_contours() -> Callable[..., Path]:
     """`contour_shards`."""
     return contour_shards
+
+
+@pytest.fixture(scope="session")
+def clip_recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips whose names say split, number and class; read-only."""
+    return record(tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture(scope="session")
+def clip_shards(clip_recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A directory prepared from them; read-only."""
+    return prepared(clip_recordings, tmp_path_factory.mktemp("clips"))

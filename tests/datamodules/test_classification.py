@@ -8,49 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import soundfile
 import torch
-from lightning.pytorch import LightningModule, Trainer
 
 from datamodules.augment import Gain, Mix, PitchShift, Polarity, item_seeds
 from datamodules.classification import ClipData
 from datamodules.corpora import AudioFolder
 from datamodules.errors import DataError
-from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
-
-RATE = 8000
-CLASSES = ["no", "yes", "up"]  # not in the order of the alphabet
-SECONDS = {"train": np.linspace(0.02, 0.3, 41), "validation": np.linspace(0.02, 0.3, 9), "predict": [0.1, 0.2]}
-
-
-def clip(number, seconds):
-    """A rising ramp that begins at 250 times the clip's number: every part of it says where it is from."""
-    return (250 * number + np.arange(round(seconds * RATE)) // 10).astype(np.int16)
-
-
-@pytest.fixture(scope="session")
-def recordings(tmp_path_factory):
-    """Clips whose names say split, number and class."""
-    folder = tmp_path_factory.mktemp("recordings")
-    for split, durations in SECONDS.items():
-        for number, seconds in enumerate(durations):
-            path = folder / f"{split}-{number:02d}-{CLASSES[number % 3]}.wav"
-            soundfile.write(path, clip(number, seconds), RATE, subtype="PCM_16")
-    return folder
-
-
-def prepared(recordings, directory, classes=CLASSES, labelled=True, **options):
-    corpus = AudioFolder(str(recordings), group_pattern="^([a-z]+)-", label_pattern="-([a-z]+)$" if labelled else None)
-    values = {"rate": RATE, "hop": 80, "segment": None, "context": 0.0, "records_per_shard": 16, **options}
-    splits = {split: [split] for split in SECONDS}
-    prepare(ShardRecipe(corpus, str(directory), splits=splits, classes=classes, **values), progress=False)
-    return str(directory)
-
-
-@pytest.fixture(scope="session")
-def shards(recordings, tmp_path_factory):
-    return prepared(recordings, tmp_path_factory.mktemp("clips"))
+from tests.datamodules.clip_shards import CLASSES, RATE, SECONDS, clip, prepared
 
 
 def number_of(name):
@@ -58,8 +23,8 @@ def number_of(name):
 
 
 @pytest.mark.parametrize("context", [0.0, 0.05])
-def test_clips_arrive_whole_with_their_classes(recordings, tmp_path, context):
-    data = ClipData(CLASSES, train=[prepared(recordings, tmp_path, context=context)], batch_size=4, block=2)
+def test_clips_arrive_whole_with_their_classes(clip_recordings, tmp_path, context):
+    data = ClipData(CLASSES, train=[prepared(clip_recordings, tmp_path, context=context)], batch_size=4, block=2)
     ids = [data.training_index.tracks[track] for track in data.training_index.track]
     seen = []
     for batch in data.train_dataloader():
@@ -74,8 +39,8 @@ def test_clips_arrive_whole_with_their_classes(recordings, tmp_path, context):
     assert sorted(seen) == list(range(41))
 
 
-def test_clips_are_cropped_and_padded_to_exact_seconds(shards):
-    data = ClipData(CLASSES, seconds=0.15, train=[shards], batch_size=8)
+def test_clips_are_cropped_and_padded_to_exact_seconds(clip_shards):
+    data = ClipData(CLASSES, seconds=0.15, train=[clip_shards], batch_size=8)
     begins = {}
     for _ in range(4):  # epochs, of one loader
         loader = data.train_dataloader()
@@ -110,10 +75,10 @@ def batches(data, ranks=1, workers=0, epoch=0):
 
 
 @pytest.mark.parametrize(("ranks", "workers"), [(2, 0), (2, 2)])
-def test_what_chance_makes_of_a_clip_depends_on_neither_ranks_nor_workers(shards, ranks, workers):
+def test_what_chance_makes_of_a_clip_depends_on_neither_ranks_nor_workers(clip_shards, ranks, workers):
     def clips(workers):
         return ClipData(
-            CLASSES, seconds=0.05, train=[shards], batch_size=4, workers=workers, seed=3,
+            CLASSES, seconds=0.05, train=[clip_shards], batch_size=4, workers=workers, seed=3,
             augment=[Gain((-20.0, 0.0)), Polarity()],
         )  # fmt: skip
 
@@ -129,9 +94,9 @@ def test_what_chance_makes_of_a_clip_depends_on_neither_ranks_nor_workers(shards
     assert len(same) == 41 and not any(same)
 
 
-def test_augmentations_change_clips_as_their_seeds_have_it(shards):
-    plain = ClipData(CLASSES, train=[shards], seed=1)
-    quiet = ClipData(CLASSES, train=[shards], seed=1, augment=[Gain((-6.0, -6.0))])
+def test_augmentations_change_clips_as_their_seeds_have_it(clip_shards):
+    plain = ClipData(CLASSES, train=[clip_shards], seed=1)
+    quiet = ClipData(CLASSES, train=[clip_shards], seed=1, augment=[Gain((-6.0, -6.0))])
     for one, other in zip(batches(plain), batches(quiet), strict=True):
         expected = np.rint(one.audio.numpy() * 10 ** (-6 / 20))
         assert np.abs(other.audio.numpy() - expected).max() <= 1
@@ -151,8 +116,8 @@ def evaluated(data, stage="val"):
     return list(loader)
 
 
-def test_evaluation_scores_every_clip_without_chance(shards):
-    data = ClipData(CLASSES, validation={"mine": shards}, batch_size=2, augment=[Polarity(1.0)])
+def test_evaluation_scores_every_clip_without_chance(clip_shards):
+    data = ClipData(CLASSES, validation={"mine": clip_shards}, batch_size=2, augment=[Polarity(1.0)])
     items = {}
     for batch in evaluated(data):
         named = batch.evaluation
@@ -174,8 +139,8 @@ def test_evaluation_scores_every_clip_without_chance(shards):
     )
 
 
-def test_the_middle_of_a_long_clip_is_scored_and_it_is_said_so(shards):
-    data = ClipData(CLASSES, seconds=0.1, validation={"mine": shards})
+def test_the_middle_of_a_long_clip_is_scored_and_it_is_said_so(clip_shards):
+    data = ClipData(CLASSES, seconds=0.1, validation={"mine": clip_shards})
     with pytest.warns(UserWarning, match=r"6 of 9 clips of split validation are longer than data\.seconds: 0\.1"):
         got = evaluated(data)
     for batch in got:
@@ -189,8 +154,8 @@ def test_the_middle_of_a_long_clip_is_scored_and_it_is_said_so(shards):
             assert np.array_equal(audio[:length], whole)
 
 
-def test_ranks_evaluate_as_many_batches(shards):
-    data = ClipData(CLASSES, validation={"mine": shards}, batch_size=4)
+def test_ranks_evaluate_as_many_batches(clip_shards):
+    data = ClipData(CLASSES, validation={"mine": clip_shards}, batch_size=4)
     items = []
     for rank in range(4):
         data.trainer = SimpleNamespace(global_rank=rank, world_size=4)
@@ -200,8 +165,8 @@ def test_ranks_evaluate_as_many_batches(shards):
     assert sorted(items) == list(range(9))
 
 
-def test_clips_without_classes_can_be_predicted_but_not_scored(recordings, tmp_path):
-    unlabelled = prepared(recordings, tmp_path, classes=None, labelled=False)
+def test_clips_without_classes_can_be_predicted_but_not_scored(clip_recordings, tmp_path):
+    unlabelled = prepared(clip_recordings, tmp_path, classes=None, labelled=False)
     data = ClipData(CLASSES, train=[unlabelled], validation={"mine": unlabelled}, predict={"mine": unlabelled})
     data.setup("predict")
     (batch,) = evaluated(data, "predict")
@@ -223,27 +188,33 @@ def test_clips_without_classes_can_be_predicted_but_not_scored(recordings, tmp_p
     ],
 )
 @pytest.mark.parametrize("stage", ["fit", "validate", "test", "predict"])
-def test_another_list_of_classes_is_refused_by_its_first_difference(shards, classes, message, stage):
-    data = ClipData(classes, train=[shards], **{name: {"a": shards} for name in ("validation", "test", "predict")})
+def test_another_list_of_classes_is_refused_by_its_first_difference(clip_shards, classes, message, stage):
+    data = ClipData(
+        classes, train=[clip_shards], **{name: {"a": clip_shards} for name in ("validation", "test", "predict")}
+    )
     with pytest.raises(DataError, match=message):
         data.setup(stage)
-    ClipData(CLASSES, train=[shards], validation={"mine": shards}, test={"a": shards}, predict={"a": shards}).setup(
-        stage
-    )
+    ClipData(
+        CLASSES,
+        train=[clip_shards],
+        validation={"mine": clip_shards},
+        test={"a": clip_shards},
+        predict={"a": clip_shards},
+    ).setup(stage)
 
 
-def test_every_directory_is_compared(recordings, shards, tmp_path):
-    other = prepared(recordings, tmp_path, classes=["up", *CLASSES[:2]])
+def test_every_directory_is_compared(clip_recordings, clip_shards, tmp_path):
+    other = prepared(clip_recordings, tmp_path, classes=["up", *CLASSES[:2]])
     for data, stage in (
-        (ClipData(CLASSES, train=[shards, other], validation={"a": shards}), "fit"),
-        (ClipData(CLASSES, train=[shards], validation={"a": shards, "b": other}), "fit"),
+        (ClipData(CLASSES, train=[clip_shards, other], validation={"a": clip_shards}), "fit"),
+        (ClipData(CLASSES, train=[clip_shards], validation={"a": clip_shards, "b": other}), "fit"),
     ):
         with pytest.raises(DataError, match=f"{tmp_path}"):
             data.setup(stage)
 
 
-def test_a_clip_that_no_batch_can_hold_is_named(shards):
-    data = ClipData(CLASSES, train=[shards], validation={"mine": shards}, batch_seconds=0.25)
+def test_a_clip_that_no_batch_can_hold_is_named(clip_shards):
+    data = ClipData(CLASSES, train=[clip_shards], validation={"mine": clip_shards}, batch_seconds=0.25)
     with pytest.raises(
         DataError, match=r"utterance 'train-40-yes' of 0\.30 s is longer than data\.batch_seconds: 0\.25"
     ):
@@ -251,15 +222,15 @@ def test_a_clip_that_no_batch_can_hold_is_named(shards):
     assert sum(batch.valid.sum() for batch in evaluated(data)) == 9, "in evaluation it stands alone"
 
 
-def test_batches_hold_no_more_seconds_than_allowed(shards):
-    data = ClipData(CLASSES, train=[shards], batch_seconds=0.5)
+def test_batches_hold_no_more_seconds_than_allowed(clip_shards):
+    data = ClipData(CLASSES, train=[clip_shards], batch_seconds=0.5)
     got = batches(data)
     assert max(batch.audio.numel() for batch in got) <= 0.5 * RATE
-    assert len(got) > len(batches(ClipData(CLASSES, train=[shards])))
+    assert len(got) > len(batches(ClipData(CLASSES, train=[clip_shards])))
 
 
-def test_recordings_in_pieces_are_refused(recordings, tmp_path):
-    cut = prepared(recordings, tmp_path, segment=1.0)
+def test_recordings_in_pieces_are_refused(clip_recordings, tmp_path):
+    cut = prepared(clip_recordings, tmp_path, segment=1.0)
     with pytest.raises(
         DataError, match=r"cut into records of 1 s; for whole utterances prepare them with segment: null"
     ):
@@ -272,67 +243,13 @@ def test_arguments_out_of_range_are_refused_by_their_key(key):
         ClipData(CLASSES, **{key: 0})
 
 
-def test_fewer_batches_than_processes_are_refused(shards):
-    data = ClipData(CLASSES, train=[shards], batch_size=32)
+def test_fewer_batches_than_processes_are_refused(clip_shards):
+    data = ClipData(CLASSES, train=[clip_shards], batch_size=32)
     data.trainer = SimpleNamespace(global_rank=0, world_size=4)
     with pytest.raises(
         DataError, match=r"41 utterances make 2 batches, fewer than 4 processes; lower data\.batch_size"
     ):
         data.train_dataloader()
-
-
-class Recorder(LightningModule):
-    """Remembers what it was trained on."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight, self.seen = torch.nn.Parameter(torch.zeros(())), []
-
-    def training_step(self, batch, batch_idx):
-        self.seen.append((batch.item.tolist(), batch.seed.tolist(), batch.label.tolist()))
-        return self.weight * batch.audio.float().mean()
-
-    def validation_step(self, batch, batch_idx):
-        assert batch.evaluation.labels == tuple(CLASSES)
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-def fit(data, folder, start=None, **options):
-    module = Recorder()
-    values = {"max_epochs": 3, "num_sanity_val_steps": 0, "enable_progress_bar": False, **options}
-    trainer = Trainer(
-        accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False,
-        default_root_dir=folder, **values,
-    )  # fmt: skip
-    trainer.fit(module, datamodule=data, ckpt_path=start)
-    trainer.save_checkpoint(folder / "last.ckpt")
-    return module.seen
-
-
-@pytest.mark.filterwarnings("ignore")  # of Lightning, about loaders without workers
-@pytest.mark.parametrize("stop", [7, 11, 13])
-def test_a_fit_continues_with_the_batches_that_are_left(shards, tmp_path, stop):
-    def data():
-        return ClipData(CLASSES, 0.2, train=[shards], validation={"a": shards}, batch_size=4, block=2)
-
-    whole = fit(data(), tmp_path)
-    assert len(whole) == 33 and whole[:11] != whole[11:22]
-    first = fit(data(), tmp_path, max_steps=stop)
-    assert first == whole[:stop]
-    assert fit(data(), tmp_path, tmp_path / "last.ckpt") == whole[stop:]
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("key", "value"), [("seconds", 0.1), ("batch_size", 5), ("batch_seconds", 2.0), ("buckets", 3), ("block", 4)]
-)
-def test_a_fit_continues_in_no_other_order(shards, tmp_path, key, value):
-    options = {"train": [shards], "validation": {"a": shards}, "batch_size": 4, "block": 2}
-    fit(ClipData(CLASSES, **options), tmp_path, max_steps=3)
-    with pytest.raises(DataError, match=rf"data\.{key}: {value}, but the checkpoint was trained with"):
-        fit(ClipData(CLASSES, **{**options, key: value}), tmp_path, tmp_path / "last.ckpt")
 
 
 DIGITS = Path(os.environ.get("MELISMA_TEST_DATA", "")) / "keywords_fsdd"

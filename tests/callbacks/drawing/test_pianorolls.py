@@ -1,13 +1,19 @@
+import io
+import json
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+import soundfile
 from jsonargparse import ArgumentParser
+from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from callbacks import MultiPitchPianorolls, Pianorolls, run_folder
 from callbacks.drawing.pianorolls import first_notes
+from callbacks.drawing.sonified import sonified
 
 
 def pictures(folder):
@@ -120,3 +126,76 @@ def test_an_excerpt_of_several_voices_begins_before_the_first_that_sounds(chord)
     assert first_notes(chord("a"), seconds=1.0).times[0] == pytest.approx(0.5, abs=0.0101)
     part = first_notes(chord("a", threshold=0.5) | {"reference": None}, seconds=1.0)
     assert part.pitch.shape == part.confidence.shape == (len(part.times), 3)
+
+
+def sounds(folder):
+    """Names, samples and rates of what can be heard of a set."""
+    return {path.name: soundfile.read(path, dtype="int16") for path in (folder / "toy" / "sounds").iterdir()}
+
+
+def heard(part, threshold):
+    """What a callback has to make audible of reference and estimate."""
+    voiced = part.confidence > threshold
+    return sonified(part.times, part.reference), sonified(part.times, np.where(voiced, part.pitch, 0.0))
+
+
+def test_reference_and_estimate_can_be_heard(quiet, toy_tracker, track):
+    trainer = quiet(Pianorolls(seconds=2.5))
+    trainer.validate(toy_tracker())
+    folder = run_folder(trainer) / "validate"
+    found = sounds(folder)
+    names = [f"{name}_{of}.wav" for name in "ab" for of in ("estimate", "reference")]
+    assert sorted(found) == names and {rate for _, rate in found.values()} == {8000}
+    reference, estimate = heard(first_notes(track("a"), seconds=2.5), 0.25)
+    assert found["a_reference.wav"][0].tolist() == reference.tolist()
+    assert found["a_estimate.wav"][0].tolist() == estimate.tolist()
+    header, *rows = (line.split("\t") for line in (folder / "toy" / "sounds.tsv").read_text().splitlines())
+    assert header == ["id", "reference", "estimate", "picture"]
+    assert rows == [
+        [name, f"sounds/{name}_reference.wav", f"sounds/{name}_estimate.wav", f"pictures/{name}.png"] for name in "ab"
+    ]
+    assert all((folder / "toy" / cell).is_file() for row in rows for cell in row[1:])
+
+
+def test_of_a_track_without_annotation_only_the_estimate_is_heard(quiet, toy_tracker):
+    trainer = quiet(Pianorolls(tracks=1, seconds=1.0))
+    trainer.predict(toy_tracker())
+    assert set(sounds(run_folder(trainer) / "predict")) == {"a_estimate.wav"}
+    table = (run_folder(trainer) / "predict" / "toy" / "sounds.tsv").read_text().splitlines()
+    assert table[1] == "a\t\tsounds/a_estimate.wav\tpictures/a.png"
+
+
+def test_sounds_of_other_tracks_do_not_stay(quiet, toy_tracker):
+    made = Pianorolls(seconds=1.0)
+    trainer = quiet(made)
+    trainer.validate(toy_tracker())
+    folder = run_folder(trainer) / "validate"
+    made.tracks = 1
+    trainer.validate(toy_tracker())
+    assert set(sounds(folder)) == {"a_estimate.wav", "a_reference.wav"}
+    made.sounds = False
+    trainer.validate(toy_tracker())
+    assert sounds(folder) == {} and not (folder / "toy" / "sounds.tsv").exists()
+    assert pictures(folder) == ["a.png", "b.png"]
+
+
+def test_loggers_get_the_sounds(quiet, toy_tracker, track, wandb_logger, tmp_path):
+    board = TensorBoardLogger(tmp_path / "board", name="toy")
+    quiet(Pianorolls(tracks=1, seconds=2.5), logger=[wandb_logger, board]).fit(toy_tracker())
+    expected = heard(first_notes(track("a"), seconds=2.5), 0.25)
+    found = EventAccumulator(board.log_dir, {"audio": 0}).Reload()
+    tags = [f"val/toy/sounds_table/{column}/1" for column in ("reference", "estimate")]
+    assert sorted(found.Tags()["audio"]) == sorted(tags)
+    for tag, samples in zip(tags, expected, strict=True):
+        (event,) = found.Audio(tag)
+        of_event, rate = soundfile.read(io.BytesIO(event.encoded_audio_string), dtype="int16")
+        assert (rate, event.step) == (8000, 4)
+        np.testing.assert_allclose(of_event, samples, atol=2)
+    (table,) = (Path(wandb_logger.experiment.dir) / "media" / "table" / "val" / "toy").glob("sounds_table_*.json")
+    written = json.loads(table.read_text())
+    assert written["columns"] == ["id", "reference", "estimate", "picture"]
+    assert written["data"] == [["a", "Audio", "Audio", "Image"]]
+    # What a table holds besides text is uploaded from here.
+    staged = [path for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()]
+    recordings = [soundfile.read(path, dtype="int16") for path in staged if path.read_bytes()[:4] == b"RIFF"]
+    assert {samples.tobytes() for samples, _ in recordings} == {samples.tobytes() for samples in expected}
