@@ -51,6 +51,7 @@ _STYLES = {
     FrameClass.OCTAVE: _Style("octave error", OCTAVE, 3.2),
     FrameClass.CORRECT: _Style("correct pitch", CORRECT, 3.2),
 }
+_NO_ESTIMATE = _Style("no guess", "#BBBBBB", 0.0)
 _REFERENCE = _Style("reference", REFERENCE, 5.5)
 _UNJUDGED = {False: _Style("unvoiced (guess)", "#A6ADEF", 1.8), True: _Style("voiced", "#0072B2", 3.2)}
 
@@ -204,6 +205,37 @@ def add_legend(axes: Axes, drawn: Sequence[Axes]) -> None:
     )
     for line in legend.get_lines():
         line.set_markersize(7.0)
+
+
+def draw_shares(beside: Sequence[Axes], reference: ArrayLike, estimates: Sequence[ArrayLike]) -> None:
+    """Draw how many frames of each estimate are of each class, a bar for every class that occurs in any of them.
+
+    The bars have the colours of the points in the pianoroll, so that they are its legend as well.
+
+    Args:
+        beside: where to draw, axes for each estimate.
+        reference: `(frames,)`, Hz, 0 where unvoiced.
+        estimates: `(frames,)` each, Hz, negative where unvoiced with a guess, 0 where there is no guess.
+    """
+    number = [np.bincount(classify_frames(reference, each), minlength=len(FrameClass)) for each in estimates]
+    occurring = [each for each in reversed(_STYLES) if any(counts[each] for counts in number)]
+    if any(counts[FrameClass.NO_ESTIMATE] for counts in number):
+        occurring.append(FrameClass.NO_ESTIMATE)
+    for axes, counts in zip(beside, number, strict=True):
+        parts = 100.0 * counts / max(counts.sum(), 1)
+        for place, frame_class in enumerate(occurring):
+            style = _STYLES.get(frame_class, _NO_ESTIMATE)
+            axes.barh(place, parts[frame_class], height=0.8, color=style.colour)
+            axes.text(parts[frame_class] + 2.0, place, f"{parts[frame_class]:.0f} %", va="center", fontsize="small")
+        names = [_STYLES.get(each, _NO_ESTIMATE).label for each in occurring]
+        axes.set_yticks(range(len(occurring)), names, fontsize="small")
+        axes.set_ylim(len(occurring) - 0.4, -0.6)  # the right ones at the top
+        axes.set_xlim(0.0, 115.0)
+        axes.set_xticks([])
+        axes.tick_params(left=False)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    if beside:
+        beside[0].set_title("share of the frames", loc="left", fontsize="small")
 
 
 def pianoroll_with_salience(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import DataError
+from datamodules.annotations.f0_series import F0Series
 from experiments.evaluation.scores import Rules
 from experiments.evaluation.tables import Pairs, TableFolder
-from experiments.evaluation.tracked import TrackedFolder
-from lightning_modules.metrics import align_with_confidence
+from experiments.evaluation.tracked import TrackedFolder, TrackedTable
+from lightning_modules.metrics import TimedFrames, align_with_confidence
 
 STEEPEST = 3000.0  # cents per second; faster changes of the truth are jumps between notes or octaves
 RIGHT = 50.0  # cents
@@ -91,9 +92,9 @@ def collect(references: TableFolder, estimates: Mapping[str, TrackedFolder], pai
     Raises:
         DataError: a table cannot be read, or some of a method's have confidence and others have not.
     """
-    truths: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
-    guesses: dict[str, list[Guesses]] = {name: [] for name in estimates}
+    found: list[dict[str, TimedFrames]] = []
     for track in pairs.tracks:
+        of_track: dict[str, TimedFrames] = {}
         reference = references.read(pairs.references[track])
         for name, folder in estimates.items():
             path = pairs.estimates[name][track]
@@ -102,17 +103,60 @@ def collect(references: TableFolder, estimates: Mapping[str, TrackedFolder], pai
                 aligned = align_with_confidence(*reference, *series, confidence, hop=rules.resample)
             except ValueError as error:
                 raise DataError(f"{path}: cannot be compared with {pairs.references[track]}: {error}") from error
-            frames, known = aligned.frames, aligned.frames.known()
-            distance = np.where(known, frames.estimate_cents - frames.reference_cents, np.nan)
-            guesses[name].append(
-                Guesses(frames.estimate_cents != 0, distance, frames.estimate_voiced, aligned.confidence)
-            )
-        voiced, cents = frames.reference_voiced, frames.reference_cents
-        f0 = np.where(voiced, LOWEST * 2 ** (cents / 1200), 0.0)
-        truths.append((voiced, f0, _slope(aligned.times, cents, voiced)))
+            of_track[name] = aligned
+        found.append(of_track)
+    return _joined_frames(pairs.tracks, found)
+
+
+def frames_of(
+    references: Mapping[str, F0Series],
+    estimates: Mapping[str, Mapping[str, TrackedTable]],
+    hop: float | None = None,
+) -> FrameSet:
+    """Align series that are in memory.
+
+    Args:
+        references: the truth of every track.
+        estimates: of every method, by track: f0 that is negative where unvoiced, and its confidence.
+        hop: s between the frames that both are brought to; None: the estimate is brought to the reference's.
+
+    Raises:
+        DataError: there is no method, one lacks a track, or some of its tracks have confidence and others have not.
+        ValueError: a series is invalid; the message says why.
+    """
+    if not references or not estimates:
+        raise DataError("frames_of: at least one track and one method are needed")
+    for name, of_method in estimates.items():
+        if lacking := sorted(references.keys() - of_method.keys()):
+            raise DataError(f"{name}: no estimate of {', '.join(lacking)}")
+    aligned = [
+        {
+            name: align_with_confidence(*reference, *of_method[track].series, of_method[track].confidence, hop=hop)
+            for name, of_method in estimates.items()
+        }
+        for track, reference in references.items()
+    ]
+    return _joined_frames(tuple(references), aligned)
+
+
+def _joined_frames(tracks: Sequence[str], aligned: Sequence[Mapping[str, TimedFrames]]) -> FrameSet:
+    """The frames of all tracks, of which there are those of each method, at the same times."""
+    truths = [_truth(next(iter(of_track.values()))) for of_track in aligned]
     number = np.repeat(np.arange(len(truths)), [len(voiced) for voiced, _, _ in truths])
-    truth = Truth(tuple(pairs.tracks), number, *(np.concatenate(column) for column in zip(*truths, strict=True)))
-    return FrameSet(truth, {name: _joined(name, parts) for name, parts in guesses.items()})
+    truth = Truth(tuple(tracks), number, *(np.concatenate(column) for column in zip(*truths, strict=True)))
+    guesses = {name: _joined(name, [_guesses(of_track[name]) for of_track in aligned]) for name in aligned[0]}
+    return FrameSet(truth, guesses)
+
+
+def _truth(aligned: TimedFrames) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    voiced, cents = aligned.frames.reference_voiced, aligned.frames.reference_cents
+    return voiced, np.where(voiced, LOWEST * 2 ** (cents / 1200), 0.0), _slope(aligned.times, cents, voiced)
+
+
+def _guesses(aligned: TimedFrames) -> Guesses:
+    frames = aligned.frames
+    distance = np.where(frames.known(), frames.estimate_cents - frames.reference_cents, np.nan)
+    return Guesses(frames.estimate_cents != 0, distance, frames.estimate_voiced, aligned.confidence)
 
 
 def _slope(times: NDArray[np.float64], cents: NDArray[np.float64], voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
