@@ -1,5 +1,6 @@
 """Pictures: pure functions from arrays to matplotlib figures, without state and without a screen."""
 
+from callbacks.pictures.agreement import agreement
 from callbacks.pictures.alignment import TimedPhone, aligned_phones
 from callbacks.pictures.class_confusion import class_confusion
 from callbacks.pictures.clip import classified_clip
@@ -26,6 +27,7 @@ __all__ = [
     "PhoneEdit",
     "TimedPhone",
     "WindowParts",
+    "agreement",
     "aligned_phones",
     "box_plots",
     "class_confusion",

@@ -11,9 +11,9 @@ from callbacks.pictures.style import CORRECT, OCTAVE, WRONG, say_empty
 
 # From right to wrong. Neighbours differ in lightness as well as in hue.
 CLASSES = {
-    "exact": ("exact, below 10 cents", "#00745A"),
-    "close": ("close, below 50 cents", CORRECT),
-    "off": ("off, below 200 cents", "#9AD0F5"),
+    "exact": ("exact, within 10 cents", "#00745A"),
+    "close": ("close, within 50 cents", CORRECT),
+    "off": ("off, within 200 cents", "#9AD0F5"),
     "octave_up": ("octave above", OCTAVE),
     "octave_down": ("octave below", "#FFDD7A"),
     "wrong": ("any other pitch", WRONG),

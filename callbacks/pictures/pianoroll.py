@@ -15,6 +15,7 @@ from callbacks.pictures.salience import draw_salience
 from callbacks.pictures.style import CORRECT, OCTAVE, REFERENCE, WRONG, name_notes
 
 _SMALLEST_SPAN = 12.0  # semitones
+_NEGLIGIBLE = 0.5  # %
 _MARGIN = 1.5  # semitones above and below what is drawn
 
 
@@ -208,29 +209,31 @@ def add_legend(axes: Axes, drawn: Sequence[Axes]) -> None:
 
 
 def draw_shares(beside: Sequence[Axes], reference: ArrayLike, estimates: Sequence[ArrayLike]) -> None:
-    """Draw how many frames of each estimate are of each class, a bar for every class that occurs in any of them.
+    """Draw how many frames the reference has, and how many of each class every estimate has, as bars.
 
-    The bars have the colours of the points in the pianoroll, so that they are its legend as well.
+    The bars have the colours of the points in the pianoroll, so that they are its legend as well. Classes of less than
+    half a per cent in all estimates are left out.
 
     Args:
         beside: where to draw, axes for each estimate.
         reference: `(frames,)`, Hz, 0 where unvoiced.
         estimates: `(frames,)` each, Hz, negative where unvoiced with a guess, 0 where there is no guess.
     """
-    number = [np.bincount(classify_frames(reference, each), minlength=len(FrameClass)) for each in estimates]
-    occurring = [each for each in reversed(_STYLES) if any(counts[each] for counts in number)]
-    if any(counts[FrameClass.NO_ESTIMATE] for counts in number):
-        occurring.append(FrameClass.NO_ESTIMATE)
-    for axes, counts in zip(beside, number, strict=True):
-        parts = 100.0 * counts / max(counts.sum(), 1)
-        for place, frame_class in enumerate(occurring):
-            style = _STYLES.get(frame_class, _NO_ESTIMATE)
-            axes.barh(place, parts[frame_class], height=0.8, color=style.colour)
-            axes.text(parts[frame_class] + 2.0, place, f"{parts[frame_class]:.0f} %", va="center", fontsize="small")
-        names = [_STYLES.get(each, _NO_ESTIMATE).label for each in occurring]
-        axes.set_yticks(range(len(occurring)), names, fontsize="small")
-        axes.set_ylim(len(occurring) - 0.4, -0.6)  # the right ones at the top
-        axes.set_xlim(0.0, 115.0)
+    frames = max(len(np.asarray(reference)), 1)
+    voiced = 100.0 * float((np.asarray(reference) > 0).sum()) / frames
+    parts = [
+        100.0 * np.bincount(classify_frames(reference, each), minlength=len(FrameClass)) / frames for each in estimates
+    ]
+    styles = {**dict(reversed(_STYLES.items())), FrameClass.NO_ESTIMATE: _NO_ESTIMATE}
+    shown = {each: style for each, style in styles.items() if any(part[each] >= _NEGLIGIBLE for part in parts)}
+    for axes, part in zip(beside, parts, strict=True):
+        bars = [(_REFERENCE, voiced), *((style, part[each]) for each, style in shown.items())]
+        for place, (style, share) in enumerate(bars):
+            axes.barh(place, share, height=0.8, color=style.colour)
+            axes.text(share + 2.0, place, f"{share:.0f} %", va="center", fontsize="small")
+        axes.set_yticks(range(len(bars)), [style.label for style, _ in bars], fontsize="small")
+        axes.set_ylim(len(bars) - 0.4, -0.6)  # the right ones at the top
+        axes.set_xlim(0.0, 118.0)
         axes.set_xticks([])
         axes.tick_params(left=False)
         axes.spines[["top", "right", "bottom"]].set_visible(False)

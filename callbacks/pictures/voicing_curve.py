@@ -46,17 +46,18 @@ def voicing_curve(
         left.plot(levels, values[name], color=colour, label=label)
     recall, alarm = values["voicing_recall"], values["voicing_false_alarm"]
     right.plot(alarm, recall, color=PALETTE[0], label="all thresholds")
+    if np.isfinite(values["overall_accuracy"]).any():
+        best = int(np.nanargmax(values["overall_accuracy"]))
+        hollow = {"color": PALETTE[1], "markerfacecolor": "none", "markeredgewidth": 2.0, "markersize": 11.0}
+        label = f"best overall accuracy: {values['overall_accuracy'][best]:.3f} at {levels[best]:.2f}"
+        left.plot(levels[best], values["overall_accuracy"][best], "D", label=label, **hollow)
+        right.plot(alarm[best], recall[best], "D", label="best overall accuracy", **hollow)
     if not len(levels):
         say_empty(left, "no threshold")
     elif operating is not None:
         left.axvline(operating, color=REFERENCE, linewidth=1.0, linestyle="--", label=f"in force: {operating:.2f}")
         x, y = (float(np.interp(operating, levels, each)) for each in (alarm, recall))
-        right.plot([x], [y], "o", color=REFERENCE, markersize=8, label=f"in force: recall {y:.2f}, alarm {x:.2f}")
-    if np.isfinite(values["overall_accuracy"]).any():
-        best = int(np.nanargmax(values["overall_accuracy"]))
-        label = f"best overall accuracy: {values['overall_accuracy'][best]:.3f} at {levels[best]:.2f}"
-        left.plot(levels[best], values["overall_accuracy"][best], "D", color=PALETTE[4], markersize=8, label=label)
-        right.plot(alarm[best], recall[best], "D", color=PALETTE[4], markersize=8, label="best overall accuracy")
+        right.plot([x], [y], "o", color=REFERENCE, markersize=5, label=f"in force: recall {y:.2f}, false alarm {x:.2f}")
     for axes, x_label, y_label in (
         (left, "threshold of the confidence", "share of frames"),
         (right, "voicing false alarm", "voicing recall"),
