@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from callbacks.pictures import compare_methods
 
@@ -56,3 +57,39 @@ def test_nothing_to_compare_gives_an_empty_picture():
     assert [text.get_text() for text in figure.axes[0].texts] == ["no frame"]
     assert figure.axes[-1].get_xlabel() == "time (s)"
     assert len(figure.axes[0].get_yticklabels()) > 3
+
+
+def bars(axes):
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    return dict(zip(names, (bar.get_width() for bar in axes.patches), strict=True))
+
+
+def test_shares_stand_beside_each_pianoroll_in_its_colours_in_place_of_the_legend():
+    silent = np.array([440.0, 440.0, -440.0, 0.0])
+    figure = compare_methods(TIMES, REFERENCE, {"octave": OCTAVE_UP, "silent": silent}, "", shares=True)
+    figure.draw_without_rendering()
+    upper, lower, beside, below = figure.axes
+    assert upper.get_legend() is None
+    assert bars(beside) == {
+        "reference": 75.0,
+        "correct pitch": 25.0,
+        "octave error": 25.0,
+        "false alarm": 25.0,
+        "missed, right guess": 0.0,
+        "missed, octave guess": 25.0,
+        "no guess": 0.0,
+    }
+    assert (
+        bars(below)["correct pitch"] == 50.0 and bars(below)["no guess"] == bars(below)["missed, right guess"] == 25.0
+    )
+    colours = {line.get_label(): line.get_color() for line in (*upper.lines, *lower.lines)}
+    names = [label.get_text() for label in beside.get_yticklabels()]
+    for name, bar in zip(names, beside.patches, strict=True):
+        assert name == "no guess" or to_hex(bar.get_facecolor()) == colours[name].lower()
+    assert upper.get_shared_x_axes().joined(upper, lower)
+
+
+def test_shares_of_nothing_are_an_empty_picture():
+    figure = compare_methods([], [], {"none": []}, "empty", shares=True)
+    figure.draw_without_rendering()
+    assert "no frame" in [text.get_text() for text in figure.axes[0].texts]
