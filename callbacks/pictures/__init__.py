@@ -8,6 +8,7 @@ from callbacks.pictures.comparison import compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_classes import error_classes
 from callbacks.pictures.error_histogram import count_errors, error_histogram
+from callbacks.pictures.learning_curves import learning_curves
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
@@ -46,6 +47,7 @@ __all__ = [
     "draw_several_pitches",
     "error_classes",
     "error_histogram",
+    "learning_curves",
     "most_frequent",
     "note_accuracy",
     "phone_confusion",
