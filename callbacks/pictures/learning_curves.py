@@ -40,7 +40,7 @@ def learning_curves(runs: Mapping[str, Sequence[Row]], keys: Sequence[str], titl
         axes.set_title(key, loc="left", fontsize="medium", parse_math=False)
         axes.grid(axis="y", color="0.9", linewidth=0.6)
         axes.set_axisbelow(True)
-        if not any(len(line.get_xdata()) for line in axes.lines):  # type: ignore[arg-type]
+        if not any(len(line.get_xdata()) for line in axes.lines):
             say_empty(axes, "nothing logged")
         elif key.endswith("loss"):
             axes.set_yscale("log")

@@ -85,7 +85,7 @@ def execute(tmp_path, monkeypatch):
         client = NotebookClient(
             notebook, km=manager, timeout=900, resources={"metadata": {"path": str(tmp_path / "work")}}
         )
-        client.execute()
+        client.execute(cleanup_kc=True)  # a manager that is given is otherwise left running
         assert not list((tmp_path / "work").iterdir())  # what it writes goes into a folder of its own
         return json.loads(notebook.cells[-1].outputs[-1].text), notebook
 
@@ -140,7 +140,7 @@ def test_a_recording_is_judged_as_mir_eval_judges_it_and_the_picture_of_the_read
     assert max((folder / "errors.png").stat().st_size for folder in (tmp_path, FOLDER)) < LARGEST
     assert made.size == kept.size
     difference = np.abs(np.asarray(made.convert("L"), float) - np.asarray(kept.convert("L"), float))
-    assert np.asarray(kept.convert("L")).std() > 20 and difference.mean() < 6
+    assert np.asarray(kept.convert("L")).std() > 20 and difference.mean() < 3
 
 
 @pytest.mark.slow
@@ -155,7 +155,6 @@ def test_a_network_is_trained_and_one_of_your_own_beside_it(execute, tmp_path):
     assert set(images(notebook)) >= {"window", "curve", "written", "salience", "boxes", "own-salience"}
 
 
-@pytest.mark.slow
 def test_a_cell_that_fails_fails_with_its_traceback(execute, monkeypatch):
     name = "from_recording_to_errors.ipynb"
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
@@ -164,7 +163,6 @@ def test_a_cell_that_fails_fails_with_its_traceback(execute, monkeypatch):
         execute(name)
 
 
-@pytest.mark.slow
 def test_a_cell_that_asks_for_the_network_fails(execute, monkeypatch):
     asks = "import urllib.request; urllib.request.urlopen('http://192.0.2.1', timeout=5)"
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(asks)])
