@@ -1,18 +1,16 @@
 """Pictures: pure functions from arrays to matplotlib figures, without state and without a screen."""
 
-from callbacks.pictures.agreement import agreement
 from callbacks.pictures.alignment import TimedPhone, aligned_phones
 from callbacks.pictures.class_confusion import class_confusion
 from callbacks.pictures.clip import classified_clip
-from callbacks.pictures.comparison import compare_methods
+from callbacks.pictures.comparison import agreement, compare_methods
 from callbacks.pictures.confusion import confusion_matrix, count_confusions
 from callbacks.pictures.error_classes import error_classes
 from callbacks.pictures.error_histogram import count_errors, error_histogram
-from callbacks.pictures.learning_curves import learning_curves
 from callbacks.pictures.note_accuracy import count_correct, note_accuracy
 from callbacks.pictures.phone_confusion import PhoneEdit, count_edits, most_frequent, phone_confusion
 from callbacks.pictures.pianoroll import FrameClass, classify_frames, draw_pianoroll, pianoroll_with_salience
-from callbacks.pictures.results import box_plots
+from callbacks.pictures.results import box_plots, learning_curves
 from callbacks.pictures.salience import draw_features, draw_salience
 from callbacks.pictures.several_pitches import (
     classify_pitches,

@@ -15,7 +15,6 @@ from callbacks.pictures.salience import draw_salience
 from callbacks.pictures.style import CORRECT, OCTAVE, REFERENCE, WRONG, name_notes
 
 _SMALLEST_SPAN = 12.0  # semitones
-_NEGLIGIBLE = 0.5  # %
 _MARGIN = 1.5  # semitones above and below what is drawn
 
 
@@ -33,7 +32,9 @@ class FrameClass(IntEnum):
     UNVOICED = 8
 
 
-class _Style(NamedTuple):
+class PointStyle(NamedTuple):
+    """How the frames of a class look: label, colour and size in points."""
+
     label: str
     colour: str
     size: float
@@ -42,19 +43,18 @@ class _Style(NamedTuple):
 # Frames that the estimate calls unvoiced are pale and small. No two colours are near each other, also as they look to
 # the colour-blind (Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision
 # deficiency", 2009).
-_STYLES = {
-    FrameClass.UNVOICED: _Style("both unvoiced (guess)", "#A6ADEF", 1.8),
-    FrameClass.MISSED_WRONG: _Style("missed, wrong guess", "#DEA6B9", 2.4),
-    FrameClass.MISSED_OCTAVE: _Style("missed, octave guess", "#E9DC6B", 2.4),
-    FrameClass.MISSED_CORRECT: _Style("missed, right guess", "#91EEB7", 2.4),
-    FrameClass.FALSE_ALARM: _Style("false alarm", "#8E4585", 3.2),
-    FrameClass.WRONG: _Style("wrong pitch", WRONG, 3.2),
-    FrameClass.OCTAVE: _Style("octave error", OCTAVE, 3.2),
-    FrameClass.CORRECT: _Style("correct pitch", CORRECT, 3.2),
+STYLES = {
+    FrameClass.UNVOICED: PointStyle("both unvoiced (guess)", "#A6ADEF", 1.8),
+    FrameClass.MISSED_WRONG: PointStyle("missed, wrong guess", "#DEA6B9", 2.4),
+    FrameClass.MISSED_OCTAVE: PointStyle("missed, octave guess", "#E9DC6B", 2.4),
+    FrameClass.MISSED_CORRECT: PointStyle("missed, right guess", "#91EEB7", 2.4),
+    FrameClass.FALSE_ALARM: PointStyle("false alarm", "#8E4585", 3.2),
+    FrameClass.WRONG: PointStyle("wrong pitch", WRONG, 3.2),
+    FrameClass.OCTAVE: PointStyle("octave error", OCTAVE, 3.2),
+    FrameClass.CORRECT: PointStyle("correct pitch", CORRECT, 3.2),
 }
-_NO_ESTIMATE = _Style("no guess", "#BBBBBB", 0.0)
-_REFERENCE = _Style("reference", REFERENCE, 5.5)
-_UNJUDGED = {False: _Style("unvoiced (guess)", "#A6ADEF", 1.8), True: _Style("voiced", "#0072B2", 3.2)}
+REFERENCE_POINTS = PointStyle("reference", REFERENCE, 5.5)
+_UNJUDGED = {False: PointStyle("unvoiced (guess)", "#A6ADEF", 1.8), True: PointStyle("voiced", "#0072B2", 3.2)}
 
 
 def classify_frames(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int8]:
@@ -163,7 +163,7 @@ def draw_frames(axes: Axes, times: ArrayLike, reference: ArrayLike | None, estim
 
 def draw_reference(axes: Axes, seconds: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
     """Draw points of the reference, `(points,)`, s and Hz, those of 0 Hz or less left out."""
-    _draw_layer(axes, _REFERENCE, seconds, truth, truth > 0)
+    _draw_layer(axes, REFERENCE_POINTS, seconds, truth, truth > 0)
 
 
 def draw_points(
@@ -180,7 +180,7 @@ def draw_points(
     if classes is None:
         layers = [(style, (f0 > 0) if voiced else (f0 < 0)) for voiced, style in _UNJUDGED.items()]
     else:
-        layers = [(style, classes == frame_class) for frame_class, style in _STYLES.items()]
+        layers = [(style, classes == frame_class) for frame_class, style in STYLES.items()]
     for style, points in layers:
         _draw_layer(axes, style, seconds, f0, points)
     axes.set_ylabel("pitch")
@@ -197,7 +197,7 @@ def add_legend(axes: Axes, drawn: Sequence[Axes]) -> None:
     for each in drawn:
         artists, names = each.get_legend_handles_labels()
         handles.update(zip(names, artists, strict=True))
-    styles = [_REFERENCE, *reversed(_STYLES.values()), *reversed(_UNJUDGED.values())]
+    styles = [REFERENCE_POINTS, *reversed(STYLES.values()), *reversed(_UNJUDGED.values())]
     labels = [style.label for style in styles if style.label in handles]
     if not labels:
         return
@@ -206,39 +206,6 @@ def add_legend(axes: Axes, drawn: Sequence[Axes]) -> None:
     )
     for line in legend.get_lines():
         line.set_markersize(7.0)
-
-
-def draw_shares(beside: Sequence[Axes], reference: ArrayLike, estimates: Sequence[ArrayLike]) -> None:
-    """Draw how many frames the reference has, and how many of each class every estimate has, as bars.
-
-    The bars have the colours of the points in the pianoroll, so that they are its legend as well. Classes of less than
-    half a per cent in all estimates are left out.
-
-    Args:
-        beside: where to draw, axes for each estimate.
-        reference: `(frames,)`, Hz, 0 where unvoiced.
-        estimates: `(frames,)` each, Hz, negative where unvoiced with a guess, 0 where there is no guess.
-    """
-    frames = max(len(np.asarray(reference)), 1)
-    voiced = 100.0 * float((np.asarray(reference) > 0).sum()) / frames
-    parts = [
-        100.0 * np.bincount(classify_frames(reference, each), minlength=len(FrameClass)) / frames for each in estimates
-    ]
-    styles = {**dict(reversed(_STYLES.items())), FrameClass.NO_ESTIMATE: _NO_ESTIMATE}
-    shown = {each: style for each, style in styles.items() if any(part[each] >= _NEGLIGIBLE for part in parts)}
-    for axes, part in zip(beside, parts, strict=True):
-        bars = [(_REFERENCE, voiced), *((style, part[each]) for each, style in shown.items())]
-        for place, (style, share) in enumerate(bars):
-            axes.barh(place, share, height=0.8, color=style.colour)
-            axes.text(share + 2.0, place, f"{share:.0f} %", va="center", fontsize="small")
-        axes.set_yticks(range(len(bars)), [style.label for style, _ in bars], fontsize="small")
-        axes.set_ylim(len(bars) - 0.4, -0.6)  # the right ones at the top
-        axes.set_xlim(0.0, 118.0)
-        axes.set_xticks([])
-        axes.tick_params(left=False)
-        axes.spines[["top", "right", "bottom"]].set_visible(False)
-    if beside:
-        beside[0].set_title("share of the frames", loc="left", fontsize="small")
 
 
 def pianoroll_with_salience(
@@ -294,7 +261,7 @@ def _range(notes: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _draw_layer(
-    axes: Axes, style: _Style, times: NDArray[np.float64], f0: NDArray[np.float64], frames: NDArray[np.bool_]
+    axes: Axes, style: PointStyle, times: NDArray[np.float64], f0: NDArray[np.float64], frames: NDArray[np.bool_]
 ) -> None:
     if frames.any():
         axes.plot(

@@ -87,9 +87,15 @@ def execute(tmp_path, monkeypatch):
         )
         client.execute(cleanup_kc=True)  # a manager that is given is otherwise left running
         assert not list((tmp_path / "work").iterdir())  # what it writes goes into a folder of its own
+        assert not [text for text in complaints(notebook) if "Warning" in text]
         return json.loads(notebook.cells[-1].outputs[-1].text), notebook
 
     return run
+
+
+def complaints(notebook):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
 
 
 def images(notebook):
