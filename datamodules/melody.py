@@ -117,19 +117,24 @@ class MelodyData(ShardedData[EvaluationLoader]):
     def training_source(self) -> TrainingSource:
         return self.training_index if self.reader is None else self.reader
 
+    @property
+    def shards(self) -> dict[str, Any] | None:
+        """Into what a recording is turned for the network, for whoever transcribes with it; None with a reader.
+
+        `rate` (Hz), `hop` (samples) and `spectrogram` (class and parameters; None: it reads audio) of `train`.
+        """
+        if self.reader is not None:
+            return None
+        index = self.training_index
+        (*_, spectrogram) = index.spectrograms.values()
+        read = self.network.spectrogram is not None
+        return {"rate": index.grid.rate, "hop": index.grid.hop, "spectrogram": spectrogram if read else None}
+
     @override
     def state_dict(self) -> dict[str, Any]:
-        # `shards` says into what a recording has to be turned for the trained network, for whoever transcribes.
         state = super().state_dict()
         if state and self.reader is None:
-            index = self.training_index
-            (*_, spectrogram) = index.spectrograms.values()
-            read = self.network.spectrogram is not None
-            state["shards"] = {
-                "rate": index.grid.rate,
-                "hop": index.grid.hop,
-                "spectrogram": spectrogram if read else None,
-            }
+            state["shards"] = self.shards
         return state
 
     @property

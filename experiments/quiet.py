@@ -9,6 +9,8 @@ import warnings
 WARNINGS = {
     # Lightning 2.6 under torch 2.11: it computes the FLOPs of its model summary in a way that torch will drop.
     ".*LeafSpec.*",
+    # tqdm in a notebook without ipywidgets, which draws its bars as text then.
+    ".*IProgress not found.*",
 }
 LOGGED = (
     "💡 Tip:",  # advertises Lightning's services

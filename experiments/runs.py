@@ -71,12 +71,12 @@ def load_tracker(checkpoint: Path) -> UsableTracker:
     return usable_tracker(load(checkpoint), checkpoint)
 
 
-def usable_tracker(trained: TrainedModel, checkpoint: Path) -> UsableTracker:
+def usable_tracker(trained: TrainedModel, checkpoint: Path | str) -> UsableTracker:
     """Likewise, of what is loaded already.
 
     Args:
         trained: the model.
-        checkpoint: that it is from, for messages.
+        checkpoint: what it is from, for messages.
 
     Raises:
         DataError: as from `load_tracker`.

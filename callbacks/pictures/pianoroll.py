@@ -32,7 +32,9 @@ class FrameClass(IntEnum):
     UNVOICED = 8
 
 
-class _Style(NamedTuple):
+class PointStyle(NamedTuple):
+    """How the frames of a class look: label, colour and size in points."""
+
     label: str
     colour: str
     size: float
@@ -41,18 +43,18 @@ class _Style(NamedTuple):
 # Frames that the estimate calls unvoiced are pale and small. No two colours are near each other, also as they look to
 # the colour-blind (Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision
 # deficiency", 2009).
-_STYLES = {
-    FrameClass.UNVOICED: _Style("both unvoiced (guess)", "#A6ADEF", 1.8),
-    FrameClass.MISSED_WRONG: _Style("missed, wrong guess", "#DEA6B9", 2.4),
-    FrameClass.MISSED_OCTAVE: _Style("missed, octave guess", "#E9DC6B", 2.4),
-    FrameClass.MISSED_CORRECT: _Style("missed, right guess", "#91EEB7", 2.4),
-    FrameClass.FALSE_ALARM: _Style("false alarm", "#8E4585", 3.2),
-    FrameClass.WRONG: _Style("wrong pitch", WRONG, 3.2),
-    FrameClass.OCTAVE: _Style("octave error", OCTAVE, 3.2),
-    FrameClass.CORRECT: _Style("correct pitch", CORRECT, 3.2),
+STYLES = {
+    FrameClass.UNVOICED: PointStyle("both unvoiced (guess)", "#A6ADEF", 1.8),
+    FrameClass.MISSED_WRONG: PointStyle("missed, wrong guess", "#DEA6B9", 2.4),
+    FrameClass.MISSED_OCTAVE: PointStyle("missed, octave guess", "#E9DC6B", 2.4),
+    FrameClass.MISSED_CORRECT: PointStyle("missed, right guess", "#91EEB7", 2.4),
+    FrameClass.FALSE_ALARM: PointStyle("false alarm", "#8E4585", 3.2),
+    FrameClass.WRONG: PointStyle("wrong pitch", WRONG, 3.2),
+    FrameClass.OCTAVE: PointStyle("octave error", OCTAVE, 3.2),
+    FrameClass.CORRECT: PointStyle("correct pitch", CORRECT, 3.2),
 }
-_REFERENCE = _Style("reference", REFERENCE, 5.5)
-_UNJUDGED = {False: _Style("unvoiced (guess)", "#A6ADEF", 1.8), True: _Style("voiced", "#0072B2", 3.2)}
+REFERENCE_POINTS = PointStyle("reference", REFERENCE, 5.5)
+_UNJUDGED = {False: PointStyle("unvoiced (guess)", "#A6ADEF", 1.8), True: PointStyle("voiced", "#0072B2", 3.2)}
 
 
 def classify_frames(reference: ArrayLike, estimate: ArrayLike) -> NDArray[np.int8]:
@@ -161,7 +163,7 @@ def draw_frames(axes: Axes, times: ArrayLike, reference: ArrayLike | None, estim
 
 def draw_reference(axes: Axes, seconds: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
     """Draw points of the reference, `(points,)`, s and Hz, those of 0 Hz or less left out."""
-    _draw_layer(axes, _REFERENCE, seconds, truth, truth > 0)
+    _draw_layer(axes, REFERENCE_POINTS, seconds, truth, truth > 0)
 
 
 def draw_points(
@@ -178,7 +180,7 @@ def draw_points(
     if classes is None:
         layers = [(style, (f0 > 0) if voiced else (f0 < 0)) for voiced, style in _UNJUDGED.items()]
     else:
-        layers = [(style, classes == frame_class) for frame_class, style in _STYLES.items()]
+        layers = [(style, classes == frame_class) for frame_class, style in STYLES.items()]
     for style, points in layers:
         _draw_layer(axes, style, seconds, f0, points)
     axes.set_ylabel("pitch")
@@ -195,7 +197,7 @@ def add_legend(axes: Axes, drawn: Sequence[Axes]) -> None:
     for each in drawn:
         artists, names = each.get_legend_handles_labels()
         handles.update(zip(names, artists, strict=True))
-    styles = [_REFERENCE, *reversed(_STYLES.values()), *reversed(_UNJUDGED.values())]
+    styles = [REFERENCE_POINTS, *reversed(STYLES.values()), *reversed(_UNJUDGED.values())]
     labels = [style.label for style in styles if style.label in handles]
     if not labels:
         return
@@ -259,7 +261,7 @@ def _range(notes: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _draw_layer(
-    axes: Axes, style: _Style, times: NDArray[np.float64], f0: NDArray[np.float64], frames: NDArray[np.bool_]
+    axes: Axes, style: PointStyle, times: NDArray[np.float64], f0: NDArray[np.float64], frames: NDArray[np.bool_]
 ) -> None:
     if frames.any():
         axes.plot(

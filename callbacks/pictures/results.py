@@ -1,4 +1,4 @@
-"""Metrics of many runs or tracks, over an option that distinguishes them.
+"""Metrics of many runs or tracks, over an option that distinguishes them, or over the steps of training.
 
 Results are tidy rows: one mapping for each run, track or fold, from the names of options and metrics to their values,
 as `table.to_dict("records")` of pandas gives them. A metric that is NaN is undefined (a track without a voiced frame,
@@ -18,6 +18,7 @@ from callbacks.pictures.style import PALETTE, say_empty
 
 Row = Mapping[str, Any]
 _COLUMNS = 4  # of axes in a figure
+_FEW = 20  # points of a curve, up to which each is marked
 
 
 def box_plots(rows: Sequence[Row], metrics: Sequence[str], option: str, title: str = "") -> Figure:
@@ -48,6 +49,44 @@ def box_plots(rows: Sequence[Row], metrics: Sequence[str], option: str, title: s
     for axes in every[len(metrics) :]:
         axes.set_visible(False)
     every[0].set_title(title, loc="left", parse_math=False)
+    return figure
+
+
+def learning_curves(runs: Mapping[str, Sequence[Row]], keys: Sequence[str], title: str = "") -> Figure:
+    """Draw each of some metrics over the optimiser steps, a line for every run; losses on a logarithmic scale.
+
+    Args:
+        runs: by name, rows of what was logged, as `metrics.csv` of Lightning's CSVLogger has them: `step`, and the
+            metrics of that step. What is missing, empty or NaN is left out.
+        keys: of the metrics, one or more, such as `train/loss`; those whose name ends in `loss` are losses.
+        title: shown above, as it is.
+
+    Returns:
+        A figure that belongs to no window; save it with `savefig`.
+
+    Raises:
+        ValueError: a value is not a number.
+    """
+    figure = Figure(figsize=(6.0 * len(keys), 3.6), layout="constrained")
+    for axes, key in zip(figure.subplots(1, len(keys), squeeze=False)[0], keys, strict=True):
+        for place, (name, rows) in enumerate(runs.items()):
+            points = [(float(row["step"]), value) for row in rows if not math.isnan(value := _logged(row.get(key)))]
+            steps, values = zip(*points, strict=True) if points else ((), ())
+            marker = "o" if len(points) <= _FEW else ""
+            axes.plot(steps, values, color=PALETTE[place % len(PALETTE)], marker=marker, markersize=4, label=name)
+        axes.set_xlabel("step")
+        axes.set_title(key, loc="left", fontsize="medium", parse_math=False)
+        axes.grid(axis="y", color="0.9", linewidth=0.6)
+        axes.set_axisbelow(True)
+        if not any(len(line.get_xdata()) for line in axes.lines):
+            say_empty(axes, "nothing logged")
+        elif key.endswith("loss"):
+            axes.set_yscale("log")
+        if runs:
+            for text in axes.legend(frameon=False).get_texts():
+                text.set_parse_math(False)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -123,3 +162,7 @@ def _words(key: str) -> str:
 
 def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _logged(value: Any) -> float:  # noqa: ANN401 -- of a CSV or of Python
+    return math.nan if value is None or value == "" else float(value)

@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from architectures import Autocorrelation, FrameNetwork, SpectralPeak
 from architectures.whole_recordings import WholeAudio
 from callbacks.pictures.notes import hz_to_notes
 from callbacks.pictures.pianoroll import add_legend, classify_frames, draw_points, scores_line
 from callbacks.pictures.salience import draw_salience
+from callbacks.pictures.small_files import save_small
 from datamodules.corpora import SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
@@ -62,10 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--speaker", default=r"^[a-z]{2}(?=\d)", help="pattern of the speaker in an id")
     options = parser.parse_args(arguments)
     if options.picture:
-        drawn = io.BytesIO()
-        picture().savefig(drawn, format="png", dpi=70)
-        with write_atomically(options.picture) as file:
-            Image.open(drawn).convert("RGB").quantize(96, kmeans=2).save(file, format="PNG", optimize=True)
+        save_small(picture(), options.picture)
     if options.record:
         runs = {name: Path(folder) for name, _, folder in (run.partition("=") for run in options.runs)}
         with write_atomically(options.record) as file:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import DataError
+from datamodules.annotations.f0_series import F0Series
 from experiments.evaluation.scores import Rules
 from experiments.evaluation.tables import Pairs, TableFolder
-from experiments.evaluation.tracked import TrackedFolder
-from lightning_modules.metrics import align_with_confidence
+from experiments.evaluation.tracked import TrackedFolder, TrackedTable
+from lightning_modules.metrics import TimedFrames, align_with_confidence
 
 STEEPEST = 3000.0  # cents per second; faster changes of the truth are jumps between notes or octaves
 RIGHT = 50.0  # cents
@@ -111,6 +112,16 @@ class AlignedTrack(NamedTuple):
     cents: NDArray[np.float64]
     guesses: dict[str, TrackGuess]
 
+    @classmethod
+    def of(cls, name: str, aligned: Mapping[str, TimedFrames]) -> AlignedTrack:
+        """A track of which there are the frames of each method, one at least, at the same times."""
+        times, frames, _ = next(iter(aligned.values()))
+        guesses = {
+            method: TrackGuess(each.frames.estimate_cents, each.frames.estimate_voiced, each.confidence)
+            for method, each in aligned.items()
+        }
+        return cls(name, times, frames.reference_voiced, frames.reference_cents, guesses)
+
     def errors(self, method: str) -> NDArray[np.float64]:
         """Signed errors of a method, `(frames,)`, cents; NaN where the truth is unvoiced or there is no guess."""
         guess = self.guesses[method].cents
@@ -137,18 +148,49 @@ def aligned_tracks(
         DataError: a table cannot be read.
     """
     for track in pairs.tracks:
+        of_track: dict[str, TimedFrames] = {}
         reference = references.read(pairs.references[track])
-        guesses = {}
         for name, folder in estimates.items():
             path = pairs.estimates[name][track]
             series, confidence = folder.tracked(path)
             try:
-                aligned = align_with_confidence(*reference, *series, confidence, hop=rules.resample)
+                of_track[name] = align_with_confidence(*reference, *series, confidence, hop=rules.resample)
             except ValueError as error:
                 raise DataError(f"{path}: cannot be compared with {pairs.references[track]}: {error}") from error
-            frames = aligned.frames
-            guesses[name] = TrackGuess(frames.estimate_cents, frames.estimate_voiced, aligned.confidence)
-        yield AlignedTrack(track, aligned.times, frames.reference_voiced, frames.reference_cents, guesses)
+        yield AlignedTrack.of(track, of_track)
+
+
+def frames_of(
+    references: Mapping[str, F0Series],
+    estimates: Mapping[str, Mapping[str, TrackedTable]],
+    hop: float | None = None,
+) -> FrameSet:
+    """Align series that are in memory.
+
+    Args:
+        references: the truth of every track.
+        estimates: of every method, by track: f0 that is negative where unvoiced, and its confidence.
+        hop: s between the frames that both are brought to; None: the estimate is brought to the reference's.
+
+    Raises:
+        DataError: there is no method, one lacks a track, or some of its tracks have confidence and others have not.
+        ValueError: a series is invalid; the message says why.
+    """
+    if not references or not estimates:
+        raise DataError("frames_of: at least one track and one method are needed")
+    for name, of_method in estimates.items():
+        if lacking := sorted(references.keys() - of_method.keys()):
+            raise DataError(f"{name}: no estimate of {', '.join(lacking)}")
+    return joined(
+        AlignedTrack.of(
+            track,
+            {
+                name: align_with_confidence(*reference, *of_method[track].series, of_method[track].confidence, hop=hop)
+                for name, of_method in estimates.items()
+            },
+        )
+        for track, reference in references.items()
+    )
 
 
 def joined(tracks: Iterable[AlignedTrack]) -> FrameSet:

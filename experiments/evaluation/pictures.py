@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,16 +40,11 @@ def write_pictures(
     Raises:
         DataError: a file cannot be written.
     """
-    rows = [
-        {"method": method, **dict(zip(scores.metrics, of_track, strict=True))}
-        for method, of_method in zip(scores.methods, scores.values.tolist(), strict=True)
-        for of_track in of_method
-    ]
     track = most_different(scores)
     reference = references.read(pairs.references[track])
     series = {name: tables.read(pairs.estimates[name][track]) for name, tables in estimates.items()}
     figures = {
-        BOXES: box_plots(rows, scores.metrics, "method", f"{len(scores.tracks)} tracks"),
+        BOXES: box_plots(scores.rows(), scores.metrics, "method", f"{len(scores.tracks)} tracks"),
         PIANOROLLS: pianorolls(track, reference, series),
     }
     try:
@@ -67,25 +62,49 @@ def most_different(scores: Scores) -> str:
     return scores.tracks[int(np.nan_to_num(difference, nan=-np.inf).argmax())]
 
 
-def pianorolls(track: str, reference: F0Series, estimates: Mapping[str, F0Series]) -> Figure:
-    """Draw the estimates of a track on the frames of its reference, to which they are brought as for scoring."""
-    on_reference = {}
-    for name, estimate in estimates.items():
-        frames = align_series(*reference, *estimate)
-        pitch = np.where(frames.estimate_cents == 0, 0.0, _LOWEST * 2 ** (frames.estimate_cents / 1200))
-        on_reference[name] = np.where(frames.estimate_voiced, pitch, -pitch)
-    part = _disagreement(reference, list(on_reference.values()))
+def pianorolls(
+    track: str,
+    reference: F0Series,
+    estimates: Mapping[str, F0Series],
+    seconds: float = _SECONDS,
+    shares: bool = False,
+) -> Figure:
+    """Draw estimates of a track where they disagree most, on the frames of its reference.
+
+    Args:
+        track: its name.
+        reference: the truth.
+        estimates: by method; they are brought to the frames of the reference as for scoring.
+        seconds: of the part that is drawn.
+        shares: draw beside each how many of its frames are of each class.
+    """
+    on_reference = {name: estimate_on(reference, estimate) for name, estimate in estimates.items()}
+    part = hardest_part(reference, list(on_reference.values()), seconds)
     times = reference.times[part]
     title = f"{track}, {times[0]:.1f} to {times[-1]:.1f} s"
-    return compare_methods(times, reference.f0[part], {name: f0[part] for name, f0 in on_reference.items()}, title)
+    drawn = {name: f0[part] for name, f0 in on_reference.items()}
+    return compare_methods(times, reference.f0[part], drawn, title, shares)
 
 
-def _disagreement(reference: F0Series, estimates: list[NDArray[np.float64]]) -> slice:
-    """The frames of the 20 s in which some methods are right and others wrong most often."""
+def estimate_on(reference: F0Series, estimate: F0Series) -> NDArray[np.float64]:
+    """f0 of an estimate at the times of a reference, `(frames,)`, Hz, negative where unvoiced, as for scoring."""
+    frames = align_series(*reference, *estimate)
+    pitch = np.where(frames.estimate_cents == 0, 0.0, _LOWEST * 2 ** (frames.estimate_cents / 1200))
+    return np.where(frames.estimate_voiced, pitch, -pitch)
+
+
+def hardest_part(reference: F0Series, estimates: Sequence[NDArray[np.float64]], seconds: float) -> slice:
+    """The frames of the seconds in which most are wrong, or, of several estimates, right in some and wrong in others.
+
+    Args:
+        reference: the truth.
+        estimates: `(frames,)` each, at its times, Hz, negative where unvoiced.
+        seconds: of the part.
+    """
     classes = np.array([classify_frames(reference.f0, f0) for f0 in estimates])
     right = np.where(reference.f0 > 0, classes == FrameClass.CORRECT, classes != FrameClass.FALSE_ALARM)
     disputed = ~right[0] if len(right) == 1 else right.any(axis=0) & ~right.all(axis=0)
-    frames = int(np.searchsorted(reference.times, reference.times[0] + _SECONDS))
+    frames = int(np.searchsorted(reference.times, reference.times[0] + seconds))
     counts = np.convolve(disputed, np.ones(frames), mode="valid")
     start = int(counts.argmax())
     return slice(start, start + frames)

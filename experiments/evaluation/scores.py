@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,41 @@ class Scores:
     tracks: tuple[str, ...]
     metrics: tuple[str, ...]
     values: NDArray[np.float64]
+
+    @classmethod
+    def of_tracks(cls, scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Scores:
+        """Of what every method scored on each track, as a module's `track_scores` of a set gives it.
+
+        Args:
+            scores: by method, track and metric; the first method is the one that others are compared with.
+
+        Raises:
+            DataError: methods differ in their tracks or metrics, or there is none.
+        """
+        tracks = sorted(next(iter(scores.values()), {}))
+        metrics = tuple(next(iter(next(iter(scores.values())).values()))) if tracks else ()
+        for method, of_method in scores.items():
+            if sorted(of_method) != tracks or any(set(each) != set(metrics) for each in of_method.values()):
+                raise DataError(f"{method}: other tracks or metrics than {next(iter(scores))} has")
+        if not tracks:
+            raise DataError("scores: of no track; give those of at least one method")
+        values = [
+            [[of_method[track][metric] for metric in metrics] for track in tracks] for of_method in scores.values()
+        ]
+        return cls(tuple(scores), tuple(tracks), metrics, np.array(values, dtype=np.float64))
+
+    def only(self, *metrics: str) -> Scores:
+        """Some of the metrics, in this order."""
+        columns = [self.metrics.index(metric) for metric in metrics]
+        return replace(self, metrics=metrics, values=self.values[:, :, columns])
+
+    def rows(self) -> list[dict[str, float | str]]:
+        """A row for every method and track, `method` and its metrics, as `callbacks.pictures.box_plots` takes them."""
+        return [
+            {"method": method, **dict(zip(self.metrics, of_track, strict=True))}
+            for method, of_method in zip(self.methods, self.values.tolist(), strict=True)
+            for of_track in of_method
+        ]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ from experiments.transcription.streaming import PitchStream
 from lightning_modules.decoding.pitch.peaks import DecodedPitch
 from lightning_modules.outputs import signed_f0
 from lightning_modules.pitch_model import PitchModel
+
+if TYPE_CHECKING:
+    from datamodules import MelodyData
+    from lightning_modules import MelodyTracker
 
 TRANSFORMS = {"ConstantQ": ConstantQTransform, "HarmonicConstantQ": HarmonicConstantQTransform}
 
@@ -122,6 +126,27 @@ class Transcriber(Hearer[Transcription]):
 
         model, shards, _ = load_tracker(checkpoint)
         return cls(model, shards, *options, **named)
+
+    @classmethod
+    def of_module(cls, module: MelodyTracker, data: MelodyData, *options: Any, **named: Any) -> Self:  # noqa: ANN401
+        """That of a module as it is now, in the middle of a training or behind it, without any file.
+
+        The network is the module's own, and the voicing threshold that of its first validation set.
+
+        Args:
+            module: which is put into evaluation mode.
+            data: that it is trained on.
+            options: of the constructor, behind `shards`.
+            named: likewise, by name.
+
+        Raises:
+            DataError: the data come from a reader, which does not say how its recordings were prepared.
+        """
+        from experiments.runs import TrainedModel, usable_tracker  # here, because it loads Lightning
+
+        shards = data.shards
+        trained = TrainedModel(module.eval(), {} if shards is None else {"shards": shards})
+        return cls(*usable_tracker(trained, type(module).__name__)[:2], *options, **named)
 
     @classmethod
     def of(cls, model: str | None = None, *options: Any, **named: Any) -> Self:  # noqa: ANN401

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
 from datamodules.annotations.f0_tables import write_f0
 from datamodules.annotations.tracked_tables import write_tracked
 from experiments.evaluation.figures import figures
-from experiments.evaluation.frames import collect
+from experiments.evaluation.frames import collect, frames_of
 from experiments.evaluation.scores import Rules
 from experiments.evaluation.sums import CLASSES, Sums
 from experiments.evaluation.tables import TableFolder, pair
-from experiments.evaluation.tracked import TrackedFolder
+from experiments.evaluation.tracked import TrackedFolder, TrackedTable
 from lightning_modules.metrics import Criteria
 
 TOLERANCES = (50.0, 25.0, 10.0)
@@ -170,3 +171,34 @@ def test_jumps_between_notes_are_no_movement(framed):
     frames = framed({"t": (times, truth)}, {"a": {"t": (times, truth, None)}})
     assert np.nanmax(np.abs(frames.truth.slope)) == 0
     assert np.isnan(frames.truth.slope).sum() == 4  # at both ends and on both sides of the jump
+
+
+def test_series_in_memory_give_the_figures_of_their_tables(framed):
+    references, estimates = random_tracks(3)
+    # As in the tables, which keep so many digits.
+    of_tables = framed(references, {"one": estimates})
+    tables = {
+        track: TrackedTable(F0Series(times, f0), confidence) for track, (times, f0, confidence) in estimates.items()
+    }
+    of_memory = frames_of({track: F0Series(*series) for track, series in references.items()}, {"one": tables})
+    assert of_memory.truth.tracks == of_tables.truth.tracks
+    for name, figure in FIGURES.items():
+        found, expected = (figure.of(Sums(each.truth, each.guesses["one"])) for each in (of_memory, of_tables))
+        assert found == pytest.approx(expected, abs=1e-3, nan_ok=True), name
+
+
+def test_series_in_memory_have_to_be_complete():
+    times = np.arange(5) * STEP
+    series = F0Series(times, np.full(5, 220.0))
+    sure, silent = TrackedTable(series, np.ones(5)), TrackedTable(series, None)
+    with pytest.raises(DataError, match="one: no estimate of b"):
+        frames_of({"a": series, "b": series}, {"one": {"a": sure}})
+    with pytest.raises(DataError, match="one: 1 of 2 tables have confidence"):
+        frames_of({"a": series, "b": series}, {"one": {"a": sure, "b": silent}})
+    for nothing in (({}, {"one": {}}), ({"a": series}, {})):
+        with pytest.raises(DataError, match="at least one track and one method"):
+            frames_of(*nothing)
+    with pytest.raises(ValueError, match="times must increase"):
+        frames_of({"a": series}, {"one": {"a": TrackedTable(F0Series(times[::-1], series.f0), None)}})
+    resampled = frames_of({"a": series}, {"one": {"a": sure}}, hop=2 * STEP)
+    assert len(resampled.truth.f0) == 3

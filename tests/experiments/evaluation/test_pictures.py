@@ -7,7 +7,15 @@ import pytest
 from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
 from datamodules.annotations.f0_tables import write_f0
-from experiments.evaluation.pictures import BOXES, PIANOROLLS, most_different, pianorolls, write_pictures
+from experiments.evaluation.pictures import (
+    BOXES,
+    PIANOROLLS,
+    estimate_on,
+    hardest_part,
+    most_different,
+    pianorolls,
+    write_pictures,
+)
 from experiments.evaluation.scores import Rules, Scores, score
 from experiments.evaluation.tables import TableFolder, pair
 from lightning_modules.metrics import Criteria
@@ -79,3 +87,12 @@ def test_both_pictures_are_written_whole(tmp_path):
     (tmp_path / "taken" / BOXES).mkdir(parents=True)
     with pytest.raises(DataError, match="taken: cannot be written"):
         write_pictures(tmp_path / "taken", *given)
+
+
+def test_the_hardest_part_is_as_long_as_asked_for_and_shares_stand_beside_it():
+    right = voiced((0, 60, 220.0))
+    wrong = voiced((0, 35, 220.0), (35, 45, 300.0), (45, 60, 220.0))
+    assert hardest_part(right, [wrong.f0], 10.0) == slice(350, 450)
+    figure = pianorolls("song", right, {"right": right, "wrong": wrong}, seconds=10.0, shares=True)
+    assert len(figure.axes) == 4 and figure.get_suptitle() == "song, 35.0 to 44.9 s"
+    assert estimate_on(right, F0Series(right.times, -wrong.f0)) == pytest.approx(-wrong.f0)

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from architectures import Perceptron
+from datamodules import MelodyData, PipelineReader
 from datamodules.errors import DataError
 from experiments import load
 from experiments.runs import load as load_run
 from experiments.transcription.signals import audio_of, blocks_of
 from experiments.transcription.transcriber import Transcriber
 from experiments.transcription.utterances import ClipTagger, PhoneTagger
+from lightning_modules import LocalAverage, MelodyTracker, PitchGrid, PitchModel, SalienceBCE
 from tests.experiments.transcription.conftest import CLASSES, PHONES
 
 ROOT = Path(__file__).parents[3]
@@ -155,3 +158,26 @@ def test_a_long_recording_is_converted_in_blocks_and_answered_as_a_whole(monkeyp
     assert np.array_equal(np.concatenate([block.samples for block in blocks]), audio_of(audio, 16000).samples)
     assert all(np.array_equal(*pair) for pair in zip(tracker(audio, 16000), whole, strict=True))
     assert len(list(blocks_of(audio[:0], 16000))) == 1
+
+
+def test_a_module_in_training_hears_recordings_as_its_released_model_would(melody_shards):
+    torch.manual_seed(0)
+    grid = PitchGrid(48, 26, 2)
+    module = MelodyTracker(Perceptron(grid.bins, 256, 8), grid, SalienceBCE(), LocalAverage()).train()
+    module.thresholds.tune("validation", 0.49)
+    data = MelodyData(256, train=[str(melody_shards)])
+    heard = Transcriber.of_module(module, data, threads=1)
+    model = PitchModel(module.network, grid, module.loss, module.decoder, 0.49)
+    same = Transcriber(model, {"rate": 8000, "hop": 80, "spectrogram": None})
+    assert (heard.rate, heard.hop, heard.threshold, heard.threads) == (8000, 80, 0.49, 1) and not module.training
+    for ours, theirs in zip(heard(noise(1.0), 8000), same(noise(1.0), 8000), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_a_module_whose_data_do_not_say_how_they_were_prepared_is_refused():
+    grid = PitchGrid(48, 26, 2)
+    module = MelodyTracker(Perceptron(grid.bins, 256, 8), grid, SalienceBCE(), LocalAverage())
+    data = MelodyData(256, reader=PipelineReader("nowhere.tar", windows_per_epoch=1))
+    assert data.shards is None
+    with pytest.raises(DataError, match="MelodyTracker: does not say which rate"):
+        Transcriber.of_module(module, data)
