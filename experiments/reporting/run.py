@@ -23,6 +23,7 @@ from experiments.reporting.melody import TrackSet
 from experiments.reporting.recordings import NoRecordings, Recordings, ShardRecordings
 from experiments.reporting.spoken import read_rows
 from experiments.reporting.tracks import SalientExcerpt
+from experiments.reporting.values import without_places
 
 CONFIG, RECORD, CURVES, FRAMES = "config.yaml", "record.json", "curves.jsonl", "frames.npz"
 # In this order; of a set that was validated by itself, what fit left last is not shown as well.
@@ -137,7 +138,7 @@ class Run:
             if record.get(name) is not None:
                 yield name, str(record[name])
         if command := record.get("command"):
-            yield "command", " ".join(command)
+            yield "command", " ".join(map(without_places, command))
         for directory, identity in record.get("data_sets", {}).items():
             yield f"data {directory}", str(identity)
         if packages := record.get("packages"):
@@ -240,7 +241,7 @@ def _charts(points: list[CurvePoint], best: Mapping[str, Any] | None) -> list[di
             {
                 "name": chart.replace("_", " "),
                 "lines": lines,
-                "logarithmic": chart in ("loss", "learning rate"),
+                "logarithmic": chart == "loss",
                 "best": best["step"] if best and chart == monitored else None,
             }
         )

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 SEPARATORS = "/\\"
 _SEPARATOR = re.compile(r"[/\\]")
-_ABSOLUTE = re.compile(r"(?<![\w.:/])(?:file://)?(?:~|[A-Za-z]:)?(?:[/\\][\w.@+ ~-]*[\w.@+~-])+[/\\]?")
+_ROOT = r"(?:file://)?(?:~|[A-Za-z]:)?[/\\]"
+# Within a text a path ends at a blank; what stands alone in a line, as a value of YAML does, may hold blanks.
+_ALONE = re.compile(rf"(?m)(?:(?<=: )|(?<=- )|^)(?P<quote>['\"]?){_ROOT}[^\n,{{}}\[\]'\"]+(?P=quote)$")
+_WITHIN = re.compile(rf"(?<![\w.:/]){_ROOT}(?:[\w.@+~-]+[/\\])*[\w.@+~-]+[/\\]?")
 
 
 def number(value: float) -> float | None:
@@ -27,11 +30,12 @@ def step_of(times: NDArray[np.float64]) -> float:
 def without_places(value: Any) -> Any:  # noqa: ANN401 -- JSON values
     """JSON values in whose texts every absolute path is cut to its last name, as in `.../fda`."""
     if isinstance(value, str):
-        return _ABSOLUTE.sub(lambda found: _shortened(found.group()), value)
+        alone = _ALONE.sub(lambda found: _shortened(found.group(), found["quote"]), value)
+        return _WITHIN.sub(lambda found: _shortened(found.group()), alone)
     if isinstance(value, dict):
         return {without_places(key): without_places(each) for key, each in value.items()}
     return [without_places(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _shortened(path: str) -> str:
-    return f".../{_SEPARATOR.split(path.rstrip(SEPARATORS))[-1]}"
+def _shortened(path: str, quote: str = "") -> str:
+    return f"{quote}.../{_SEPARATOR.split(path.strip(quote).rstrip(SEPARATORS))[-1]}{quote}"

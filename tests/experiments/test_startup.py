@@ -19,9 +19,7 @@ from datamodules.annotations.f0_tables import write_f0
 from experiments import quiet
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = (
-    "catalogue compare completion demo diff evaluate inspect prepare release rerun schema transcribe verify".split()
-)
+COMMANDS = "browser catalogue compare completion demo diff evaluate inspect prepare release report rerun schema transcribe verify".split()
 HEAVY = ("torch", "lightning", "torchaudio", "torchmetrics", "wandb", "scipy", "matplotlib")
 SCRIPT = f"""
 import atexit, json, sys

@@ -17,6 +17,6 @@ function curveChart(curve) {
     }));
     const best = curve.best ? [{ type: "line", x0: curve.best, x1: curve.best, yref: "paper", y0: 0, y1: 1, line: { color: theme("line"), dash: "dot", width: 1 } }] : [];
     const positive = curve.lines.every((line) => line.value.every((value) => value === null || value > 0));
-    return [traces, { xaxis: { title: { text: "step" } }, yaxis: curve.logarithmic && positive ? { type: "log", dtick: "D2" } : {}, shapes: best, showlegend: traces.length > 1 }];
+    return [traces, { xaxis: { title: { text: "step" } }, yaxis: curve.logarithmic && positive ? { type: "log", dtick: "D2", exponentformat: "power" } : {}, shapes: best, showlegend: traces.length > 1 }];
   });
 }

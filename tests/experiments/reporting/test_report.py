@@ -153,7 +153,7 @@ def write_run(folder, finished=True):
     (folder / "curves.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     if finished:
         record = {
-            "command": ["melisma", "fit", "--config", "/home/jo/mine.yaml"],
+            "command": ["/home/jo/bin/melisma", "fit", "--config", "/home/jo/mine.yaml"],
             "seed": 3,
             "data_sets": {"/home/jo/data/toy": "abc"},
             "validations": [],
@@ -186,7 +186,8 @@ class TestRun:
         write_run(tmp_path / "run")
         report.main([str(tmp_path / "run"), "--bootstrap=100"])
         text = (tmp_path / "run" / "report.html").read_text()
-        assert "/home/jo" not in text and ".../mine.yaml" in text and ".../toy" in text
+        assert "/home/jo" not in text and "toy: .../toy" in text
+        assert ".../melisma fit --config .../mine.yaml" in text
 
     def test_a_run_in_training(self, tmp_path):
         write_run(tmp_path / "run", finished=False)
