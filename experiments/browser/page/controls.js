@@ -25,7 +25,12 @@ export function connect(act) {
     out: () => act.zoom(1 / IN),
     whole: act.fit,
   };
-  for (const [id, done] of Object.entries(clicked)) $(id).addEventListener("click", () => done());
+  for (const [id, done] of Object.entries(clicked)) {
+    $(id).addEventListener("click", (event) => {
+      if (event.detail) $(id).blur(); // of a mouse: the space bar is that of playback again
+      done();
+    });
+  }
   $("modes").addEventListener("change", (event) => act.mode(event.target.value));
   $("threshold").addEventListener("input", act.revoice);
   $("file").addEventListener("change", () => {

@@ -3,18 +3,19 @@
 import { noteOf } from "./pitch.js";
 
 const SHADES = 4; // of confidence, from the threshold to 1
-const DENSE = 1.5; // frames a pixel from which columns are drawn instead of lines
+const DENSE = 6; // frames a pixel from which columns are drawn instead of lines
 
 export function drawContour(pen, plot, colours) {
   const { contour, threshold, viewport, width, keys } = plot;
   const [first, last] = seen(contour, viewport);
   const shades = Array.from({ length: SHADES }, () => new Path2D());
   const shade = (sure) => Math.min(SHADES - 1, Math.floor(((sure - threshold) / Math.max(1 - threshold, 1e-6)) * SHADES));
-  const dense = (last - first) / width;
+  const dense = viewport.span / contour.step / width;
   if (dense > DENSE) {
     for (let column = 0; column < width; column += 1) {
-      const from = first + Math.floor(column * dense);
-      const to = Math.min(first + Math.floor((column + 1) * dense) + 1, last);
+      const begin = viewport.begin / contour.step + column * dense;
+      const from = Math.max(first, Math.floor(begin));
+      const to = Math.min(Math.floor(begin + dense) + 1, last);
       let [low, high, sure, count] = [Infinity, -Infinity, 0, 0];
       for (let frame = from; frame < to; frame += 1) {
         if (!contour.isVoiced(frame, threshold)) continue;
@@ -45,7 +46,7 @@ export function drawContour(pen, plot, colours) {
   }
   pen.lineCap = "round";
   pen.lineJoin = "round";
-  pen.lineWidth = dense > DENSE ? 1.2 : Math.min(4, Math.max(2.4, 1.2 / dense / 2));
+  pen.lineWidth = dense > DENSE ? 1.4 : Math.min(4, Math.max(2, 2.6 - 0.2 * dense));
   shades.forEach((path, i) => {
     pen.strokeStyle = colours[`sure${i}`];
     pen.stroke(path);

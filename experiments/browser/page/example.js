@@ -12,6 +12,8 @@ const BEAT = 0.5; // s
 const SLIDE = 0.07; // s, of the time constant from note to note
 const FORMANTS = [[650, 90, 1], [1100, 110, 0.55], [2600, 160, 0.3], [3300, 220, 0.2]]; // Hz, width, weight
 
+export const RATE = 16000;
+
 export function example(rate) {
   const seconds = MELODY.reduce((sum, [, beats]) => sum + beats, 0) * BEAT + 0.8;
   const samples = new Float32Array(Math.ceil(seconds * rate));

@@ -7,7 +7,7 @@ export function onKeys(keys) {
     const typed = event.target;
     if (typed.matches("input[type=range]") && /^(Arrow|Home|End|Page)/.test(event.key)) return;
     if (typed.matches("input[type=radio]") && event.key.startsWith("Arrow")) return;
-    if (typed.matches("button, a, input[type=radio], input[type=checkbox], summary") && /^( |Enter)$/.test(event.key)) return;
+    if (typed.matches("button, a") && /^( |Enter)$/.test(event.key)) return;
     const done = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!done) return;
     event.preventDefault();

@@ -21,6 +21,7 @@ export class Live {
     this.contour = new Contour(engine.step);
     this.busy = false;
     this.ended = false;
+    this.delay = 0; // s, of `behind`, over the last second or so
   }
 
   get seconds() {
@@ -55,6 +56,7 @@ export class Live {
     this.busy = false;
     if (this.ended) return;
     this.contour.put(first, f0, confidence);
+    this.delay += (this.behind - this.delay) * (this.delay ? 0.1 : 1);
     this.grown(this);
     this.follow();
   }

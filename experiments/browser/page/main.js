@@ -3,7 +3,7 @@
 import { connect } from "./controls.js";
 import { bufferOf, checked, decoded, monoOf } from "./decoding.js";
 import { Engine } from "./engine.js";
-import { example } from "./example.js";
+import { RATE, example } from "./example.js";
 import { listen } from "./gestures.js";
 import { Live } from "./live.js";
 import { Microphone } from "./microphone.js";
@@ -55,6 +55,7 @@ function say(problem) {
 async function attempt(action) {
   say(null);
   try {
+    await begun;
     await action();
   } catch (error) {
     if (!(error instanceof Refusal)) console.error(error);
@@ -70,7 +71,7 @@ async function openFile(file) {
 
 async function openExample() {
   if (session) await stopRecording(false);
-  await analyse("An example, synthesised here", bufferOf(example(sound().sampleRate), sound()));
+  await analyse("An example, synthesised here", bufferOf(example(RATE), sound(), RATE));
 }
 
 async function analyse(name, buffer) {
@@ -81,7 +82,7 @@ async function analyse(name, buffer) {
   taken = null;
   $("name").textContent = name;
   $("name").title = name;
-  $("facts").textContent = "preparing …";
+  $("facts").textContent = "the model is loading …";
   state("computing");
   $("progress").value = 0;
   plot.cursor = overview.cursor = plot.hover = plot.contour = overview.contour = null;
@@ -133,7 +134,7 @@ async function startRecording() {
 
 function recorded(live) {
   viewport.follow(live.seconds, LIVE_SPAN);
-  $("facts").textContent = `${clock(live.seconds, 1)} · ${Math.round(1000 * Math.max(live.behind, 0))} ms behind`;
+  $("facts").textContent = `${clock(live.seconds, 1)} · shown ${Math.round(100 * live.delay) * 10} ms later`;
   draw();
 }
 
@@ -143,7 +144,7 @@ function heard(live) {
   if (pitches.length > 20) viewport.fitPitch(pitches);
   plot.cursor = contour.seconds - contour.step;
   tell(plot.cursor);
-  document.body.dataset.behind = live.behind.toFixed(3);
+  document.body.dataset.behind = live.behind.toFixed(3); // s, for tests
   draw();
 }
 
@@ -190,6 +191,7 @@ function tell(seconds) {
   if (!plot.contour || seconds === null) return;
   const words = frameWords(plot.contour, plot.contour.frameAt(seconds), threshold());
   for (const [id, text] of Object.entries(words)) $(id).textContent = text;
+  $("readout").classList.toggle("unvoiced", words.note === "–");
   $("time").textContent = clock(Math.max(seconds, 0), 2);
 }
 
@@ -276,14 +278,16 @@ listen($("plot"), plot, {
   },
 });
 
-await attempt(async () => {
+async function begin() {
   const model = await (await fetch("model.json")).json();
   engine = new Engine(model);
   $("model").textContent = model.name;
-  $("licence").textContent = ` · ${model.licence}`;
+  $("licence").textContent = ` · ${model.licence.replace(/\.$/, "")}`;
   $("threshold").value = model.voicing_threshold;
   revoiced();
   state("idle");
   draw();
-  await engine.ready;
-});
+}
+
+const begun = begin();
+attempt(() => engine.ready);

@@ -111,7 +111,7 @@ export class Plot extends EventTarget {
         pen.fillStyle = key === lit ? colours.accent : colours.ebony;
         pen.fillRect(0, top + 0.5, this.keys * 0.55, size - 1);
         pen.fillStyle = colours.keyline;
-        pen.fillRect(0, Math.round(this.y(key)), this.keys, 1);
+        pen.fillRect(this.keys * 0.55, Math.round(this.y(key)), this.keys, 1);
       } else if (key % 12 === 0 || key % 12 === 5) {
         pen.fillStyle = colours.keyline;
         pen.fillRect(0, Math.round(this.y(key - 0.5)), this.keys, 1);
