@@ -37,10 +37,10 @@ def piece_graph(tracker: Transcriber) -> tuple[Graph, int]:
     graph = graph_of(tracker)
     network, hop = tracker.model.network, tracker.hop
     if isinstance(network, ConvolutionalNetwork):
-        reach, kind = network.window_of(1) // 2, _Excerpt
+        reach, unit, kind = network.window_of(1) // 2, hop, _Excerpt
     else:
-        reach, kind = network.window, _Cut
-    context = -(-reach // hop) * hop
+        reach, unit, kind = network.window, network.frames * hop, _Cut  # whole windows, so that they begin where they do
+    context = -(-reach // unit) * unit
     silence = torch.zeros(context)
     return (
         graph._replace(

@@ -9,7 +9,7 @@ const MELODY = [
   [62, 0.75], [60, 0.25], [59, 1], [60, 0.5], [57, 2.5],
 ];
 const BEAT = 0.5; // s
-const SLIDE = 0.07; // s, of the time constant from note to note
+const SLIDE = 0.035; // s, of the time constant from note to note
 const FORMANTS = [[650, 90, 1], [1100, 110, 0.55], [2600, 160, 0.3], [3300, 220, 0.2]]; // Hz, width, weight
 
 export const RATE = 16000;
