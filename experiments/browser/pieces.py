@@ -1,8 +1,8 @@
 """A tracker as a graph of a piece of a recording, so that pieces agree with the whole.
 
-The graph of `melisma export` takes a recording and sets silence about it. For a piece that silence would be wrong within
-reach of either end, which is 15.5 s for the released tracker, nearly all of it for the loudness about a frame: to
-compute as much twice would cost more than the piece. This graph takes what surrounds a piece as well, and computes
+The graph of `melisma export` takes a recording and sets silence about it. For a piece that silence would be wrong
+within reach of either end, which is 15.5 s for the released tracker, nearly all of it for the loudness about a frame:
+to compute as much twice would cost more than the piece. This graph takes what surrounds a piece as well, and computes
 nothing for it that no frame of the piece needs.
 """
 
@@ -36,10 +36,15 @@ def piece_graph(tracker: Transcriber) -> tuple[Graph, int]:
         raise DataError("this model reads spectrograms, which the page does not compute; take one that reads audio")
     graph = graph_of(tracker)
     network, hop = tracker.model.network, tracker.hop
+    kind: type[_Piece]
     if isinstance(network, ConvolutionalNetwork):
         reach, unit, kind = network.window_of(1) // 2, hop, _Excerpt
     else:
-        reach, unit, kind = network.window, network.frames * hop, _Cut  # whole windows, so that they begin where they do
+        reach, unit, kind = (
+            network.window,
+            network.frames * hop,
+            _Cut,
+        )  # windows begin where those of the whole do
     context = -(-reach // unit) * unit
     silence = torch.zeros(context)
     return (

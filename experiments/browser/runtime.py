@@ -61,7 +61,9 @@ def _archive(npm: str, folder: Path) -> Path:
         raise DataError(f"{failed}: {npm} cannot be run: {error.strerror}") from error
     archives = list(folder.glob("*.tgz"))
     if found.returncode or len(archives) != 1:
-        said = [line.removeprefix("npm error ").strip() for line in found.stderr.splitlines() if "error" in line.lower()]
+        said = [
+            line.removeprefix("npm error ").strip() for line in found.stderr.splitlines() if "error" in line.lower()
+        ]
         raise DataError(f"{failed}: {said[0] if said else f'exit code {found.returncode}'}")
     digest = base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
     if digest != SHA512:

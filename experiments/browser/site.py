@@ -90,6 +90,7 @@ def refuse_foreign(folder: Path) -> None:
 def _write_model(tracker: Transcriber, name: str, folder: Path) -> None:
     where = locate(name)
     graph, context = piece_graph(tracker)
+    lowest, highest = tracker.model.grid.hz_of(tracker.model.grid.notes()[[0, -1]]).tolist()
     graph.metadata["licence"] = licence_of(where)
     write_graph(graph, folder / MODEL)
     described = {
@@ -100,6 +101,8 @@ def _write_model(tracker: Transcriber, name: str, folder: Path) -> None:
         "hop": tracker.hop,
         "context": context,
         "voicing_threshold": tracker.threshold,
+        "lowest": lowest,
+        "highest": highest,
         "onnxruntime": VERSION,
     }
     (folder / "model.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")

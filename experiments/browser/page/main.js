@@ -6,6 +6,7 @@ import { Engine } from "./engine.js";
 import { RATE, example } from "./example.js";
 import { listen } from "./gestures.js";
 import { Live } from "./live.js";
+import { looking } from "./looking.js";
 import { Microphone } from "./microphone.js";
 import { midiOf } from "./midi.js";
 import { Overview } from "./overview.js";
@@ -32,6 +33,7 @@ let engine;
 let work = new AbortController(); // of what is computed now
 let taken = null; // { name, buffer, mono, contour, notes } when there is a recording
 let session = null; // { live, microphone } while one is made
+let asking = false; // whether the user is asked for the microphone
 
 function state(name) {
   document.body.dataset.state = name;
@@ -54,13 +56,15 @@ function say(problem) {
 /** What a user does: an expected problem becomes one sentence. */
 async function attempt(action) {
   say(null);
+  const before = work;
   try {
     await begun;
     await action();
   } catch (error) {
     if (!(error instanceof Refusal)) console.error(error);
     say(error instanceof Refusal ? error.message : `Something went wrong: ${error.message}`);
-    if (!session) state(taken ? "ready" : "idle");
+    const still = work === before && document.body.dataset.state === "computing"; // another recording goes on
+    if (!session && !still) state(taken ? "ready" : "idle");
   }
 }
 
@@ -109,14 +113,21 @@ async function analyse(name, buffer) {
 }
 
 async function startRecording() {
-  work.abort();
+  if (asking) return;
+  asking = true;
   player.pause();
-  await engine.ready;
   let live;
-  const microphone = await Microphone.open(sound(), (block) => {
-    live?.push(block);
-    if (live) recorded(live);
-  });
+  let microphone;
+  try {
+    await engine.ready;
+    microphone = await Microphone.open(sound(), (block) => {
+      live?.push(block);
+      if (live) recorded(live);
+    });
+  } finally {
+    asking = false;
+  }
+  work.abort();
   live = new Live(engine, sound().sampleRate, heard);
   session = { live, microphone };
   taken = null;
@@ -222,29 +233,6 @@ const saveMidi = async () => {
   save(`${stemOf(taken.name)}.mid`, midiOf(notes, taken.contour, threshold()), "audio/midi");
 };
 
-const zoom = (factor) => {
-  const { begin, end, span } = viewport;
-  const inside = plot.cursor >= begin && plot.cursor <= end;
-  viewport.zoomTime(factor, inside && taken ? plot.cursor : begin + span / 2);
-  draw();
-};
-const fit = () => {
-  viewport.whole();
-  if (plot.contour) viewport.fitPitch(plot.contour.voicedPitches(threshold()));
-  draw();
-};
-const pan = (part) => {
-  viewport.moveTo(viewport.begin + part * viewport.span);
-  draw();
-};
-const lift = (part) => {
-  viewport.movePitch(part * viewport.height);
-  draw();
-};
-const tall = (factor) => {
-  viewport.zoomPitch(factor, (viewport.low + viewport.high) / 2);
-  draw();
-};
 const step = (seconds) => {
   if (!taken) return;
   player.seek(player.position + seconds);
@@ -259,12 +247,9 @@ connect({
   play: () => taken && player.toggle(),
   mode: (mode) => (player.mode = mode),
   revoice: revoiced,
-  zoom,
-  fit,
-  pan,
-  lift,
-  tall,
   step,
+  frame: () => engine.step,
+  ...looking(viewport, plot, draw),
 });
 
 listen($("plot"), plot, {
@@ -283,6 +268,8 @@ async function begin() {
   engine = new Engine(model);
   $("model").textContent = model.name;
   $("licence").textContent = ` · ${model.licence.replace(/\.$/, "")}`;
+  $("every").textContent = Number((1000 * engine.step).toFixed(1));
+  $("range").textContent = `, from ${Math.round(model.lowest)} to ${Math.round(model.highest)} Hz`;
   $("threshold").value = model.voicing_threshold;
   revoiced();
   state("idle");
