@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +19,7 @@ VERSION = "1.30.0"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 PATIENCE = 600.0  # s; the archive has 33 MB
+_COMPLAINT = re.compile(r"^npm (error|ERR!) (?!code |errno |syscall )(?P<what>.+)$", re.MULTILINE)
 _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
 
 
@@ -61,10 +63,8 @@ def _archive(npm: str, folder: Path) -> Path:
         raise DataError(f"{failed}: {npm} cannot be run: {error.strerror}") from error
     archives = list(folder.glob("*.tgz"))
     if found.returncode or len(archives) != 1:
-        said = [
-            line.removeprefix("npm error ").strip() for line in found.stderr.splitlines() if "error" in line.lower()
-        ]
-        raise DataError(f"{failed}: {said[0] if said else f'exit code {found.returncode}'}")
+        said = _COMPLAINT.search(found.stderr)
+        raise DataError(f"{failed}: {said['what'] if said else f'exit code {found.returncode}'}")
     digest = base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
     if digest != SHA512:
         raise DataError(f"{failed}: the archive that it gave is not the one that was pinned; nothing is written")
