@@ -38,7 +38,8 @@ let asking = false; // whether the user is asked for the microphone
 function state(name) {
   document.body.dataset.state = name;
   const done = name === "ready";
-  for (const id of ["play", "csv", "midi", "threshold"]) $(id).disabled = !done;
+  for (const id of ["play", "csv", "midi"]) $(id).disabled = !done;
+  $("threshold").disabled = !done && name !== "recording";
   $("recordtext").textContent = name === "recording" ? "Stop" : "Record";
   $("progress").hidden = name !== "computing";
 }
