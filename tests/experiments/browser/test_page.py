@@ -26,8 +26,8 @@ def glides(seconds=24.0):
     """f0 that rises and falls by an octave, with rests and jumps of loudness: more than two pieces of the page."""
     time = np.arange(int(seconds * RATE)) / RATE
     f0 = 220 * 2 ** (0.5 + 0.5 * np.sin(2 * np.pi * time / 7.3))
-    f0[(time % 5 < 0.5) | (time > seconds - 0.3)] = 0
-    return f0, voice(f0) * np.where(time % 10 < 5, 1.0, 0.15)
+    f0[((time + 2) % 5 < 0.5) | (time > seconds - 0.3)] = 0
+    return f0, voice(f0) * np.where((time + 2) % 10 < 5, 1.0, 0.15)
 
 
 def melody():
