@@ -16,16 +16,16 @@ class ContourViewer extends TimePlot {
     drawings.add(() => this.redraw());
   }
 
-  // Show a track: the excerpt that holds a time, or its first one.
-  open(track, time = null) {
+  // Show a track: the excerpt that holds a time and some seconds from there, or its first one.
+  open(track, time = null, seconds = 10) {
     this.track = block(`${this.number}-${this.section.items.indexOf(track)}`);
     const { excerpts } = this.track;
     const last = (each) => each.start + each.frames * each.step;
     const holds = excerpts.findIndex((each) => time !== null && time >= each.start - 1e-6 && time < last(each));
-    this.show_excerpt(excerpts[Math.max(holds, 0)], time !== null && holds >= 0 ? time : null);
+    this.show_excerpt(excerpts[Math.max(holds, 0)], holds >= 0 ? time : null, seconds);
   }
 
-  show_excerpt(excerpt, time) {
+  show_excerpt(excerpt, time, seconds) {
     this.excerpt = excerpt;
     this.title.textContent = this.track.name;
     if (!excerpt) {
@@ -40,8 +40,10 @@ class ContourViewer extends TimePlot {
     this.note.textContent = "";
     this.decode();
     this.load_sounds();
-    this.redraw();
-    if (time !== null) this.seek(Math.max(time - excerpt.start - 0.5, 0));
+    const end = excerpt.start + excerpt.frames * excerpt.step;
+    const first = time === null ? null : Math.max(Math.min(time, end - seconds), excerpt.start);
+    this.redraw(first === null ? null : [first, Math.min(first + seconds, end)]);
+    if (first !== null) this.seek(first - excerpt.start);
   }
 
   decode() {
@@ -86,7 +88,7 @@ class ContourViewer extends TimePlot {
     const parts = [];
     if (excerpts.length > 1) {
       const options = excerpts.map((each, place) => [String(place), `${clock(each.start)} to ${clock(each.start + each.frames * each.step)}`]);
-      parts.push(choice("part ", options, String(excerpts.indexOf(excerpt)), (value) => this.show_excerpt(excerpts[Number(value)], null)));
+      parts.push(choice("part ", options, String(excerpts.indexOf(excerpt)), (value) => this.show_excerpt(excerpts[Number(value)], null, 0)));
     }
     if (section.methods.length > 1) {
       for (const method of section.methods) {
@@ -105,7 +107,7 @@ class ContourViewer extends TimePlot {
     this.tools.replaceChildren(...parts);
   }
 
-  redraw() {
+  redraw(view = null) {
     if (!this.excerpt || !this.plot.isConnected) return;
     const { excerpt, section, times } = this;
     const methods = section.methods.filter((method) => this.visible.has(method));
@@ -131,7 +133,7 @@ class ContourViewer extends TimePlot {
       yaxis2: { domain: [(below + gap) / whole, (below + gap + strip) / whole], fixedrange: true, tickvals: methods.map((_, place) => place), ticktext: methods.map((name) => (name.length > 9 ? `${plain(name.slice(0, 8))}…` : plain(name))), range: [methods.length - 0.5, -0.5], automargin: false, showgrid: false, zeroline: false, tickfont: { size: 10 } },
       ...(below ? { yaxis3: { domain: [0, below / whole], range: [0, 1.02], fixedrange: true, title: { text: "confidence", font: { size: 10 } }, automargin: false, tickvals: [0, 0.5, 1] } } : {}),
       xaxis: { anchor: below ? "y3" : "y2", showspikes: true, spikemode: "across", spikethickness: 1, spikecolor: theme("line"), spikedash: "dot" },
-    }, excerpt.start, excerpt.frames * excerpt.step);
+    }, excerpt.start, excerpt.frames * excerpt.step, excerpt, view);
   }
 
   contours(method) {

@@ -6,9 +6,9 @@ function melodySection(section, number) {
   const worst = worstList(section, show);
   const tracks = trackTable(section, show, (row) => row[0] === opened);
 
-  function show(track, time = null) {
+  function show(track, time = null, seconds = 10) {
     opened = track;
-    viewer.open(track, time);
+    viewer.open(track, time, seconds);
     for (const each of worst.children) each.classList.toggle("current", each.dataset.track === track);
     tracks.redraw();
   }
@@ -89,7 +89,7 @@ function agreementPart(section, show) {
   const head = el("tr", {}, section.methods.map((method) => el("th", {}, method)), el("th", { class: "number" }, "of voiced"), el("th", { class: "number" }, "frames"));
   const stretches = (title, of) => el("div", {}, el("h4", {}, title), section.methods.map((method) => el(
     "p", { class: "stretches" }, el("b", {}, method), ": ",
-    of[method].length ? of[method].slice(0, 6).map((each) => el("button", { type: "button", class: "link", onclick: () => show(each.track, each.start) }, `${each.track} at ${clock(each.start)} (${each.seconds.toFixed(2)} s)`)) : "nowhere",
+    of[method].length ? of[method].slice(0, 6).map((each) => el("button", { type: "button", class: "link", onclick: () => show(each.track, Math.max(each.start - 1, 0), 3) }, `${each.track} at ${clock(each.start)} (${each.seconds.toFixed(2)} s)`)) : "nowhere",
   )));
   return el(
     "div", {}, el("h3", {}, "Who is right where the others are wrong"),

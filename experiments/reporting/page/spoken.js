@@ -45,7 +45,7 @@ class SpokenViewer extends TimePlot {
       ...(picture ? { yaxis: { domain: [(below + gap) / whole, 1], range: [-0.5, picture.bins - 0.5], tickvals: picture.ticks.map((each) => each[0]), ticktext: picture.ticks.map((each) => each[1]), title: { text: "Hz (mel)" }, showgrid: false, zeroline: false, fixedrange: true, automargin: false } } : {}),
       ...(lanes.length ? { yaxis2: { domain: [0, below / whole], range: [-0.1, 1.6], showticklabels: false, showgrid: false, zeroline: false, fixedrange: true } } : {}),
       xaxis: { anchor: lanes.length ? "y2" : "y", zeroline: false },
-    }, 0, seconds);
+    }, 0, seconds, item);
   }
 }
 

@@ -23,18 +23,24 @@ class TimePlot {
     }, true);
   }
 
-  // Of an excerpt that begins at `start`: traces and layout for plotly.js, its x axis in seconds of the track.
-  async draw(traces, layout, start, seconds) {
+  // Of an excerpt that begins at `start`: traces and layout for plotly.js, its x axis in seconds of the track. What is
+  // drawn again keeps its zoom; something else shows `view`, two times, or everything.
+  async draw(traces, layout, start, seconds, item, view = null) {
     [this.start, this.seconds] = [start, seconds];
-    const range = [start, start + seconds];
+    const again = item === this.item_drawn && this.plot.layout;
+    const whole = { "xaxis.range": [start, start + seconds], ...(layout.yaxis?.range ? { "yaxis.range": layout.yaxis.range } : {}) };
+    const range = again ? [...this.plot.layout.xaxis.range] : view ?? whole["xaxis.range"];
+    if (again && layout.yaxis?.range) layout.yaxis = { ...layout.yaxis, range: [...this.plot.layout.yaxis.range] };
+    [this.item_drawn, this.whole] = [item, whole];
     const full = layoutOf({
       ...layout, margin: MARGIN, dragmode: "pan", hovermode: "x",
       xaxis: { range, title: { text: "time (s)" }, minallowed: start - 1, maxallowed: start + seconds + 1, automargin: false, ...layout.xaxis },
     });
-    await Plotly.react(this.plot, traces, full, { ...MODE_BAR, scrollZoom: true });
+    await Plotly.react(this.plot, traces, full, { ...MODE_BAR, scrollZoom: true, doubleClick: false });
     if (!this.watched) {
       this.watched = true;
       this.plot.on("plotly_relayout", () => this.show(this.player.now(), this.player.began !== null));
+      this.plot.on("plotly_doubleclick", () => Plotly.relayout(this.plot, this.whole));
       this.plot.on("plotly_afterplot", () => this.place(this.player.now()));
     }
     this.place(this.player.now());
