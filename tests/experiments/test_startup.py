@@ -19,7 +19,10 @@ from datamodules.annotations.f0_tables import write_f0
 from experiments import quiet
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = "browser catalogue compare completion demo diff evaluate inspect prepare release report rerun schema transcribe verify".split()
+COMMANDS = (
+    *("browser", "catalogue", "compare", "completion", "demo", "diff", "evaluate", "inspect", "prepare", "release"),
+    *("report", "rerun", "schema", "transcribe", "verify"),
+)
 HEAVY = ("torch", "lightning", "torchaudio", "torchmetrics", "wandb", "scipy", "matplotlib")
 SCRIPT = f"""
 import atexit, json, sys
