@@ -12,6 +12,8 @@ from experiments.evaluation.statistics import Bootstrap
 from experiments.reporting.clips import TABLE as CLIPS
 from experiments.reporting.clips import clip_section, read_clips
 from experiments.reporting.comparison import is_comparison, read_comparison
+from experiments.reporting.items import SCORES as ITEMS
+from experiments.reporting.items import item_section
 from experiments.reporting.melody import TrackSet, melody_section
 from experiments.reporting.page import write_page
 from experiments.reporting.phones import TABLE as PHONES
@@ -23,6 +25,10 @@ from experiments.reporting.tracks import SalientExcerpt, Shown, track_blocks, wo
 from experiments.reporting.values import without_places
 
 _SHELL = 6.0e6  # bytes of plotly.js, program, figures
+_NO_FRAMES = (
+    "Of this set there are scores alone: of several pitches at a time, or of a version that kept no frames; in that case "
+    "`melisma validate` makes them."
+)
 Blocks = Callable[[float], Iterable[tuple[str, dict[str, Any]]]]  # of the room in bytes
 
 
@@ -113,7 +119,7 @@ def _melody(data: TrackSet, recordings: Recordings, salience: Mapping[str, Salie
 
 
 def _of_run(scored: ScoredSet, wishes: Wishes) -> Iterator[_Section]:
-    """The section of a set; none of what a page does not show, such as several pitches at a time."""
+    """The section of a set; none of what was predicted without a truth."""
     if found := tracks_of(scored):
         yield _melody(found[0], scored.recordings, found[1], wishes)
         return
@@ -125,6 +131,10 @@ def _of_run(scored: ScoredSet, wishes: Wishes) -> Iterator[_Section]:
         details = {each.name: phone_details(each) for each in utterances}
     elif (scored.folder / CLIPS).is_file():
         values = clip_section(scored.title, read_clips(scored.folder), scored.groups, wishes.bootstrap)
+    elif (scored.folder / ITEMS).is_file():
+        values = item_section(scored.title, scored.folder, scored.groups, wishes.bootstrap)
+        yield _Section({**values, "remark": _NO_FRAMES}, [], lambda room: [])
+        return
     else:
         return
     values["remark"] = _remark(scored.title, scored.recordings, wishes)

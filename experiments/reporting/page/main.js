@@ -2,7 +2,7 @@
 
 const report = JSON.parse(document.getElementById("data").textContent);
 const parts = [];
-const makers = { melody: melodySection, clips: clipSection, phones: phoneSection };
+const makers = { melody: melodySection, clips: clipSection, phones: phoneSection, items: itemSection };
 
 report.sections.forEach((section, number) => parts.push([section.title ?? section.name, makers[section.kind](section, number)]));
 if (report.run) parts.push(["The run", runPart(report.run)]);

@@ -180,3 +180,14 @@ function placeChart(section) {
     return [[{ type: "bar", x: wrong.map((_, place) => place + 1), y: wrong.map((count, place) => (phones[place] ? count / phones[place] : null)), marker: { color: PHONE_COLOURS.substitution }, hovertemplate: "%{y:.1%} of phones<extra></extra>" }], { xaxis: { title: { text: "tenth of the utterance" }, dtick: 1 }, yaxis: { tickformat: ".0%", rangemode: "tozero" } }];
   });
 }
+
+// A set of which there are the scores of its items and nothing else.
+function itemSection(section) {
+  const { columns, rows } = section.scores;
+  return el(
+    "section", { class: "set" }, el("h2", {}, section.name, el("small", {}, `${thousands(section.count)} items`)), el("p", { class: "note" }, section.remark),
+    el("h3", {}, "Means"), el("p", { class: "note" }, `In brackets ${100 * section.interval} % bootstrap intervals over ${section.groups} groups of recordings.`),
+    figureTable(section.figures, ["mean"], (figure) => readable(figure.name)),
+    el("h3", {}, "Items"), el("p", { class: "note" }, "A heading sorts."), sortable(columns.map((name, place) => ({ label: readable(name), title: name, unit: place ? "share" : undefined })), rows),
+  );
+}

@@ -180,6 +180,15 @@ def test_parts_of_a_long_track_and_what_lies_behind_are_chosen(address):
         assert found.complaints == []
 
 
+def test_scores_alone_are_shown(tmp_path):
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / "validate" / "toy" / "frames.npz").unlink()
+    report.main([str(tmp_path / "run"), "--bootstrap=100"])
+    with opened(f"file://{tmp_path / 'run' / 'report.html'}") as found:
+        assert "sung" in found.page.inner_text("tbody >> nth=1")
+        assert found.complaints == []
+
+
 def test_a_run_shows_its_curves(tmp_path):
     write_run(tmp_path / "run")
     report.main([str(tmp_path / "run"), "--bootstrap=100"])

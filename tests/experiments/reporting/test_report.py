@@ -194,6 +194,14 @@ class TestRun:
         report.main([str(tmp_path / "run"), "--bootstrap=100"])
         assert read_page(tmp_path / "run" / "report.html")["data"]["run"]["state"] == "in training, or killed"
 
+    def test_scores_alone_are_shown_as_a_table(self, tmp_path):
+        write_run(tmp_path / "run")
+        (tmp_path / "run" / "validate" / "toy" / "frames.npz").unlink()
+        report.main([str(tmp_path / "run"), "--bootstrap=100"])
+        [section] = read_page(tmp_path / "run" / "report.html")["data"]["sections"]
+        assert (section["kind"], section["scores"]["rows"]) == ("items", [["sung", 1.0, None]])
+        assert [figure["cells"][0]["value"] for figure in section["figures"]] == [1.0, None]
+
     def test_a_run_before_its_first_validation(self, tmp_path):
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "config.yaml").write_text("seed_everything: 1\n")
