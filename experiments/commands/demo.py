@@ -33,6 +33,9 @@ def main(arguments: list[str]) -> None:
     import wandb
 
     from callbacks import run_folder
+    from experiments.commands.report import NAME
+    from experiments.evaluation.statistics import Bootstrap
+    from experiments.reporting.report import Wishes, write_report
 
     began = time.monotonic()
     print("Preparing shards (unless they stand already) and training:", flush=True)
@@ -47,12 +50,15 @@ def main(arguments: list[str]) -> None:
     print(f"\n{len(list(written.glob('f0/*.csv')))} synthetic validation melodies, new to it:")
     for name, words in SHOWN.items():
         print(f"  {words:<30} {metrics[name]:.3f}")
+    page = folder / NAME
+    write_report(folder, page, Wishes(sounds=True, recordings=None, megabytes=25.0, bootstrap=Bootstrap(2000)))
     print("\nWritten:")
     for words, path in {
         "pianoroll": min(written.glob("pictures/*.png")),
         "f0 table": min(written.glob("f0/*.csv")),
         "checkpoint": best,
         "config": config,
+        "report": page,
     }.items():
         print(f"  {words:<12} {_readable(path)}")
     figures = {name: round(metrics[name], 4) for name in ("raw_pitch_accuracy", "overall_accuracy")}

@@ -26,7 +26,7 @@ from experiments.reporting.values import without_places
 
 _SHELL = 6.0e6  # bytes of plotly.js, program, figures
 _NO_FRAMES = (
-    "Of this set there are scores alone: of several pitches at a time, or of a version that kept no frames; in that case "
+    "Of this set there are scores alone: of several pitches at a time, or of a version that kept no frames: then "
     "`melisma validate` makes them."
 )
 Blocks = Callable[[float], Iterable[tuple[str, dict[str, Any]]]]  # of the room in bytes
