@@ -19,8 +19,8 @@ def test_the_demo_names_what_it_wrote_and_ends_with_its_result(melisma, tmp_path
     last = outcome.out.rstrip().splitlines()[-1]
     result = json.loads(last.removeprefix("RESULT "))
     assert last.startswith("RESULT ") and set(result) == {"raw_pitch_accuracy", "overall_accuracy", "seconds"}
-    named = dict(re.findall(r"^  (pianoroll|f0 table|checkpoint|config) +(\S+)$", outcome.out, re.MULTILINE))
-    assert len(named) == 4
+    named = dict(re.findall(r"^  (pianoroll|f0 table|checkpoint|config|report) +(\S+)$", outcome.out, re.MULTILINE))
+    assert len(named) == 5
     assert all((tmp_path / path).stat().st_size > 0 for path in named.values())
     printed = re.search(r"raw pitch accuracy, 50 cents +(\d\.\d{3})", outcome.out)
     assert float(printed[1]) == pytest.approx(result["raw_pitch_accuracy"], abs=6e-4)
