@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from experiments.reporting.recordings import NoRecordings, Recordings
 from experiments.reporting.run import Run, ScoredSet, is_run, tracks_of
 from experiments.reporting.spoken import spoken_blocks
 from experiments.reporting.tracks import SalientExcerpt, Shown, track_blocks, worst_windows
-from experiments.reporting.values import without_places
+from experiments.reporting.values import in_words, without_places
 
 _SHELL = 6.0e6  # bytes of plotly.js, program, figures
 _NO_FRAMES = (
@@ -72,7 +73,7 @@ def write_report(folder: Path, out: Path, wishes: Wishes) -> int:
         DataError: the folder is none of these, something in it cannot be read, or audio is asked for that is not there.
     """
     name = folder.resolve().name
-    run, about = None, {"folder": name}
+    run, about = None, {"folder": name, "made by": f"melisma {version('melisma')}, plotly {version('plotly')}"}
     if is_run(folder):
         opened = Run(folder)
         run = opened.part()
@@ -82,7 +83,7 @@ def write_report(folder: Path, out: Path, wishes: Wishes) -> int:
         sections = []
         for compared, recordings, details in read_comparison(folder, wishes.recordings):
             sections.append(_melody(compared, recordings, {}, wishes))
-            about |= {f"{compared.name}: {key}": str(value) for key, value in details.items() if key != "methods"}
+            about |= {f"{compared.name}: {key}": in_words(value) for key, value in details.items() if key != "methods"}
         methods = sections[0].values["methods"]
         title, subtitle = ", ".join(methods[:6]) + (" ..." if methods[6:] else ""), name
     else:

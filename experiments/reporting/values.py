@@ -22,6 +22,17 @@ def number(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
+def in_words(value: Any) -> str:  # noqa: ANN401 -- JSON values
+    """JSON values as a line for a reader, numbers to five digits."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {in_words(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return "none" if value is None else str(value)
+
+
 def step_of(times: NDArray[np.float64]) -> float:
     """Seconds from one frame to the next, the median; 0 of a single frame."""
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0

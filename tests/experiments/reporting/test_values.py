@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.reporting.values import number, step_of, without_places
+from experiments.reporting.values import in_words, number, step_of, without_places
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,7 @@ def test_what_is_not_finite_is_null():
 def test_the_step_is_the_median_and_0_of_a_frame_alone():
     assert step_of(np.array([0.0, 0.1, 0.2, 0.9])) == pytest.approx(0.1)
     assert step_of(np.array([3.0])) == 0.0
+
+
+def test_nested_values_are_a_line():
+    assert in_words({"a": 1.234567, "b": [10.0, None], "c": []}) == "a 1.2346, b 10, none, c none"
