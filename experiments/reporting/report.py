@@ -20,6 +20,7 @@ from experiments.reporting.page import write_page
 from experiments.reporting.phones import TABLE as PHONES
 from experiments.reporting.phones import phone_details, phone_section, read_utterances
 from experiments.reporting.recordings import NoRecordings, Recordings
+from experiments.reporting.remarks import clip_remarks, melody_remarks, phone_remarks
 from experiments.reporting.run import Run, ScoredSet, is_run, tracks_of
 from experiments.reporting.spoken import spoken_blocks
 from experiments.reporting.tracks import SalientExcerpt, Shown, track_blocks, worst_windows
@@ -107,8 +108,10 @@ def _blocks(sections: Iterable[_Section], room: float) -> Iterator[tuple[str, An
 
 
 def _melody(data: TrackSet, recordings: Recordings, salience: Mapping[str, SalientExcerpt], wishes: Wishes) -> _Section:
+    section = melody_section(data, wishes.bootstrap)
     values = {
-        **melody_section(data, wishes.bootstrap),
+        **section,
+        "remarks": melody_remarks(section, data),
         "worst": worst_windows(data),
         "remark": _remark(data.name, recordings, wishes),
     }
@@ -130,8 +133,10 @@ def _of_run(scored: ScoredSet, wishes: Wishes) -> Iterator[_Section]:
         utterances = read_utterances(scored.folder)
         values = phone_section(scored.title, utterances, scored.groups, wishes.bootstrap)
         details = {each.name: phone_details(each) for each in utterances}
+        values["remarks"] = phone_remarks(values)
     elif (scored.folder / CLIPS).is_file():
         values = clip_section(scored.title, read_clips(scored.folder), scored.groups, wishes.bootstrap)
+        values["remarks"] = clip_remarks(values)
     elif (scored.folder / ITEMS).is_file():
         values = item_section(scored.title, scored.folder, scored.groups, wishes.bootstrap)
         yield _Section({**values, "remark": _NO_FRAMES}, [], lambda room: [])

@@ -131,7 +131,7 @@ class Run:
             epochs = f" of {limits.max_epochs}" if (limits.max_epochs or -1) > 0 else ""
             yield "step", f"{latest.step}{of}"
             yield "epoch", f"{latest.epoch + 1}{epochs}"
-            yield "training time", f"{latest.seconds / 60:.1f} min"
+            yield "training time", f"{latest.seconds / 60:.1f} min{_left(curves)}"
         if best := record.get("best"):
             yield "best", f"{best['metric']} {best['value']:.4f} at step {best['step']}"
         for name in ("seed", "commit", "parameters", "processes", "hours", "hardware"):
@@ -211,6 +211,17 @@ def _audio(directory: Path | None, split: str) -> tuple[Recordings, Mapping[str,
         return ShardRecordings(directory, split), read_metadata(directory, split)
     except DataError as error:
         return NoRecordings(f"no audio: {error}"), {}
+
+
+def _left(curves: Curves) -> str:
+    """How much longer a fit that goes on will take, if it says how far it goes."""
+    latest, limits = curves.points[-1], curves.starts[-1]
+    batches = limits.batches if limits.max_epochs is not None and limits.max_epochs > 0 else None
+    ends = [limits.max_steps or -1, (limits.max_epochs or 0) * batches if batches else -1]
+    steps = min((end for end in ends if end > 0), default=0) - latest.step
+    if curves.finished or curves.exception is not None or steps <= 0 or latest.step <= 0:
+        return ""
+    return f", about {latest.seconds / latest.step * steps / 60:.1f} min left at this pace"
 
 
 def _state(record: Mapping[str, Any], curves: Curves | None) -> str:

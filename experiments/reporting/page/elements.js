@@ -12,6 +12,11 @@ function el(tag, attributes = {}, ...children) {
   return made;
 }
 
+// What stands out, as a list; nothing if nothing does.
+function remarkList(remarks) {
+  return remarks.length ? el("aside", { class: "remarks" }, el("h3", {}, "What stands out"), el("ul", {}, remarks.map((remark) => el("li", {}, remark)))) : null;
+}
+
 function choice(label, options, chosen, onchange) {
   const select = el("select", { onchange: () => onchange(select.value) });
   for (const [value, text] of options) {

@@ -19,6 +19,7 @@ function melodySection(section, number) {
     el("h2", {}, section.name, el("small", {}, named)),
     section.remark ? el("p", { class: "note" }, section.remark) : null,
     keyFigures(section),
+    remarkList(section.remarks),
     el("div", { class: "look" }, el("div", { class: "worst" }, el("h3", {}, "Worst ten seconds"), el("p", { class: "note" }, "of each track, by seconds wrong"), worst), el("div", {}, viewer.element, outcomeLegend(section))),
     el("h3", {}, "Tracks"), el("p", { class: "note" }, "A heading sorts, a row opens. Shares as mir_eval defines them."), tracks,
     agreementPart(section, show),

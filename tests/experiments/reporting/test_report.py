@@ -192,7 +192,9 @@ class TestRun:
     def test_a_run_in_training(self, tmp_path):
         write_run(tmp_path / "run", finished=False)
         report.main([str(tmp_path / "run"), "--bootstrap=100"])
-        assert read_page(tmp_path / "run" / "report.html")["data"]["run"]["state"] == "in training, or killed"
+        run = read_page(tmp_path / "run" / "report.html")["data"]["run"]
+        assert run["state"] == "in training, or killed"
+        assert dict(run["facts"])["training time"] == "1.0 min, about 1.0 min left at this pace"
 
     def test_scores_alone_are_shown_as_a_table(self, tmp_path):
         write_run(tmp_path / "run")
