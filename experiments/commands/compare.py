@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> None:
         **described(rules),
     }
     write_judgement(options.out, cells, known, names, bootstrap, details)
-    print(f"\n{_written(options.out, len(sets) == 1)}")
+    print(f"\n{_written(options.out, len(sets) == 1)}\nto look at and to hear: melisma report {options.out} --audio")
 
 
 def _parser() -> ArgumentParser:

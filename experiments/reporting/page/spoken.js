@@ -107,9 +107,8 @@ function spokenSection(section, number, { heading, remark, lines, count, list, p
     "section", { class: "set" }, el("h2", {}, section.name, el("small", {}, count)), section.remark ? el("p", { class: "note" }, section.remark) : null,
     el("div", { class: "cards" }, section.figures.map((figure) => el("div", { class: "card" }, el("b", {}, readable(figure.name) + (figure.better < 0 ? " ↓" : "")), el("span", {}, shown(figure.cells[0].value, figure.unit)), figure.cells[0].low === null ? null : el("span", { class: "interval" }, `[${shown(figure.cells[0].low)}, ${shown(figure.cells[0].high)}]`)))),
     el("p", { class: "note" }, `In brackets ${100 * section.interval} % bootstrap intervals over ${section.groups} groups of recordings; ↓: lower is better.`),
-    remarkList(section.remarks),
     el("div", { class: "look" }, el("div", { class: "worst" }, el("h3", {}, heading), el("p", { class: "note" }, remark), worst), viewer.element),
-    parts, el("h3", {}, "All"), el("p", { class: "note" }, "A heading sorts, a row opens."), table,
+    remarkList(section.remarks), parts, el("h3", {}, "All"), el("p", { class: "note" }, "A heading sorts, a row opens."), table,
   );
   made.begin = () => { if (section.scores.rows.length) show(section.scores.rows[0]); };
   return made;
