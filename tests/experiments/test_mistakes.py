@@ -195,4 +195,4 @@ def test_a_mistake_in_the_words_of_prepare_is_named(melisma, tmp_path):
 def test_a_misspelt_command_is_named_with_what_may_be_meant(melisma):
     assert refused(melisma("inspct")) == ["no command 'inspct'", "  did you mean inspect?"]
     first, second = refused(melisma("xyzzy"))
-    assert first == "no command 'xyzzy'" and "there are: fit, validate, test, predict, catalogue" in second
+    assert first == "no command 'xyzzy'" and "there are: fit, validate, test, predict, browser, catalogue" in second
