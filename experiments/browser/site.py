@@ -47,10 +47,10 @@ def build_site(model: str, folder: Path) -> int:
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
     try:
+        fetch_runtime(made)  # first, because it is what fails
         for source in sorted(PAGE.iterdir()):
             shutil.copyfile(source, made / source.name)
         _write_model(tracker, model, made)
-        fetch_runtime(made)
         (made / "licences").mkdir()
         (made / "licences" / "onnxruntime-web.txt").write_text(runtime_licence(), encoding="utf-8")
         (made / "licences" / "melisma.txt").write_text(_own_licence(), encoding="utf-8")

@@ -38,7 +38,7 @@ function melodySection(section, number) {
 function intervalRemark(section) {
   const { level, clusters } = section.interval;
   const several = section.methods.length > 1 ? ` *: the difference from ${section.methods[0]} leaves out 0; it is shown when the pointer rests.` : "";
-  return `In brackets ${100 * level} % bootstrap intervals over ${clusters} ${clusters === section.tracks ? "tracks" : "clusters of tracks"}; ↓: lower is better.${several}`;
+  return `In brackets ${100 * level} % bootstrap intervals over ${clusters} ${clusters === section.tracks ? "tracks" : "clusters of tracks"}${few(clusters)}; ↓: lower is better.${several}`;
 }
 
 function keyFigures(section) {

@@ -58,3 +58,8 @@ function duration(seconds) {
 function readable(name) {
   return name.replaceAll("_", " ");
 }
+
+// What is said of an interval over few clusters.
+function few(clusters) {
+  return clusters < 2 ? ", too few for an interval" : clusters < 10 ? ", so few that they say little" : "";
+}

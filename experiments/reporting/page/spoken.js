@@ -106,7 +106,7 @@ function spokenSection(section, number, { heading, remark, lines, count, list, p
   const made = el(
     "section", { class: "set" }, el("h2", {}, section.name, el("small", {}, count)), section.remark ? el("p", { class: "note" }, section.remark) : null,
     el("div", { class: "cards" }, section.figures.map((figure) => el("div", { class: "card" }, el("b", {}, readable(figure.name) + (figure.better < 0 ? " ↓" : "")), el("span", {}, shown(figure.cells[0].value, figure.unit)), figure.cells[0].low === null ? null : el("span", { class: "interval" }, `[${shown(figure.cells[0].low)}, ${shown(figure.cells[0].high)}]`)))),
-    el("p", { class: "note" }, `In brackets ${100 * section.interval} % bootstrap intervals over ${section.groups} groups of recordings; ↓: lower is better.`),
+    el("p", { class: "note" }, `In brackets ${100 * section.interval} % bootstrap intervals over ${section.groups} groups of recordings${few(section.groups)}; ↓: lower is better.`),
     el("div", { class: "look" }, el("div", { class: "worst" }, el("h3", {}, heading), el("p", { class: "note" }, remark), worst), viewer.element),
     remarkList(section.remarks), parts, el("h3", {}, "All"), el("p", { class: "note" }, "A heading sorts, a row opens."), table,
   );
@@ -186,7 +186,7 @@ function itemSection(section) {
   const { columns, rows } = section.scores;
   return el(
     "section", { class: "set" }, el("h2", {}, section.name, el("small", {}, `${thousands(section.count)} items`)), el("p", { class: "note" }, section.remark),
-    el("h3", {}, "Means"), el("p", { class: "note" }, `In brackets ${100 * section.interval} % bootstrap intervals over ${section.groups} groups of recordings.`),
+    el("h3", {}, "Means"), el("p", { class: "note" }, `In brackets ${100 * section.interval} % bootstrap intervals over ${section.groups} groups of recordings${few(section.groups)}.`),
     figureTable(section.figures, ["mean"], (figure) => readable(figure.name)),
     el("h3", {}, "Items"), el("p", { class: "note" }, "A heading sorts."), sortable(columns.map((name, place) => ({ label: readable(name), title: name, unit: place ? "share" : undefined })), rows),
   );

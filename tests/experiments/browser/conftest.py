@@ -1,12 +1,14 @@
 """The page, built once a session, offered on this computer and opened in Chromium; sounds of known f0."""
 
 import io
+import os
 import shutil
 import threading
 
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from datamodules.errors import DataError
 from experiments.browser.server import page_server
@@ -21,9 +23,13 @@ def site(tmp_path_factory):
     """The folder of the page with the released tracker; read-only."""
     if shutil.which("npm") is None:
         pytest.skip("no program named npm on this machine")
-    folder = tmp_path_factory.mktemp("browser") / "site"
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    session = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+    folder = session / "browser" / "site"
     try:
-        build_site("tracker", folder)
+        with FileLock(session / "browser.lock"):  # the processes of a session share it
+            if not folder.exists():
+                build_site("tracker", folder)
     except DataError as error:
         if "npm could not fetch" in str(error):
             pytest.skip(str(error))

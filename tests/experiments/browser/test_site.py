@@ -91,7 +91,6 @@ def test_a_page_is_written_whole_and_replaced(npm, melisma, released_folder, tmp
     assert (out / "style.css").is_file() and list(out.parent.iterdir()) == [out]
 
 
-@pytest.mark.slow
 def test_what_npm_cannot_do_is_said_in_a_line_and_nothing_is_left(npm, melisma, released_folder, tmp_path):
     out = tmp_path / "made" / "site"
 
