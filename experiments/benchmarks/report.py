@@ -29,13 +29,17 @@ RATE, HOP = 16000, 0.01
 OPEN = "document.querySelector('.scatterlayer .trace') === null ? null : performance.now()"
 
 
-def main() -> None:
-    """Print both times and, last, `RESULT {json}`."""
+def main(arguments: list[str] | None = None) -> None:
+    """Print both times and, last, `RESULT {json}`.
+
+    Args:
+        arguments: words of the command line; None: those of this process.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--runs", type=int, default=5)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("there is no program named chromium")
