@@ -15,6 +15,7 @@ from PIL import Image
 NOTE_STEPS = 200  # of an encoded note: half a cent each
 _SOUND_RATE = 16000  # Hz, one of Opus' own
 _COMPRESSION = 0.92  # of Opus, about 28 kbit/s
+_COLUMNS = 16383  # of a WebP, at most
 _PICTURE_QUALITY = 60  # of WebP
 
 
@@ -44,8 +45,14 @@ def packed_shares(shares: NDArray[np.float64] | None) -> str | None:
 
 
 def picture(levels: NDArray[np.uint8]) -> str:
-    """Levels `(frames, bins)`, 0 white to 255 black, as the address of a picture with the lowest bin at the bottom."""
+    """Levels `(frames, bins)`, 0 white to 255 black, as the address of a picture with the lowest bin at the bottom.
+
+    Of more frames than a WebP has columns, neighbours become one, the darkest of them.
+    """
     file = io.BytesIO()
+    joined = -(-len(levels) // _COLUMNS)
+    if joined > 1:
+        levels = np.maximum.reduceat(levels, np.arange(0, len(levels), joined), axis=0)
     Image.fromarray(255 - np.ascontiguousarray(levels.T[::-1])).save(file, "WEBP", quality=_PICTURE_QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 

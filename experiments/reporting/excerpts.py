@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+MOST = 6  # windows that are joined
+
 
 class Excerpt(NamedTuple):
     """Some frames of a track.
@@ -54,6 +56,8 @@ def choose(
 ) -> dict[str, list[Excerpt]]:
     """Excerpts that fit, neighbours joined, in order of time; a track for which there was no room has none.
 
+    What is joined has at most `MOST` windows, so that a page draws no more at once.
+
     First every track gets its worst window, those with the most errors first; then further windows follow in order of
     their errors.
 
@@ -76,17 +80,17 @@ def choose(
         if price <= room:
             room -= price
             chosen[name].append(tile)
-    return {name: _joined(sorted(of_track)) for name, of_track in chosen.items()}
+    return {name: _joined(sorted(of_track), MOST * lengths[name]) for name, of_track in chosen.items()}
 
 
 def _sum(errors: NDArray[np.float64], tile: Excerpt) -> float:
     return round(float(errors[tile.first : tile.last].sum()), 9)
 
 
-def _joined(ordered: Sequence[Excerpt]) -> list[Excerpt]:
+def _joined(ordered: Sequence[Excerpt], most: int) -> list[Excerpt]:
     found: list[Excerpt] = []
     for each in ordered:
-        if found and found[-1].last == each.first:
+        if found and found[-1].last == each.first and each.last - found[-1].first <= most:
             found[-1] = Excerpt(found[-1].first, each.last)
         else:
             found.append(each)

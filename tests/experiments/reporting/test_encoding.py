@@ -42,6 +42,15 @@ def test_a_picture_has_time_to_the_right_and_the_lowest_bin_at_the_bottom():
     assert image[17, 35] < 60 and image[3, 35] > 200 and image[17, 5] > 200
 
 
+def test_a_picture_of_very_many_frames_has_fewer_columns():
+    levels = np.zeros((40001, 8), np.uint8)
+    levels[30000] = 255
+    data = encoding.picture(levels).removeprefix("data:image/webp;base64,")
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L"))
+    assert image.shape == (8, 13334)
+    assert abs(int(image.mean(axis=0).argmin()) - 10000) <= 1
+
+
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
 def test_sound_is_neither_late_nor_slow(rate):
     seconds = 1.5

@@ -35,6 +35,12 @@ def test_every_track_gets_its_worst_window_before_any_gets_a_second():
     assert third == {"bad": [Excerpt(0, 20)], "good": [Excerpt(30, 40)]}  # neighbours are joined
 
 
+def test_a_long_track_comes_in_parts():
+    [*parts] = choose({"long": np.ones(1000)}, {"long": 10}, lambda name, tile: 1.0, room=1000.0)["long"]
+    assert [frame for part in parts for frame in range(*part)] == list(range(1000))
+    assert max(part.last - part.first for part in parts) == 60
+
+
 def test_what_has_no_room_is_left_out_and_what_is_smaller_follows():
     tracks = {"long": np.ones(100), "short": np.ones(5)}
     chosen = choose(tracks, {"long": 50, "short": 50}, lambda name, tile: float(tile.last - tile.first), room=20.0)
