@@ -22,5 +22,13 @@ document.getElementById("page").replaceChildren(
   el("header", {}, el("h1", {}, report.title), el("p", { class: "note" }, report.subtitle)), tabs, place,
 );
 turn(0);
+
+// Space plays and stops what is open, wherever nothing else takes it.
+document.addEventListener("keydown", (event) => {
+  const open = viewers.find((viewer) => viewer.canvas.isConnected && !viewer.button.hidden);
+  if (event.key !== " " || event.target !== document.body || !open) return;
+  open.toggle();
+  event.preventDefault();
+});
 document.body.dataset.ready = "true";
 window.melisma = { viewers }; // for the console, and for tests

@@ -107,6 +107,11 @@ def test_sound_moves_the_cursor_and_a_click_moves_the_sound(address):
         reaches(page, cursor(page) + 20)
         page.get_by_role("button", name="Stop").click()
         stopped = cursor(page)
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("Space")
+        reaches(page, stopped + 10)
+        page.keyboard.press("Space")
+        stopped = cursor(page)
         page.wait_for_timeout(200)
         assert cursor(page) == stopped
         page.locator(".timeplot .plot").click(position={"x": 600, "y": 100})
