@@ -23,8 +23,8 @@ test: install
 
 # With the slow tests, those that open pages in Chromium or start a local SLURM where it is installed, and those for a
 # GPU where there is one.
-test-all: install
-	$(PYTEST) -m 'not cluster'
+test-all: test
+	$(PYTEST) -m '(slow or gpu or browser) and not cluster'
 	$(BIN)/python -m pytest -m cluster tests/experiments/test_cluster*.py
 
 lint: install
@@ -32,7 +32,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=auto $(BIN)/mypy
 
 clean:
 	rm -rf .venv runs data

@@ -103,7 +103,7 @@ def test_what_npm_cannot_do_is_said_in_a_line_and_nothing_is_left(npm, melisma, 
     assert "npm: there is no such program" in refused()
     npm(says="npm error code E404\nnpm error 404 Not Found\n", code=1)
     assert f"npm could not fetch onnxruntime-web {runtime.VERSION}: 404 Not Found" in refused()
-    npm(pinned=False)
+    npm(archive(["something else"]), pinned=False)
     assert "is not the one that was pinned" in refused()
     npm(archive(runtime.FILES[:1]))
     assert "its archive lacks what the page needs" in refused()

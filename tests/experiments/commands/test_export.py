@@ -1,5 +1,7 @@
 """`melisma export`: a file, its card, one line for what cannot be."""
 
+import shutil
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -34,13 +36,16 @@ def test_a_run_becomes_a_file_and_a_card(melisma, trained_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_released_model_keeps_its_own_card(melisma, tmp_path):
-    outcome = melisma("export", "tracker", "--out", tmp_path / "tracker.onnx")
+def test_a_released_model_keeps_its_own_card(melisma, released_folder, tmp_path):
+    model = tmp_path / "mine"
+    shutil.copytree(released_folder, model)
+    (model / CARD).write_text(f"# mine\n\n## {LICENCE}\n\nCC BY 4.0.\n\n## Figures\n\nNone.\n")
+    outcome = melisma("export", model, "--out", tmp_path / "mine.onnx")
     assert outcome.code == 0, outcome.err
-    card = (tmp_path / "tracker.onnx.md").read_text()
-    assert "# The model" in card and "Licence of the weights" in card
-    session = onnxruntime.InferenceSession(tmp_path / "tracker.onnx")
-    assert session.get_modelmeta().custom_metadata_map["licence"] == "Apache-2.0, as the code."
+    card = (tmp_path / "mine.onnx.md").read_text()
+    assert "# The model" in card and LICENCE in card
+    session = onnxruntime.InferenceSession(tmp_path / "mine.onnx")
+    assert session.get_modelmeta().custom_metadata_map["licence"] == "CC BY 4.0."
 
 
 def test_the_licence_is_that_of_the_card_or_of_torchcrepe(tmp_path):
