@@ -23,8 +23,8 @@ test: install
 
 # With the slow tests, those that open pages in Chromium or start a local SLURM where it is installed, and those for a
 # GPU where there is one.
-test-all: test
-	$(PYTEST) -m '(slow or gpu or browser) and not cluster'
+test-all: install
+	$(PYTEST) -m 'not cluster'
 	$(BIN)/python -m pytest -m cluster tests/experiments/test_cluster*.py
 
 lint: install

@@ -76,6 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in missing.keys() & {marker.name for marker in item.iter_markers()}:
             item.add_marker(missing[name])
+    items.sort(key=_seconds, reverse=True)  # what is long begins first, so that no process waits for it at the end
+
+
+def _seconds(item: pytest.Item) -> float:
+    """What `@pytest.mark.slow(seconds=...)` says of a test; 0 of all others."""
+    marker = item.get_closest_marker("slow")
+    return 0.0 if marker is None else marker.kwargs.get("seconds", 0.0)
 
 
 def melody_recipe(directory: Path, **changes: object) -> ShardRecipe:
