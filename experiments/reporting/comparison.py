@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from experiments.evaluation.tables import TableFolder, pair
 from experiments.evaluation.tracked import TrackedFolder
 from experiments.reporting.melody import TrackSet
 from experiments.reporting.recordings import FolderRecordings, NoRecordings, Recordings, ShardRecordings
+from experiments.reporting.values import read_json
 from experiments.trackers.methods import REFERENCE
 from lightning_modules.metrics import Criteria
 
@@ -57,7 +57,7 @@ def read_comparison(folder: Path, recordings: Path | None) -> Iterator[ComparedF
     """
     cluster: Cluster = "track"
     if (folder / JUDGEMENT).is_file():
-        cluster = _json(folder / JUDGEMENT).get("cluster", "track")
+        cluster = read_json(folder / JUDGEMENT).get("cluster", "track")
     places = [folder] if (folder / SUMMARY).is_file() else sorted(path.parent for path in folder.glob(f"*/{SUMMARY}"))
     if not places:
         raise DataError(f"{folder}: no {SUMMARY} in it or in its folders; `melisma compare` and `evaluate` write one")
@@ -66,7 +66,7 @@ def read_comparison(folder: Path, recordings: Path | None) -> Iterator[ComparedF
 
 
 def _read(folder: Path, cluster: Cluster, recordings: Path | None) -> ComparedFolder:
-    details = _json(folder / SUMMARY)
+    details = read_json(folder / SUMMARY)
     try:
         methods = list(details["methods"])
         criteria = Criteria(tuple(details["criteria"]["tolerances"]))
@@ -92,14 +92,6 @@ def _read(folder: Path, cluster: Cluster, recordings: Path | None) -> ComparedFo
     metadata = {track: note.values for track, note in notes.items()}
     data = TrackSet(name, tracks, thresholds, _scores(folder / TRACKS, names), metadata, clusters)
     return ComparedFolder(data, _recordings(details, recordings), details)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
-    return found
 
 
 def _notes(details: Mapping[str, Any], names: list[str]) -> dict[str, TrackMetadata]:

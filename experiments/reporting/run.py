@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from experiments.reporting.melody import TrackSet
 from experiments.reporting.recordings import NoRecordings, Recordings, ShardRecordings
 from experiments.reporting.spoken import read_rows
 from experiments.reporting.tracks import SalientExcerpt
-from experiments.reporting.values import without_places
+from experiments.reporting.values import read_json, without_places
 
 CONFIG, RECORD, CURVES, FRAMES = "config.yaml", "record.json", "curves.jsonl", "frames.npz"
 # In this order; of a set that was validated by itself, what fit left last is not shown as well.
@@ -77,7 +76,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.record = _json(folder / RECORD) if (folder / RECORD).is_file() else {}
+        self.record = read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
         self.curves = read_curves(folder / CURVES) if (folder / CURVES).is_file() else None
         latest = sorted(folder.glob("config*.yaml"), key=lambda path: (len(path.name), path.name))[-1]
         self.config = latest.read_text(encoding="utf-8")
@@ -99,7 +98,7 @@ class Run:
         stated = self._stated
         own = self.folder / stage / RECORD  # of data that the fit did not know
         if own.is_file():
-            stated = _json(own).get("config") or stated
+            stated = read_json(own).get("config") or stated
         data = stated.get("data") or {}
         named = {**data, **(data.get("init_args") or {})}.get(split) or {}
         if isinstance(named, Mapping):
@@ -257,14 +256,6 @@ def _charts(points: list[CurvePoint], best: Mapping[str, Any] | None) -> list[di
             }
         )
     return charts
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
-    return found
 
 
 def _mapping(path: Path, text: str) -> dict[str, Any]:

@@ -1,13 +1,17 @@
-"""Numbers for JSON, and text that names no place of the machine."""
+"""JSON as it is read and written: numbers, and text that names no place of the machine."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from datamodules.errors import DataError
 
 SEPARATORS = "/\\"
 _SEPARATOR = re.compile(r"[/\\]")
@@ -15,6 +19,19 @@ _ROOT = r"(?:file://)?(?:~|[A-Za-z]:)?[/\\]"
 # Within a text a path ends at a blank; what stands alone in a line, as a value of YAML does, may hold blanks.
 _ALONE = re.compile(rf"(?m)(?:(?<=: )|(?<=- )|^)(?P<quote>['\"]?){_ROOT}[^\n,{{}}\[\]'\"]+(?P=quote)$")
 _WITHIN = re.compile(rf"(?<![\w.:/]){_ROOT}(?:[\w.@+~-]+[/\\])*[\w.@+~-]+[/\\]?")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file.
+
+    Raises:
+        DataError: it is not readable as JSON; the message names it.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error})") from error
+    return found
 
 
 def number(value: float) -> float | None:
