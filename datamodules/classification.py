@@ -16,6 +16,7 @@ from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
+from datamodules.storage.options import RemoteShards
 from datamodules.utterances.plan import Ints
 from datamodules.utterances.reader import UtteranceAudio, UtteranceReader, augmented, pad
 
@@ -117,6 +118,7 @@ class ClipData(UtteranceData[ClipBatch]):
         seed: int = 0,
         augment: Sequence[WaveformAugmentation] = (),
         rate: int | None = None,
+        remote: RemoteShards | None = None,
     ) -> None:
         super().__init__(
             labels=classes,
@@ -133,6 +135,7 @@ class ClipData(UtteranceData[ClipBatch]):
             seed=seed,
             augment=augment,
             rate=rate,
+            remote=remote,
         )
         if seconds is not None and not seconds > 0:
             raise DataError(f"data.seconds: {seconds} is not positive")

@@ -16,8 +16,9 @@ from datamodules.files import sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
-from datamodules.shards.format import FORMAT, read_sidecar, sidecar
+from datamodules.shards.format import FORMAT, read_sidecar, sidecar, sidecar_in
 from datamodules.shards.index import shards_of
+from datamodules.storage.local import LocalFolder
 
 
 class Prepared(NamedTuple):
@@ -47,7 +48,8 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
         # Options that recipe or corpus did not have then had their default.
         stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
         stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
-        named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
+        folder = LocalFolder(path.parent)
+        named = [shard for split in description["splits"] for shard in shards_of(folder, description, split)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "
@@ -60,8 +62,8 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
                 "give the recipe another directory or delete this one"
             )
     try:
-        for shard, digest in named:
-            read_sidecar(shard, digest)
+        for name, digest in named:
+            sidecar_in(folder, name, digest)
     except DataError:
         return None
     return Prepared(False, description.get("left_out", {}))

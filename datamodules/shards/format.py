@@ -33,6 +33,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.storage.base import Storage
+from datamodules.storage.local import LocalFolder
 
 FORMAT = 1
 CHECK = b', "sha256_of_the_rest": "'
@@ -98,10 +100,16 @@ def is_done(path: Path, plan: str) -> bool:
 
 
 def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
+    """The index of a shard in a folder; see `sidecar_in`."""
+    return sidecar_in(LocalFolder(shard.parent), shard.name, sha256)
+
+
+def sidecar_in(storage: Storage, shard: str, sha256: str | None = None) -> dict[str, Any]:
     """The index of a shard, checked against its own hash and the size of the tar.
 
     Args:
-        shard: the tar.
+        storage: where it is.
+        shard: name of the tar.
         sha256: SHA-256 of the index file, if known.
 
     Raises:
@@ -109,18 +117,23 @@ def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
             names the shard.
     """
     again = "run `melisma prepare` again to rebuild it"
+    name = sidecar(Path(shard)).name
+    where = storage.where(name)
     try:
-        content = sidecar(shard).read_bytes()
+        content = storage.read(name, sha256)
         index: dict[str, Any] = json.loads(content)
-        size = shard.stat().st_size
+        size = storage.size(shard)
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: missing; {again}") from error
     except ValueError as error:
-        raise DataError(f"{sidecar(shard)}: not a readable index ({error}); {again}") from error
+        raise DataError(f"{where}: not a readable index ({error}); {again}") from error
     if index.get("format") != FORMAT:
-        raise DataError(f"{sidecar(shard)}: format {index.get('format')!r}, expected {FORMAT}; {again}")
-    if size != index["bytes"]:
-        raise DataError(f"{shard}: {size} bytes, but its index says {index['bytes']} (truncated or replaced); {again}")
+        raise DataError(f"{where}: format {index.get('format')!r}, expected {FORMAT}; {again}")
+    if size not in (None, index["bytes"]):
+        raise DataError(
+            f"{storage.where(shard)}: {size} bytes, but its index says {index['bytes']} (truncated or replaced); "
+            f"{again}"
+        )
     if not _undamaged(content) or (sha256 is not None and hashlib.sha256(content).hexdigest() != sha256):
-        raise DataError(f"{sidecar(shard)}: not the index that belongs here (damaged, or of other shards); {again}")
+        raise DataError(f"{where}: not the index that belongs here (damaged, or of other shards); {again}")
     return index

@@ -4,68 +4,77 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
-import weakref
+import re
 from base64 import b64decode
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from typing_extensions import override
 
 from datamodules.errors import DataError
-from datamodules.shards.format import Grid, decode_audio, read_sidecar
+from datamodules.shards.format import Grid, decode_audio, sidecar_in
 from datamodules.shards.members import LACKING, MEMBERS, MemberTable
+from datamodules.storage.base import Part, Storage, StoredFile
+from datamodules.storage.local import LocalFolder
+from datamodules.storage.places import open_storage
 
-OPEN_FILES = 64
 
-
-def describe(directory: Path) -> dict[str, Any]:
+def describe(place: str | Path | Storage) -> dict[str, Any]:
     """The `dataset.json` of a prepared directory.
+
+    Args:
+        place: the directory; a string may be a URL or a command.
 
     Raises:
         DataError: there is none, or it is unreadable.
     """
-    path = directory / "dataset.json"
+    storage = open_storage(place)
     try:
-        description: dict[str, Any] = json.loads(path.read_bytes())
+        description: dict[str, Any] = json.loads(storage.read("dataset.json"))
     except FileNotFoundError as error:
-        raise DataError(f"{directory}: no dataset.json, so no finished shards; run `melisma prepare` for it") from error
+        raise DataError(
+            f"{storage.label}: no dataset.json, so no finished shards; run `melisma prepare` for it"
+        ) from error
     except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error}); run `melisma prepare` again") from error
+        raise DataError(
+            f"{storage.where('dataset.json')}: not readable as JSON ({error}); run `melisma prepare` again"
+        ) from error
     return description
 
 
-def _common_grid(folders: Sequence[Path], descriptions: Sequence[dict[str, Any]]) -> Grid:
+def _common_grid(storages: Sequence[Storage], descriptions: Sequence[dict[str, Any]]) -> Grid:
     grids = [Grid(*(description[name] for name in Grid._fields)) for description in descriptions]
-    for folder, grid in zip(folders, grids, strict=True):
+    for storage, grid in zip(storages, grids, strict=True):
         if grid != grids[0]:
-            raise DataError(f"{folder}: its grid is {grid}, that of {folders[0]} is {grids[0]}; prepare both alike")
+            raise DataError(
+                f"{storage.label}: its grid is {grid}, that of {storages[0].label} is {grids[0]}; prepare both alike"
+            )
     return grids[0]
 
 
-def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tuple[Path, str | None]]:
-    """Path of every shard of a split, and SHA-256 of its index, None if dataset.json does not have it.
+def shards_of(storage: Storage, description: dict[str, Any], split: str) -> list[tuple[str, str | None]]:
+    """Name of every shard of a split, and SHA-256 of its index, None if dataset.json does not have it.
 
     Args:
-        folder: a prepared directory.
+        storage: of a prepared directory.
         description: its dataset.json.
         split: name of the split.
 
     Raises:
-        DataError: there is no such split.
+        DataError: there is no such split, or a name leads out of the directory.
     """
     if split not in description["splits"]:
         known = ", ".join(description["splits"])
-        raise DataError(f"{folder}: no split {split!r}; it has {known}")
+        raise DataError(f"{storage.label}: no split {split!r}; it has {known}")
     names = description["splits"][split]["shards"]
     digests = description["splits"][split].get("indexes", [None] * len(names))
-    return [(folder / name, digest) for name, digest in zip(names, digests, strict=True)]
+    for name in names:
+        if not re.fullmatch(r"[^./\\:][^/\\:]*\.tar", name):
+            raise DataError(f"{storage.where('dataset.json')}: {name!r} is not the name of a shard; prepare it again")
+    return list(zip(names, digests, strict=True))
 
 
 class _Columns(NamedTuple):
@@ -123,7 +132,7 @@ class SplitIndex:
             prepared by a version that did not note it.
 
     Args:
-        directories: each holds dataset.json and shards; all of the same grid.
+        directories: each holds dataset.json and shards; all of the same grid. A string may be a URL or a command.
         split: name of the split.
 
     Raises:
@@ -131,25 +140,28 @@ class SplitIndex:
             message names it.
     """
 
-    def __init__(self, directories: Sequence[str | Path], split: str) -> None:
-        folders = [Path(directory) for directory in directories]
-        self.directory, self.split = ", ".join(map(str, folders)), split
-        descriptions = [describe(folder) for folder in folders]
-        self.grid = _common_grid(folders, descriptions)
-        self.spectrograms: dict[Path, dict[str, Any] | None] = {
-            folder: description.get("recipe", {}).get("spectrogram")
-            for folder, description in zip(folders, descriptions, strict=True)
+    def __init__(self, directories: Sequence[str | Path | Storage], split: str) -> None:
+        self._storages = [open_storage(directory) for directory in directories]
+        self.directory, self.split = ", ".join(storage.label for storage in self._storages), split
+        descriptions = [describe(storage) for storage in self._storages]
+        self.grid = _common_grid(self._storages, descriptions)
+        self.spectrograms: dict[str, dict[str, Any] | None] = {
+            storage.label: description.get("recipe", {}).get("spectrogram")
+            for storage, description in zip(self._storages, descriptions, strict=True)
         }
-        self.paths: list[Path] = []
+        self._files: list[tuple[Storage, StoredFile]] = []
         shards: list[_Columns] = []
         digests: list[str] = []
-        for folder, description in zip(folders, descriptions, strict=True):
-            lead = f"{folder.name}/" if len(folders) > 1 else ""
-            for path, digest in shards_of(folder, description, split):
-                shard = read_sidecar(path, digest)
+        for storage, description in zip(self._storages, descriptions, strict=True):
+            lead = f"{storage.name}/" if len(self._storages) > 1 else ""
+            files: list[StoredFile] = []
+            for name, digest in shards_of(storage, description, split):
+                shard = sidecar_in(storage, name, digest)
                 digests.append(shard["sha256"])
                 shards.append(_Columns.of(shard["records"], lead))
-                self.paths.append(path)
+                files.append(StoredFile(name, shard["bytes"], shard["sha256"]))
+            storage.admit(files, split)
+            self._files += [(storage, file) for file in files]
         if not sum(len(shard.keys) for shard in shards):
             raise DataError(f"{self.directory}: split {split!r} holds no records")
         self.identity = hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -182,23 +194,9 @@ class SplitIndex:
         self.has_audio = bool((self.samples > 0).all())
         self.has_f0 = self.holds("f0")
         self.pitches = int(self._members["f0"].tails.max(initial=0)) if "f0" in self._members else 0
-        self._open_none()
-
-    def _open_none(self) -> None:
-        self._files: OrderedDict[int, int] = OrderedDict()
-        self._lock = threading.Lock()  # a loader's background thread reads too
-        weakref.finalize(self, _close_all, self._files)
 
     def __len__(self) -> int:
         return len(self.keys)
-
-    @override
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_lock")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open_none()
 
     def voiced_frames(self, record: int) -> NDArray[np.bool_]:
         """`(frames,)` which owned label frames are voiced."""
@@ -220,14 +218,14 @@ class SplitIndex:
             raise DataError(f"{self.directory}: its records have no {member!r} member of one shape")
         return table.shape(int(np.argmax(table.size >= 0)))[1:]
 
-    def widths(self, member: str) -> Iterator[tuple[Path, tuple[int, ...] | None]]:
+    def widths(self, member: str) -> Iterator[tuple[str, tuple[int, ...] | None]]:
         """The shapes of one row of a member in each directory; None if a record there lacks the member."""
-        directories = list(dict.fromkeys(path.parent for path in self.paths))
+        directories = list(dict.fromkeys(storage.label for storage, _ in self._files))
         table = self._members.get(member)
         if table is None:
             yield from ((directory, None) for directory in directories)
             return
-        directory_of = np.array([directories.index(path.parent) for path in self.paths])[self.shard]
+        directory_of = np.array([directories.index(storage.label) for storage, _ in self._files])[self.shard]
         for number, there, *tail in np.unique(np.c_[directory_of, table.size >= 0, table.tails], axis=0).tolist():
             yield directories[number], tuple(tail) if there else None
 
@@ -274,32 +272,38 @@ class SplitIndex:
         return np.frombuffer(data, dtype).reshape(self._members[member].shape(record))
 
     def _name(self, record: int, member: str) -> str:
-        return f"{self.paths[self.shard[record]]}: {self.keys[record]}.{member}"
+        storage, file = self._files[self.shard[record]]
+        return f"{storage.where(file.name)}: {self.keys[record]}.{member}"
 
     def _read(self, record: int, member: str) -> bytes:
         table = self._members.get(member)
         if table is None or table.size[record] < 0:
             raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
-        data = self._pread(int(self.shard[record]), int(table.size[record]), int(table.offset[record]))
-        # A tar has no checksum of its data. Hashing takes a few per cent of the time of decoding.
-        if hashlib.sha256(data).digest() != table.sha256[record].tobytes():
+        storage, part = self._part(table, record)
+        data = storage.part(part)
+        if data is None:
             raise DataError(
-                f"{self._name(record, member)}: its bytes are not those that were written; "
-                "delete the shard and run `melisma prepare` again"
+                f"{self._name(record, member)}: its bytes are not those that were written; {storage.remedy}"
             )
         return data
 
-    def _pread(self, shard: int, size: int, offset: int) -> bytes:
-        with self._lock:
-            if shard in self._files:
-                self._files.move_to_end(shard)
-            else:
-                if len(self._files) >= OPEN_FILES:
-                    os.close(self._files.popitem(last=False)[1])
-                self._files[shard] = os.open(self.paths[shard], os.O_RDONLY)
-            return os.pread(self._files[shard], size, offset)
+    def _part(self, table: MemberTable, record: int) -> tuple[Storage, Part]:
+        storage, file = self._files[self.shard[record]]
+        return storage, Part(file, int(table.offset[record]), int(table.size[record]), table.sha256[record].tobytes())
 
+    def prefetch(self, records: Iterable[int], members: Sequence[str]) -> None:
+        """Begin to fetch what is read soon, where that takes time; returns at once.
 
-def _close_all(files: OrderedDict[int, int]) -> None:
-    while files:
-        os.close(files.popitem()[1])
+        Args:
+            records: in the order of their reading.
+            members: those that are read; records may lack some.
+        """
+        if all(isinstance(storage, LocalFolder) for storage in self._storages):
+            return
+        tables = [self._members[member] for member in members if member in self._members]
+        asked: dict[Storage, list[Part]] = {}
+        for record in records:
+            for storage, part in (self._part(table, record) for table in tables if table.size[record] >= 0):
+                asked.setdefault(storage, []).append(part)
+        for storage, parts in asked.items():
+            storage.prefetch(parts)

@@ -32,20 +32,33 @@ class Request(NamedTuple):
     seeds: Ints | None = None
 
 
-def _read(reader: UtteranceReader[Batch], requests: Sequence[Request]) -> list[Batch]:
-    return [reader.read(*each) if each.records.size else reader.filling() for each in requests]
+class Order(NamedTuple):
+    """The request for one message.
+
+    Attributes:
+        requests: its batches.
+        records: of these, and of the message that the same process makes next; `(records,)` of the index.
+    """
+
+    requests: Sequence[Request]
+    records: Ints
 
 
-def _message(reader: UtteranceReader[Batch], requests: Sequence[Request]) -> Message:
-    return pack(_read(reader, requests))
+def _read(reader: UtteranceReader[Batch], order: Order) -> list[Batch]:
+    reader.prefetch(order.records)
+    return [reader.read(*each) if each.records.size else reader.filling() for each in order.requests]
+
+
+def _message(reader: UtteranceReader[Batch], order: Order) -> Message:
+    return pack(_read(reader, order))
 
 
 class _Delivery(Generic[Batch]):
     """Batches in the order of their requests, read ahead by workers or, without any, by a thread of this process."""
 
     def __init__(self, reader: UtteranceReader[Batch], batch_size: int, workers: int, persistent: bool) -> None:
-        self.reader, self.per_message = reader, -(-MESSAGE // batch_size)
-        self._asked: list[Sequence[Request]] = []
+        self.reader, self.per_message, self.processes = reader, -(-MESSAGE // batch_size), max(workers, 1)
+        self._asked: list[Order] = []
         self._loader = (
             DataLoader(
                 Answers(partial(_message, reader)),
@@ -60,7 +73,12 @@ class _Delivery(Generic[Batch]):
 
     def deliver(self, requests: Sequence[Request]) -> Iterator[Batch]:
         """The batches asked for."""
-        self._asked[:] = [requests[at : at + self.per_message] for at in range(0, len(requests), self.per_message)]
+        messages = [requests[at : at + self.per_message] for at in range(0, len(requests), self.per_message)]
+        following = [*messages[self.processes :], *[()] * self.processes]
+        self._asked[:] = [
+            Order(now, np.concatenate([each.records for each in (*now, *then)]))
+            for now, then in zip(messages, following, strict=False)
+        ]
         if self._loader is None:
             yield from self._read_ahead()
         else:
@@ -70,8 +88,8 @@ class _Delivery(Generic[Batch]):
     def _read_ahead(self) -> Iterator[Batch]:
         with ThreadPoolExecutor(1, thread_name_prefix="next-batches") as thread:
             coming: Future[list[Batch]] | None = None
-            for requests in self._asked:
-                ready, coming = coming, thread.submit(_read, self.reader, requests)
+            for order in self._asked:
+                ready, coming = coming, thread.submit(_read, self.reader, order)
                 if ready is not None:
                     yield from ready.result()
             if coming is not None:

@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.loading import Answers, ResumableLoader, arrived
 from datamodules.windows.plan import Chunk, Group, evaluation_plan
-from datamodules.windows.reader import Pool, WindowReader
-from datamodules.windows.source import WindowSource
+from datamodules.windows.reader import Pool, PooledReader, WindowReader
 
 # Windows. Sending a message costs as much as gathering about a thousand, and what is done once for each stream and
 # message is shared by more windows.
 MESSAGE = 4096
+AHEAD = 8  # runs of frames whose records are fetched meanwhile, where fetching takes time
 MESSAGE_BYTES = 1 << 24  # of signal: each worker has two messages under way
 
 
@@ -60,7 +60,7 @@ class TrainingLoader(ResumableLoader):
 
     def __init__(
         self,
-        reader: WindowSource,
+        reader: PooledReader,
         batch_size: int,
         rank: int,
         ranks: int,
@@ -111,7 +111,7 @@ class TrainingLoader(ResumableLoader):
         return tokens
 
 
-def _read(reader: WindowSource, token: Token) -> PitchBatch:
+def _read(reader: PooledReader, token: Token) -> PitchBatch:
     return reader.read(token.epoch, token.first + token.step * np.arange(token.windows))
 
 
@@ -140,10 +140,17 @@ def _interleave(messages: Sequence[PitchBatch]) -> PitchBatch:
 
 
 class TrackReader:
-    """Reads runs of frames of whole tracks; keeps the record that it is in the middle of decoded."""
+    """Reads runs of frames of whole tracks; keeps the record that it is in the middle of decoded.
 
-    def __init__(self, reader: WindowReader) -> None:
-        self.reader = reader
+    Args:
+        reader: cuts the windows.
+        plan: the runs, in the order in which this process or its workers in turn are asked for them; what it says only
+            affects how early records are fetched.
+    """
+
+    def __init__(self, reader: WindowReader, plan: Sequence[Chunk] = ()) -> None:
+        self.reader, self._plan = reader, plan
+        self._place = {chunk: place for place, chunk in enumerate(plan)}
         index = reader.index
         order = np.lexsort((index.start, index.track))
         self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
@@ -155,6 +162,7 @@ class TrackReader:
         step = reader.windows.frames
         if chunk.track < 0:
             return reader.room(1).batch()
+        self._announce(chunk)
         first = chunk.start + np.arange(0, chunk.frames, step)
         room = reader.room(first.size)
         for record in self._of_track[chunk.track]:
@@ -163,6 +171,19 @@ class TrackReader:
             if rows.size:
                 reader.gather(self._pool(int(record)), first[rows] - low, room, rows)
         return room.batch()
+
+    def _announce(self, chunk: Chunk) -> None:
+        """Begin to fetch the records of the runs that come next in this process."""
+        worker = get_worker_info()
+        step = worker.num_workers if worker else 1
+        place = self._place.get(chunk)
+        if place is None:
+            return
+        for coming in self._plan[place + step : place + step * AHEAD + 1 : step]:
+            if coming.track >= 0:
+                records, index = self._of_track[coming.track], self.reader.index
+                begins, ends = index.start[records], index.start[records] + index.frames[records]
+                self.reader.prefetch(records[(begins < coming.start + coming.frames) & (ends > coming.start)])
 
     def _pool(self, record: int) -> Pool:
         held, pool = self._held
@@ -191,7 +212,7 @@ class EvaluationLoader:
         self.evaluation = evaluation
         step = reader.windows.frames
         self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
-        answers = Answers(TrackReader(reader).read)
+        answers = Answers(TrackReader(reader, self.plan).read)
         self._batches = DataLoader(answers, batch_size=None, sampler=self.plan, num_workers=workers)
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ Evaluation. Whole tracks in time order, dealt to the ranks by length.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -48,6 +49,9 @@ class Records(Protocol):
 
     def read_f0(self, record: int) -> NDArray[np.float32]:
         """f0 of a record's owned frames and of those behind them within the context."""
+
+    def prefetch(self, records: Iterable[int], members: Sequence[str]) -> None:
+        """Begin to fetch members that are read soon, where that takes time; returns at once."""
 
 
 class Windows(NamedTuple):
@@ -143,6 +147,13 @@ class TrainingPlan:
     def group_count(self, stream: int) -> int:
         """Groups of a stream."""
         return len(self.groups[stream]) - 1
+
+    def records(self, stream: int, number: int) -> Ints:
+        """The records of a group, `(records,)` of the index."""
+        low, high = (int(bound) for bound in self.groups[stream][number : number + 2])
+        first, last = np.searchsorted(self.ends, [low, high - 1], side="right")
+        records: Ints = self.order[first : last + 1]
+        return records
 
     def group(self, stream: int, number: int) -> Group:
         """The windows of a group in the order of delivery."""

@@ -141,6 +141,10 @@ class WindowReader:
         previous[order[1:][follows]] = order[:-1][follows]
         return previous
 
+    def prefetch(self, records: Ints) -> None:
+        """Begin to fetch records that are read soon; returns at once."""
+        self.index.prefetch(records.tolist(), (*self.signal.members, "f0"))
+
     def pool(self, group: Group, every_frame: bool = False, guests: Sequence[int] = ()) -> Pool:
         """Decode the records of a group.
 
@@ -150,6 +154,7 @@ class WindowReader:
             guests: further records to decode, for mixing.
         """
         index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
+        self.prefetch(records)
         longest, context = int(index.frames[records].max()), self.context
         kept = 2 * self.beyond + int(signal.stored(index, records).max())
         length = max((longest - 1) * self.step + 2 * context, kept)
@@ -292,6 +297,7 @@ class PooledReader:
         step = int(places[1] - places[0]) if places.size > 1 else 1
         period = self.streams // math.gcd(self.streams, step)
         stride = step * period // self.streams
+        self._announce(plan, places[:period].tolist())
         for row, first in enumerate(places[:period].tolist()):
             stream, place = first % self.streams, first // self.streams
             rows = range(row, places.size, period)
@@ -304,6 +310,14 @@ class PooledReader:
                 if last >= PREFETCH_AT * windows:
                     self._look_ahead(plan, stream, number + 1)
                 rows, place = rows[in_pool:], place + in_pool * stride
+
+    def _announce(self, plan: TrainingPlan, places: Iterable[int]) -> None:
+        """Begin to fetch the groups of these places that are not there yet, for all streams at the same time."""
+        for first in places:
+            stream, place = first % self.streams, first // self.streams
+            _, pool = self._pools.get(stream, (-1, None))
+            if stream not in self._coming and (pool is None or not 0 <= place - pool.group.first < pool.starts.size):
+                self.reader.prefetch(plan.records(stream, plan.group_of(stream, place)))
 
     def _pool(self, plan: TrainingPlan, stream: int, place: int) -> tuple[int, Pool]:
         """Number and pool of the group that holds a place of a stream."""
@@ -319,6 +333,7 @@ class PooledReader:
     def _look_ahead(self, plan: TrainingPlan, stream: int, number: int) -> None:
         if number >= plan.group_count(stream) or stream in self._coming:
             return
+        self.reader.prefetch(plan.records(stream, number))
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="next-group")
         self._coming[stream] = number, self._thread.submit(self._decode, plan, stream, number)

@@ -144,8 +144,7 @@ class Transcriber(Hearer[Transcription]):
         """
         from experiments.runs import TrainedModel, usable_tracker  # here, because it loads Lightning
 
-        shards = data.shards
-        trained = TrainedModel(module.eval(), {} if shards is None else {"shards": shards})
+        trained = TrainedModel(module.eval(), {"shards": data.shards})
         return cls(*usable_tracker(trained, type(module).__name__)[:2], *options, **named)
 
     @classmethod
