@@ -50,6 +50,8 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
         stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
         folder = LocalFolder(path.parent)
         named = [shard for split in description["splits"] for shard in shards_of(folder, description, split)]
+    except DataError:
+        return None  # it names what is no shard of this directory
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "

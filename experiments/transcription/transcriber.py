@@ -140,7 +140,7 @@ class Transcriber(Hearer[Transcription]):
             named: likewise, by name.
 
         Raises:
-            DataError: the data come from a reader, which does not say how its recordings were prepared.
+            DataError: the data or the module cannot be used for it.
         """
         from experiments.runs import TrainedModel, usable_tracker  # here, because it loads Lightning
 
