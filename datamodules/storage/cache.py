@@ -6,7 +6,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -71,7 +71,7 @@ class SharedCache:
                 file.write(data)
 
     def hold(self, key: str, size: int) -> BinaryIO | None:
-        """A file of this size, which is not removed until it is closed in all processes; None if it is not there."""
+        """A file of this size, which is not removed before `let_go`; None if it is not there."""
         try:
             file = (self._objects / key).open("rb")
         except OSError:
@@ -107,14 +107,14 @@ class SharedCache:
         path, file = made
         done = False
         try:
-            with file:  # closing it gives up its lock
-                yield file
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
-                os.replace(path, self._objects / key)
-                done = True
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+            os.replace(path, self._objects / key)
+            done = True
         finally:
+            let_go(file)
             if not done:
                 with self._locked(), suppress(FileNotFoundError):
                     path.unlink()
@@ -129,15 +129,11 @@ class SharedCache:
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         """While the block runs, no other process is in a block of the same key: a large file is fetched only once."""
-        with (self.folder / f"fetching-{key[0]}").open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with _locked(self.folder / f"fetching-{key[0]}"):
             yield
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self.folder / "lock").open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _locked(self) -> AbstractContextManager[None]:
+        return _locked(self.folder / "lock")
 
     def _noted(self) -> int:
         try:
@@ -189,6 +185,22 @@ class SharedCache:
                     # What is being written is removed first, if its writer is dead.
                     used = stat.st_mtime_ns if folder == self._objects else 0
                     yield _Entry(used, cost(stat.st_size), Path(found.path))
+
+
+def let_go(file: BinaryIO) -> None:
+    """Close a file and give up its lock, also where a process that was forked meanwhile has the file open."""
+    with file:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    file = path.open("wb")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        let_go(file)
 
 
 def _remove(path: Path) -> bool:

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from datamodules.errors import DataError
 from datamodules.storage.base import Part, StoredFile
-from datamodules.storage.cache import cost
+from datamodules.storage.cache import cost, let_go
 from datamodules.storage.fetching import DamagedError
 from datamodules.storage.options import RemoteShards
 from datamodules.storage.places import NAME, PIPE, without_secrets
@@ -122,14 +122,16 @@ class PipedFolder(RemoteFolder):
 
     @override
     def part(self, part: Part) -> bytes | None:
-        with self.held(part.file) as shard:
-            data = os.pread(shard.fileno(), part.size, part.offset)
-        if hashlib.sha256(data).digest() == part.sha256:
-            return data
-        self.cache.discard(part.file.sha256, part.file.size)
-        with self.held(part.file) as shard:
-            data = os.pread(shard.fileno(), part.size, part.offset)
-        return data if hashlib.sha256(data).digest() == part.sha256 else None
+        for _ in range(2):
+            shard = self.held(part.file)
+            try:
+                data = os.pread(shard.fileno(), part.size, part.offset)
+            finally:
+                let_go(shard)
+            if hashlib.sha256(data).digest() == part.sha256:
+                return data
+            self.cache.discard(part.file.sha256, part.file.size)  # it was whole when it was fetched
+        return None
 
     @override
     def prefetch(self, parts: Iterable[Part]) -> None:
@@ -141,7 +143,7 @@ class PipedFolder(RemoteFolder):
 
     def _fetch_and_forget(self, file: StoredFile) -> dict[str, bytes | None]:
         try:
-            self.held(file).close()
+            let_go(self.held(file))
         finally:
             with self.process.lock:
                 self.process.coming.pop(file.sha256, None)

@@ -101,14 +101,20 @@ class RemoteFolder(Storage):
         def attempt() -> bytes:
             nonlocal data
             data = self.content(name)
-            if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            # A file without a known hash is fetched twice: damage is not the same both times.
+            if self.content(name) != data if sha256 is None else hashlib.sha256(data).hexdigest() != sha256:
                 raise DamagedError
             return data
 
         try:
             return persist(self.where(name), self.options.retries, attempt)
-        except DamagedError:
-            return data
+        except DamagedError as error:
+            if sha256 is None:
+                raise DataError(
+                    f"{self.where(name)}: comes with other bytes each time ({self.options.retries + 1} attempts); "
+                    "check the connection, or whether somebody changes it"
+                ) from error
+            return data  # the caller says whose index is damaged
 
     @override
     def size(self, name: str) -> int | None:
@@ -121,7 +127,7 @@ class RemoteFolder(Storage):
         return self.cache.path(file.sha256)
 
     def held(self, file: StoredFile) -> BinaryIO:
-        """A whole file, open, which stays in the cache until it is closed."""
+        """A whole file, open, which stays in the cache until it is let go."""
         found = self.cache.hold(file.sha256, file.size)
         if found is not None:
             return found
