@@ -73,6 +73,7 @@ class DecodedRecords:
         self.frames = np.array([record.frames for record in records], np.int64)
         self.samples = np.array([record.audio.size for record in records], np.int64)
         self.track_frames = np.array([record.track_frames for record in records], np.int64)
+        self.voiced = np.array([np.count_nonzero(self.voiced_frames(n)) for n in range(len(records))], np.int64)
         self.track_numbers = np.array([record.track for record in records], np.int64)
 
     def __len__(self) -> int:
@@ -83,6 +84,15 @@ class DecodedRecords:
         frames = int(self.frames[record])
         voiced: NDArray[np.bool_] = (self.records[record].f0[:frames] > 0).reshape(frames, -1).any(axis=1)
         return voiced
+
+    def voiced_bits(self, first: int, last: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Which owned label frames of some records are voiced, and where each record begins and the last one ends."""
+        bits = [self.voiced_frames(record).view(np.uint8) for record in range(first, last)]
+        return np.concatenate(bits), np.cumsum([0, *map(len, bits)])
+
+    def records_of(self, track: int) -> NDArray[np.int64]:
+        """The only record of a track."""
+        return np.array([track])
 
     def read_audio(self, record: int) -> NDArray[np.int16]:
         """Samples of a record, including context."""

@@ -76,7 +76,8 @@ class UtteranceAudio(UtteranceSignal):
 
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths, self.per_second = index.samples - 2 * index.grid.context, float(index.grid.rate)
+        self.lengths = index.samples - np.int64(2 * index.grid.context)
+        self.per_second = float(index.grid.rate)
 
     @override
     def read(self, record: int) -> NDArray[np.int16]:
@@ -89,7 +90,7 @@ class UtteranceFeatures(UtteranceSignal):
 
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths, self.per_second = index.frames, index.grid.rate / index.grid.hop
+        self.lengths, self.per_second = index.frames.astype(np.int64), index.grid.rate / index.grid.hop
         self.shape = index.width("feat")
 
     @override

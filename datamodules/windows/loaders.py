@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.loading import Answers, ResumableLoader, arrived
-from datamodules.windows.plan import Chunk, Group, evaluation_plan
+from datamodules.windows.plan import Chunk, EvaluationPlan, Group
 from datamodules.windows.reader import Pool, WindowReader
 from datamodules.windows.source import WindowSource
 
@@ -144,9 +144,6 @@ class TrackReader:
 
     def __init__(self, reader: WindowReader) -> None:
         self.reader = reader
-        index = reader.index
-        order = np.lexsort((index.start, index.track))
-        self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
         self._held: tuple[int, Pool | None] = (-1, None)
 
     def read(self, chunk: Chunk) -> PitchBatch:
@@ -157,7 +154,7 @@ class TrackReader:
             return reader.room(1).batch()
         first = chunk.start + np.arange(0, chunk.frames, step)
         room = reader.room(first.size)
-        for record in self._of_track[chunk.track]:
+        for record in index.records_of(chunk.track):
             low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
             rows = np.flatnonzero((first >= low) & (first < high))
             if rows.size:
@@ -190,7 +187,7 @@ class EvaluationLoader:
     ) -> None:
         self.evaluation = evaluation
         step = reader.windows.frames
-        self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
+        self.plan = EvaluationPlan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
         answers = Answers(TrackReader(reader).read)
         self._batches = DataLoader(answers, batch_size=None, sampler=self.plan, num_workers=workers)
 
