@@ -76,7 +76,7 @@ class UtteranceAudio(UtteranceSignal):
 
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths = index.samples - np.int64(2 * index.grid.context)
+        self.lengths = index.samples.astype(np.int64) - 2 * index.grid.context
         self.per_second = float(index.grid.rate)
 
     @override
