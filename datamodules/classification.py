@@ -50,8 +50,8 @@ class ClipReader(UtteranceReader[ClipBatch]):
         super().__init__(UtteranceAudio(index))
         place = {name: number for number, name in enumerate(classes)}
         # The last entry is for clips without class, whose label in the index is -1.
-        self.label = np.array([*(place[name] for name in index.labels), -1], np.int64)[index.label]
-        self.has_truth = bool((self.label >= 0).all())
+        self._places = np.array([*(place[name] for name in index.labels), -1], np.int64)
+        self.has_truth = bool((index.label >= 0).all())
         self.samples, self.augmentations = samples, augmentations or Augmentations()
         if samples is not None:
             self.lengths = np.full(len(index), samples, np.int64)
@@ -62,7 +62,7 @@ class ClipReader(UtteranceReader[ClipBatch]):
         return ClipBatch(
             pad(clips, self.samples or 0),
             torch.tensor([clip.size for clip in clips]),
-            torch.from_numpy(self.label[records]),
+            torch.from_numpy(self._places[self.index.label[records]]),
             torch.ones(len(clips), dtype=torch.bool),
             torch.from_numpy(np.array(records)),
             None if seeds is None else torch.from_numpy(seeds),

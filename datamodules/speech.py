@@ -19,6 +19,7 @@ from datamodules.batches import UtteranceSet
 from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex, describe
+from datamodules.shards.names import PickedNames
 from datamodules.storage.options import RemoteShards
 from datamodules.utterances.loaders import UtteranceEvaluationLoader, UtteranceLoader
 from datamodules.utterances.plan import Batching, EpochLayout
@@ -198,7 +199,7 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
     @override
     def evaluation_loader(self, name: str, index: SplitIndex) -> UtteranceEvaluationLoader[Batch]:
         reader = self.reader(index)
-        ids = [utterance_id(index, record) for record in range(len(index))]
+        ids = PickedNames(index.tracks, index.track)
         named = UtteranceSet(name, ids, self.labels, index.grid.rate, index.grid.hop, reader.has_truth)
         return UtteranceEvaluationLoader(reader, named, self.batching(reader), self.rank, self.ranks, self.workers)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.shards.format import sidecar_in
-from datamodules.shards.index import describe, shards_of
+from datamodules.shards.access import describe, named_shards
+from datamodules.shards.format import parse_sidecar, sidecar_name
 from datamodules.storage.base import Part, Storage, StoredFile
 from datamodules.storage.places import open_storage
 
@@ -44,8 +44,8 @@ def read_metadata(directory: str | Path | Storage, split: str) -> dict[str, Trac
     """
     found: dict[str, TrackMetadata] = {}
     storage = open_storage(directory)
-    for name, digest in shards_of(storage, describe(storage), split):
-        index = sidecar_in(storage, name, digest)
+    for name, digest in named_shards(storage.label, describe(storage), split):
+        index = parse_sidecar(storage.read(sidecar_name(name), digest), storage.where(sidecar_name(name)), digest)
         file = StoredFile(name, index["bytes"], index["sha256"])
         first = {record["track"]: record for record in reversed(index["records"]) if record["track"] not in found}
         parts = {track: _part(file, record["members"]["json"]) for track, record in reversed(first.items())}

@@ -10,7 +10,6 @@ from datamodules.errors import DataError
 from datamodules.files import sha256_of
 from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import describe, shards_of
-from datamodules.storage.local import LocalFolder
 
 
 class Finding(NamedTuple):
@@ -33,12 +32,7 @@ def verify(directory: Path) -> Iterator[Finding]:
         DataError: there is no readable dataset.json.
     """
     description = describe(directory)
-    folder = LocalFolder(directory)
-    named = {
-        directory / name: digest
-        for split in description["splits"]
-        for name, digest in shards_of(folder, description, split)
-    }
+    named = dict(shard for split in description["splits"] for shard in shards_of(directory, description, split))
     for path, digest in named.items():
         yield Finding(path, _problem(path, digest))
     for path in sorted(set(directory.glob("*.tar")) - named.keys()):

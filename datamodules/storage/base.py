@@ -70,14 +70,6 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def size(self, name: str) -> int | None:
-        """Bytes of a file, None if asking would take a request: what is fetched is compared with its hash anyway.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-        """
-
-    @abstractmethod
     def path(self, file: StoredFile) -> Path:
         """Where a whole file lies on this machine; it stays there as long as this object lives.
 
@@ -106,5 +98,6 @@ class Storage(ABC):
             split: its name, for the message.
 
         Raises:
-            DataError: they need more room than there is; names the key to change.
+            DataError: one of them is missing or of another size (if that is known without a request), or they need more
+                room than there is; names the shard or the key to change.
         """

@@ -70,15 +70,15 @@ class SharedCache:
             if file is not None:
                 file.write(data)
 
-    def hold(self, key: str, size: int) -> BinaryIO | None:
-        """A file of this size, which is not removed before `let_go`; None if it is not there."""
+    def hold(self, key: str, size: int | None = None) -> BinaryIO | None:
+        """A file, of this size if it is known, which is not removed before `let_go`; None if it is not there."""
         try:
             file = (self._objects / key).open("rb")
         except OSError:
             return None
         fcntl.flock(file, fcntl.LOCK_SH)
         found = os.fstat(file.fileno())
-        if not found.st_nlink or found.st_size != size:  # removed meanwhile, or cut off by a loss of power
+        if not found.st_nlink or size not in (None, found.st_size):  # removed meanwhile, or cut off by a loss of power
             file.close()
             return None
         os.utime(file.fileno())

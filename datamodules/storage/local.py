@@ -13,6 +13,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from datamodules.errors import DataError
 from datamodules.storage.base import Part, Storage, StoredFile
 
 OPEN_FILES = 64
@@ -49,10 +50,6 @@ class LocalFolder(Storage):
         return (self.folder / name).read_bytes()
 
     @override
-    def size(self, name: str) -> int | None:
-        return (self.folder / name).stat().st_size
-
-    @override
     def path(self, file: StoredFile) -> Path:
         return self.folder / file.name
 
@@ -76,7 +73,16 @@ class LocalFolder(Storage):
 
     @override
     def admit(self, files: Sequence[StoredFile], split: str) -> None:
-        pass
+        again = "run `melisma prepare` again to rebuild it"
+        for name, size, _ in files:
+            try:
+                found = os.stat(self.folder / name).st_size
+            except FileNotFoundError as error:
+                raise DataError(f"{self.where(name)}: missing; {again}") from error
+            if found != size:
+                raise DataError(
+                    f"{self.where(name)}: {found} bytes, but its index says {size} (truncated or replaced); {again}"
+                )
 
 
 def _close_all(files: OrderedDict[str, int]) -> None:

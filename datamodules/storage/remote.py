@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -116,15 +120,58 @@ class RemoteFolder(Storage):
                 ) from error
             return data  # the caller says whose index is damaged
 
-    @override
-    def size(self, name: str) -> int | None:
-        return None
+    def read_many(self, files: Iterable[tuple[str, str | None]]) -> Iterator[bytes]:
+        """Small files, each as `read` gives it, in this order; several are under way at a time."""
+        coming: deque[Future[bytes]] = deque()
+        for file in files:
+            coming.append(self.process.threads.submit(partial(self.read, *file)))
+            if len(coming) > self.options.connections:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
     @override
     def path(self, file: StoredFile) -> Path:
-        if file.name not in self._held:
-            self._held[file.name] = self.held(file)
+        if file.sha256 not in self._held:
+            self._held[file.sha256] = self.held(file)
         return self.cache.path(file.sha256)
+
+    def kept(self, key: str) -> Path | None:
+        """A file that `keep` was given under this name; None if it is not there."""
+        if key not in self._held:
+            found = self.cache.hold(key)
+            if found is None:
+                return None
+            self._held[key] = found
+        return self.cache.path(key)
+
+    def keep(self, key: str, path: Path) -> Path:
+        """Keep a file that was made of what is stored here, for further runs on this machine.
+
+        Args:
+            key: SHA-256 of what it follows from, hexadecimal.
+            path: of the file, which is copied.
+
+        Returns:
+            Where it is now, as long as this object lives.
+
+        Raises:
+            DataError: there is no room for it.
+        """
+        size = path.stat().st_size
+        with self.cache.writing(key, size, durable=True) as out, path.open("rb") as file:
+            if out is not None:
+                shutil.copyfileobj(file, out)
+        kept = self.kept(key)
+        if kept is None:
+            raise self._no_room(f"the index of {self.label}", size)
+        return kept
+
+    def _no_room(self, what: str, size: int) -> DataError:
+        return DataError(
+            f"data.remote.gigabytes: {what} takes {cost(size)} bytes, for which {self.options.folder} with at most "
+            f"{self.options.limit} bytes has no room beside files in use; raise it"
+        )
 
     def held(self, file: StoredFile) -> BinaryIO:
         """A whole file, open, which stays in the cache until it is let go."""
@@ -137,11 +184,7 @@ class RemoteFolder(Storage):
                 self._fetch_whole(file)
                 found = self.cache.hold(file.sha256, file.size)
         if found is None:
-            raise DataError(
-                f"data.remote.gigabytes: {self.where(file.name)} takes {cost(file.size)} bytes, for which "
-                f"{self.options.folder} with at most {self.options.limit} bytes has no room beside files in use; "
-                "raise it"
-            )
+            raise self._no_room(self.where(file.name), file.size)
         return found
 
     def _fetch_whole(self, file: StoredFile) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import chain, repeat
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -53,12 +55,35 @@ def _message(reader: UtteranceReader[Batch], order: Order) -> Message:
     return pack(_read(reader, order))
 
 
+class _Asked:
+    """The requests of an iteration in messages, made when they are sent: an epoch may have a million."""
+
+    def __init__(self, per_message: int, processes: int) -> None:
+        self.request: Callable[[int], Request] | None = None
+        self.count, self.per_message, self.processes = 0, per_message, processes
+
+    def __iter__(self) -> Iterator[Order]:
+        waiting: deque[Sequence[Request]] = deque()
+        for requests in chain(self._messages(), repeat((), self.processes)):
+            waiting.append(requests)
+            if len(waiting) > self.processes:
+                now = waiting.popleft()
+                yield Order(now, np.concatenate([each.records for each in (*now, *requests)]))
+
+    def _messages(self) -> Iterator[Sequence[Request]]:
+        assert self.request is not None, "asked before it is known what for"
+        for at in range(0, self.count, self.per_message):
+            yield [self.request(each) for each in range(at, min(at + self.per_message, self.count))]
+
+    def __len__(self) -> int:
+        return -(-self.count // self.per_message)
+
+
 class _Delivery(Generic[Batch]):
     """Batches in the order of their requests, read ahead by workers or, without any, by a thread of this process."""
 
     def __init__(self, reader: UtteranceReader[Batch], batch_size: int, workers: int, persistent: bool) -> None:
-        self.reader, self.per_message, self.processes = reader, -(-MESSAGE // batch_size), max(workers, 1)
-        self._asked: list[Order] = []
+        self.reader, self._asked = reader, _Asked(-(-MESSAGE // batch_size), max(workers, 1))
         self._loader = (
             DataLoader(
                 Answers(partial(_message, reader)),
@@ -71,14 +96,14 @@ class _Delivery(Generic[Batch]):
             else None
         )
 
-    def deliver(self, requests: Sequence[Request]) -> Iterator[Batch]:
-        """The batches asked for."""
-        messages = [requests[at : at + self.per_message] for at in range(0, len(requests), self.per_message)]
-        following = [*messages[self.processes :], *[()] * self.processes]
-        self._asked[:] = [
-            Order(now, np.concatenate([each.records for each in (*now, *then)]))
-            for now, then in zip(messages, following, strict=False)
-        ]
+    def deliver(self, count: int, request: Callable[[int], Request]) -> Iterator[Batch]:
+        """The batches asked for.
+
+        Args:
+            count: how many.
+            request: makes each one's request from its number.
+        """
+        self._asked.count, self._asked.request = count, request
         if self._loader is None:
             yield from self._read_ahead()
         else:
@@ -134,8 +159,12 @@ class UtteranceLoader(ResumableLoader, Generic[Batch]):
         epoch, start = self.begin()
         left = training_batches(self.layout, self.seed, epoch)[start:]
         mine = left[self.rank : len(left) // self.ranks * self.ranks : self.ranks]
-        seeds = [item_seeds(self.seed, epoch, records, np.zeros_like(records)) for records in mine]
-        yield from self._delivery.deliver(list(map(Request, mine, seeds)))
+
+        def request(number: int) -> Request:
+            records = mine[number]
+            return Request(records, item_seeds(self.seed, epoch, records, np.zeros_like(records)))
+
+        yield from self._delivery.deliver(len(mine), request)
 
 
 class UtteranceEvaluationLoader(Generic[Batch]):
@@ -160,12 +189,12 @@ class UtteranceEvaluationLoader(Generic[Batch]):
         workers: int,
     ) -> None:
         self.evaluation = evaluation
-        self.requests = [Request(records) for records in evaluation_batches(reader.lengths, batching, rank, ranks)]
+        self.batches = evaluation_batches(reader.lengths, batching, rank, ranks)
         self._delivery = _Delivery(reader, batching.batch_size, workers, persistent=False)
 
     def __len__(self) -> int:
-        return len(self.requests)
+        return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._delivery.deliver(self.requests):
+        for batch in self._delivery.deliver(len(self), lambda number: Request(self.batches[number])):
             yield batch._replace(evaluation=self.evaluation)

@@ -79,7 +79,8 @@ class UtteranceAudio(UtteranceSignal):
 
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths, self.per_second = index.samples - 2 * index.grid.context, float(index.grid.rate)
+        self.lengths = index.samples.astype(np.int64) - 2 * index.grid.context
+        self.per_second = float(index.grid.rate)
 
     @override
     def read(self, record: int) -> NDArray[np.int16]:
@@ -94,7 +95,7 @@ class UtteranceFeatures(UtteranceSignal):
 
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths, self.per_second = index.frames, index.grid.rate / index.grid.hop
+        self.lengths, self.per_second = index.frames.astype(np.int64), index.grid.rate / index.grid.hop
         self.shape = index.width("feat")
 
     @override

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.loading import Answers, ResumableLoader, arrived
-from datamodules.windows.plan import Chunk, Group, evaluation_plan
+from datamodules.windows.plan import Chunk, EvaluationPlan, Group
 from datamodules.windows.reader import Pool, PooledReader, WindowReader
 
 # Windows. Sending a message costs as much as gathering about a thousand, and what is done once for each stream and
@@ -144,16 +144,12 @@ class TrackReader:
 
     Args:
         reader: cuts the windows.
-        plan: the runs, in the order in which this process or its workers in turn are asked for them; what it says only
-            affects how early records are fetched.
+        plan: the runs, of which this process or its workers in turn are asked for; it only affects how early records
+            are fetched.
     """
 
-    def __init__(self, reader: WindowReader, plan: Sequence[Chunk] = ()) -> None:
+    def __init__(self, reader: WindowReader, plan: EvaluationPlan | None = None) -> None:
         self.reader, self._plan = reader, plan
-        self._place = {chunk: place for place, chunk in enumerate(plan)}
-        index = reader.index
-        order = np.lexsort((index.start, index.track))
-        self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
         self._held: tuple[int, Pool | None] = (-1, None)
 
     def read(self, chunk: Chunk) -> PitchBatch:
@@ -165,7 +161,7 @@ class TrackReader:
         self._announce(chunk)
         first = chunk.start + np.arange(0, chunk.frames, step)
         room = reader.room(first.size)
-        for record in self._of_track[chunk.track]:
+        for record in index.records_of(chunk.track):
             low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
             rows = np.flatnonzero((first >= low) & (first < high))
             if rows.size:
@@ -174,16 +170,13 @@ class TrackReader:
 
     def _announce(self, chunk: Chunk) -> None:
         """Begin to fetch the records of the runs that come next in this process."""
-        worker = get_worker_info()
-        step = worker.num_workers if worker else 1
-        place = self._place.get(chunk)
-        if place is None:
-            return
-        for coming in self._plan[place + step : place + step * AHEAD + 1 : step]:
-            if coming.track >= 0:
-                records, index = self._of_track[coming.track], self.reader.index
+        worker, index = get_worker_info(), self.reader.index
+        coming = self._plan.following(chunk, worker.num_workers if worker else 1, AHEAD) if self._plan else ()
+        for track, start, frames, _ in coming:
+            if track >= 0:
+                records = index.records_of(track)
                 begins, ends = index.start[records], index.start[records] + index.frames[records]
-                self.reader.prefetch(records[(begins < coming.start + coming.frames) & (ends > coming.start)])
+                self.reader.prefetch(records[(begins < start + frames) & (ends > start)])
 
     def _pool(self, record: int) -> Pool:
         held, pool = self._held
@@ -211,7 +204,7 @@ class EvaluationLoader:
     ) -> None:
         self.evaluation = evaluation
         step = reader.windows.frames
-        self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
+        self.plan = EvaluationPlan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
         answers = Answers(TrackReader(reader, self.plan).read)
         self._batches = DataLoader(answers, batch_size=None, sampler=self.plan, num_workers=workers)
 
