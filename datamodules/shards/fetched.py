@@ -35,9 +35,9 @@ def fetched_columns(storage: RemoteFolder, description: dict[str, Any], split: s
     shards = named_shards(storage.label, description, split)
     stated = description["splits"][split].get("columns")
     if stated is not None:
+        file = StoredFile(columns_path(Path(), split).name, int(stated["size"]), str(stated["sha256"]))
         try:
-            file = StoredFile(columns_path(Path(), split).name, int(stated["size"]), str(stated["sha256"]))
-            columns = ColumnFile(storage.path(file), check=False)
+            columns = _opened(storage, file)
             if columns.belongs_to([name for name, _ in shards], [str(digest) for _, digest in shards]):
                 return columns
             problem = f"{storage.where(file.name)}: of other shards than those that dataset.json names"
@@ -47,13 +47,24 @@ def fetched_columns(storage: RemoteFolder, description: dict[str, Any], split: s
     return _made(storage, shards, split)
 
 
+def _opened(storage: RemoteFolder, file: StoredFile) -> ColumnFile:
+    try:
+        return ColumnFile(storage.path(file))
+    except DataError:
+        storage.forget(file.sha256)  # what was kept by an earlier run is damaged on this disk
+        return ColumnFile(storage.path(file))
+
+
 def _made(storage: RemoteFolder, shards: list[tuple[str, str | None]], split: str) -> ColumnFile:
     names = [(sidecar_name(name), digest) for name, digest in shards]
     known = hashlib.sha256(json.dumps([VERSION, shards]).encode()).hexdigest()
     if all(digest is not None for _, digest in shards):
         kept = storage.kept(known)
-        if kept is not None:
-            return ColumnFile(kept)
+        try:
+            if kept is not None:
+                return ColumnFile(kept)
+        except DataError:
+            storage.forget(known)
     with tempfile.TemporaryDirectory(prefix="melisma-") as folder, ColumnWriter(Path(folder)) as writer:
         for (name, _), (index, digest), content in zip(shards, names, storage.read_many(names), strict=True):
             said = parse_sidecar(content, storage.where(index), digest)

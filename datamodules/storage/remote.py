@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from datamodules.errors import DataError
 from datamodules.storage.base import Storage, StoredFile
-from datamodules.storage.cache import SharedCache, cost
+from datamodules.storage.cache import SharedCache, cost, let_go
 from datamodules.storage.fetching import DamagedError, Threads, persist
 from datamodules.storage.options import RemoteShards
 
@@ -166,6 +166,14 @@ class RemoteFolder(Storage):
         if kept is None:
             raise self._no_room(f"the index of {self.label}", size)
         return kept
+
+    def forget(self, key: str) -> None:
+        """Remove a file from the cache that turned out to be damaged there."""
+        held = self._held.pop(key, None)
+        if held is not None:
+            size = os.fstat(held.fileno()).st_size
+            let_go(held)
+            self.cache.discard(key, size)
 
     def _no_room(self, what: str, size: int) -> DataError:
         return DataError(

@@ -135,6 +135,9 @@ class WindowReader:
     def prefetch(self, records: Ints) -> None:
         """Begin to fetch records that are read soon; returns at once."""
         self.index.prefetch(records.tolist(), (*self.signal.members, "f0"))
+        if self.margin.frames:
+            earlier = (self._previous(int(record)) for record in records)
+            self.index.prefetch([record for record in earlier if record >= 0], ("f0",))
 
     def pool(self, group: Group, every_frame: bool = False, guests: Sequence[int] = ()) -> Pool:
         """Decode the records of a group.

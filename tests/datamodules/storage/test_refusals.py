@@ -37,8 +37,8 @@ def test_bytes_that_stay_damaged_are_refused_with_shard_and_key(melody_shards, s
     with pytest.raises(DataError) as refused:
         index.read_audio(record)
     assert str(refused.value) == (
-        f"{server.url}/{tar.name}: {local.keys[record]}.flac: its bytes are not those that were written; it was fetched "
-        "4 times; copy the shard there again"
+        f"{server.url}/{tar.name}: {local.keys[record]}.flac: its bytes are not those that were written; it was "
+        "fetched 4 times; copy the shard there again"
     )
     assert sum(name == tar.name for name, *_ in server.asked) == 4
     server.changed.clear()
@@ -106,7 +106,7 @@ def test_names_in_a_data_set_lead_nowhere_else(melody_shards, tmp_path, serve, r
     described["splits"]["train"]["shards"][0] = name
     (folder / "dataset.json").write_text(json.dumps(described))
     for place in (folder, serve(folder).url):
-        with pytest.raises(DataError, match="its dataset.json names .* which is not the name of a shard"):
+        with pytest.raises(DataError, match=r"its dataset.json names .* which is not the name of a shard"):
             index_at(place, remote())
 
 
@@ -202,16 +202,24 @@ def test_changed_data_behind_the_same_url_are_other_data(melody_shards, make_rec
     assert not np.array_equal(before[0][0], after[0][0])
 
 
-def test_what_rots_in_the_cache_is_fetched_again(melody_shards, serve, remote):
-    server, options = serve(melody_shards), remote()
+@pytest.mark.parametrize("columns", [True, False])
+def test_what_rots_in_the_cache_is_fetched_again(melody_shards, tmp_path, serve, remote, columns, recwarn):
+    folder = tmp_path / "mine"
+    shutil.copytree(melody_shards, folder)
+    if not columns:
+        described = json.loads((folder / "dataset.json").read_text())
+        del described["splits"]["train"]["columns"]
+        (folder / "dataset.json").write_text(json.dumps(described))
+    server, options = serve(folder), remote()
     before = read_all(index_at(server.url, options))
     for path in (options.folder / "objects").iterdir():
-        if path.stat().st_size < 30_000:
-            path.write_bytes(bytes(path.stat().st_size))
+        path.write_bytes(bytes(path.stat().st_size))
     server.asked.clear()
     after = read_all(index_at(server.url, options))
     assert all(np.array_equal(one[0], other[0]) for one, other in zip(before, after, strict=True))
-    assert any(name.endswith(".tar") for name, *_ in server.asked)
+    fetched = {name for name, *_ in server.asked}
+    assert ("train.index" in fetched) is columns and any(name.endswith(".tar") for name in fetched)
+    assert not recwarn.list
 
 
 def test_an_index_that_is_sent_to_another_process_reads_there(melody_shards, serve, remote):
@@ -251,7 +259,7 @@ def test_a_reader_of_earlier_versions_is_refused_with_what_to_write():
 
 def test_prepare_writes_into_folders_only(make_recipe):
     for place in ("https://jo:hidden@host/mine", "pipe:cat {name}"):
-        with pytest.raises(DataError, match="directory: .*: shards are written into a folder") as refused:
+        with pytest.raises(DataError, match=r"directory: .*: shards are written into a folder") as refused:
             make_recipe(place)
         assert "hidden" not in str(refused.value)
 
