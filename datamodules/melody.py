@@ -79,7 +79,7 @@ class MelodyData(ShardedData[EvaluationLoader]):
         hop: int | None = None,
         rate: int | None = None,
         remote: RemoteShards | None = None,
-        reader: Any = None,  # noqa: ANN401 -- whatever stands there is refused
+        reader: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(
             train=train,
