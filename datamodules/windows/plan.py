@@ -92,7 +92,8 @@ class Windows(NamedTuple):
             return np.concatenate([self._voiced_counts(index, at, min(at + _BLOCK, len(index))) for at in blocks])
         if self.stride == 1:
             return index.voiced if self.voiced_only else index.frames
-        return np.maximum(-((-index.start % self.stride - index.frames) // self.stride), 0)
+        counts: NDArray[Any] = np.maximum(-((-index.start % self.stride - index.frames) // self.stride), 0)
+        return counts
 
     def _voiced_counts(self, index: Records, first: int, last: int) -> NDArray[np.int32]:
         """Windows of the records `first ... last - 1` that begin up to `frames - 1` frames before a voiced one."""
@@ -263,4 +264,3 @@ class EvaluationPlan(Sequence[Chunk]):
         track = int(self._tracks[dealt])
         start, frames = (place - int(self._ends[dealt - 1] if dealt else 0)) * self._chunk, int(self._frames[track])
         return Chunk(track, start, min(self._chunk, frames - start), start + self._chunk >= frames)
-
