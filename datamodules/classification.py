@@ -56,6 +56,12 @@ class ClipReader(UtteranceReader[ClipBatch]):
         if samples is not None:
             self.lengths = np.full(len(index), samples, np.int64)
 
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """`(clips,)` place of each one's class, -1 without class."""
+        places: NDArray[np.int64] = self._places[self.index.label]
+        return places
+
     @override
     def read(self, records: Ints, seeds: Ints | None = None) -> ClipBatch:
         clips = self._middles(records) if seeds is None else self._anywhere(records, seeds)

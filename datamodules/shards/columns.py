@@ -2,9 +2,9 @@
 
 It begins with `MAGIC`, then come arrays, little-endian, each at a multiple of 64 bytes:
 
-- columns of numbers, one value for each record, in the order of the shards: `track` (place of its id in the sorted ones),
-  `start`, `frames`, `samples`, `shard`, `label`, `symbols`, and `voiced`, its number of voiced frames; a column is
-  missing if no record has the property;
+- columns of numbers, one value for each record, in the order of the shards: `track` (place of its id in the sorted
+  ones), `start`, `frames`, `samples`, `shard`, `label`, `symbols`, and `voiced`, its number of voiced frames; `label`
+  or `symbols` is missing if no record has any;
 - `track_frames`, one value for each track; `order`, the records by track and time, and `first`, where a track begins
   there;
 - `rows`: offset, size, shape and SHA-256 of a record's members, packed;
@@ -158,7 +158,7 @@ class ColumnFile:
 
     def belongs_to(self, shards: Sequence[str], indexes: Sequence[str]) -> bool:
         """Whether it was made from these sidecars: names of the tars, and SHA-256 of each sidecar."""
-        return list(shards) == self.shards and list(indexes) == self.indexes
+        return bool(list(shards) == self.shards and list(indexes) == self.indexes)
 
     def has(self, name: str) -> bool:
         """Whether there is an array of this name."""
@@ -186,7 +186,7 @@ class ColumnFile:
         return row
 
     def bitmaps(self, first: int, last: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """The bitmaps of the records `first ... last - 1` behind each other, and where each begins and the last ends."""
+        """Bitmaps of the records `first ... last - 1` behind each other; where each begins, and where the last ends."""
         ends = self.array("bitmap_ends")[first : last + 1]
         data = self._read("bitmaps", int(ends[0]), int(ends[-1] - ends[0]))
         return np.frombuffer(data, np.uint8), ends - ends[0]

@@ -1,4 +1,4 @@
-"""The column file of a split, made from the sidecars of its shards: by `prepare`, or when a split without one is opened."""
+"""The column file of a split, made from the sidecars of its shards: by `prepare`, or when a split has none."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def _ends(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def open_columns(folder: Path, description: dict[str, Any], split: str) -> ColumnFile:
-    """The columns of a split, from its column file or, if that is missing, damaged or of other shards, from the sidecars.
+    """The columns of a split, from its column file or, if that is missing, damaged or of other shards, the sidecars.
 
     In the latter case the file is made again, if nothing of another origin stands in its place and the folder can be
     written; else it is a temporary one of this process.

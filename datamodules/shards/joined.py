@@ -23,7 +23,7 @@ class JoinedColumns:
 
     def __init__(self, parts: Sequence[ColumnFile], leads: Sequence[str]) -> None:
         self._parts, self._leads = parts, leads
-        # Leads end in the only slash that they have. So if they differ, all tracks of one sort before those of the next.
+        # A lead ends in the only slash that it has. So if leads differ, tracks of one sort before all of the next.
         self._sorted = sorted(range(len(parts)), key=lambda part: leads[part])
         self._distinct = len(set(leads)) == len(leads)
 
@@ -73,7 +73,7 @@ class JoinedColumns:
         """`(tracks,)` label frames of each."""
         if self._distinct:
             return _behind([self._parts[part].array("track_frames") for part in self._sorted])
-        frames = np.zeros(len(self.tracks), np.int64)
+        frames: NDArray[np.int64] = np.zeros(len(self.tracks), np.int64)
         np.maximum.at(frames, self.track, self.column("start") + self.column("frames").astype(np.int64))
         return frames
 
@@ -82,22 +82,24 @@ class JoinedColumns:
         """`(records,)` by track, then by time."""
         if len(self._parts) == 1:
             return self.column("order")
-        return np.lexsort((self.column("start"), self.track)).astype(np.int32)
+        order: NDArray[np.int32] = np.lexsort((self.column("start"), self.track)).astype(np.int32)
+        return order
 
     @cached_property
     def first(self) -> NDArray[Any]:
         """`(tracks + 1,)` where each track begins in `order`, and where the last one ends."""
         if len(self._parts) == 1:
             return self._parts[0].array("first")
-        return np.concatenate([[0], np.cumsum(np.bincount(self.track, minlength=len(self.track_frames)))])
+        first: NDArray[np.int64] = np.zeros(len(self.track_frames) + 1, np.int64)
+        np.cumsum(np.bincount(self.track, minlength=len(self.track_frames)), out=first[1:])
+        return first
 
     @property
     def shard(self) -> NDArray[Any]:
         """`(records,)` place of each record's shard among those of all parts."""
-        shifts = np.cumsum([0, *(len(part.shards) for part in self._parts)]).tolist()
-        return _behind(
-            [part.column("shard") + np.int32(n) if n else part.column("shard") for part, n in zip(self._parts, shifts)]  # noqa: B905
-        )
+        before = np.cumsum([0, *(len(part.shards) for part in self._parts[:-1])]).tolist()
+        shards = [part.column("shard") for part in self._parts]
+        return _behind([shard + np.int32(n) if n else shard for shard, n in zip(shards, before, strict=True)])
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

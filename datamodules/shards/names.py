@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -70,7 +71,7 @@ class Text(NamedTuple):
         data, begin = self.text[bounds[0] : bounds[-1]].tobytes(), bounds[0]
         return [
             self.lead + data[low - begin : high - begin].decode(errors="surrogatepass")
-            for low, high in zip(bounds, bounds[1:], strict=False)
+            for low, high in pairwise(bounds)
         ]
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from datamodules.augment import item_seeds
 from datamodules.batches import UtteranceSet
 from datamodules.loading import Answers, Message, ResumableLoader, arrived, pack, unpack
-from datamodules.utterances.plan import Batching, EpochLayout, Ints, evaluation_batches, training_batches
+from datamodules.utterances.plan import Batches, Batching, EpochLayout, Ints, evaluation_batches, training_batches
 from datamodules.utterances.reader import Batch, UtteranceReader
 
 # Small batches travel together, so that sending them between processes costs little beside decoding them.
@@ -44,6 +44,15 @@ class Order(NamedTuple):
 
     requests: Sequence[Request]
     records: Ints
+
+
+# Functions, not methods: a request that held its loader would be a cycle, and the loader's processes would outlive it.
+def _training_request(batches: Batches, seed: int, epoch: int, number: int) -> Request:
+    return Request(batches[number], item_seeds(seed, epoch, batches[number], np.zeros_like(batches[number])))
+
+
+def _evaluation_request(batches: Batches, number: int) -> Request:
+    return Request(batches[number])
 
 
 def _read(reader: UtteranceReader[Batch], order: Order) -> list[Batch]:
@@ -159,12 +168,7 @@ class UtteranceLoader(ResumableLoader, Generic[Batch]):
         epoch, start = self.begin()
         left = training_batches(self.layout, self.seed, epoch)[start:]
         mine = left[self.rank : len(left) // self.ranks * self.ranks : self.ranks]
-
-        def request(number: int) -> Request:
-            records = mine[number]
-            return Request(records, item_seeds(self.seed, epoch, records, np.zeros_like(records)))
-
-        yield from self._delivery.deliver(len(mine), request)
+        yield from self._delivery.deliver(len(mine), partial(_training_request, mine, self.seed, epoch))
 
 
 class UtteranceEvaluationLoader(Generic[Batch]):
@@ -196,5 +200,5 @@ class UtteranceEvaluationLoader(Generic[Batch]):
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._delivery.deliver(len(self), lambda number: Request(self.batches[number])):
+        for batch in self._delivery.deliver(len(self), partial(_evaluation_request, self.batches)):
             yield batch._replace(evaluation=self.evaluation)

@@ -95,7 +95,8 @@ class Windows(NamedTuple):
             return np.concatenate([self._voiced_counts(index, at, min(at + _BLOCK, len(index))) for at in blocks])
         if self.stride == 1:
             return index.voiced if self.voiced_only else index.frames
-        return np.maximum(-((-index.start % self.stride - index.frames) // self.stride), 0)
+        counts: NDArray[Any] = np.maximum(-((-index.start % self.stride - index.frames) // self.stride), 0)
+        return counts
 
     def _voiced_counts(self, index: Records, first: int, last: int) -> NDArray[np.int32]:
         """Windows of the records `first ... last - 1` that begin up to `frames - 1` frames before a voiced one."""
