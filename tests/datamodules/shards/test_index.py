@@ -285,7 +285,7 @@ def test_directories_of_one_name_share_their_tracks_as_ever(plain, tmp_path):
 def test_shapes_of_members_are_those_of_each_directory(tmp_path):
     both = made(tmp_path / "cqt", ["a"], spectrogram=ConstantQ(octaves=4)), made(tmp_path / "none", ["a"])
     index = SplitIndex(both, "train")
-    assert dict(index.widths("cqt")) == {both[0]: (1, 240), both[1]: None} and not index.holds("cqt")
+    assert dict(index.widths("cqt")) == {str(both[0]): (1, 240), str(both[1]): None} and not index.holds("cqt")
     assert index.width("cqt") == (1, 240)
     with pytest.raises(DataError, match="no 'feat' member"):
         index.width("feat")
