@@ -19,7 +19,7 @@ from datamodules.shards.columns import ColumnFile
 from datamodules.shards.conversion import open_columns
 from datamodules.shards.format import Grid, decode_audio
 from datamodules.shards.joined import JoinedColumns
-from datamodules.shards.members import LACKING, Entry
+from datamodules.shards.members import LACKING, StoredMember
 
 __all__ = ["SplitIndex", "describe", "shards_of"]
 
@@ -237,12 +237,12 @@ class SplitIndex:
     def _name(self, record: int, member: str) -> str:
         return f"{self.paths[self.shard[record]]}: {self.keys[record]}.{member}"
 
-    def _entry(self, record: int, member: str) -> Entry | None:
+    def _entry(self, record: int, member: str) -> StoredMember | None:
         place = bisect_right(self._ends, record)
         part = self._parts[place]
         if member not in part.members:
             return None
-        return Entry.of(part.row(record - self._ends[place] + len(part))[member])
+        return StoredMember.of(part.row(record - self._ends[place] + len(part))[member])
 
     def _read(self, record: int, member: str) -> tuple[bytes, tuple[int, ...]]:
         """The bytes of a member, and the shape of its array."""
