@@ -16,8 +16,8 @@ from datamodules.files import sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
+from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import columns_path
-from datamodules.shards.conversion import ColumnWriter
 from datamodules.shards.format import FORMAT, read_sidecar, sidecar
 from datamodules.shards.index import shards_of
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from datamodules.errors import DataError
 from datamodules.shards.access import named_shards
+from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import VERSION, ColumnFile, columns_path
-from datamodules.shards.conversion import ColumnWriter
 from datamodules.shards.format import parse_sidecar, sidecar_name
 from datamodules.storage.base import StoredFile
 from datamodules.storage.remote import RemoteFolder

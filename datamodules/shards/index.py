@@ -20,7 +20,7 @@ from datamodules.shards.conversion import open_columns
 from datamodules.shards.fetched import fetched_columns
 from datamodules.shards.format import Grid, decode_audio
 from datamodules.shards.joined import JoinedColumns
-from datamodules.shards.members import LACKING, Entry
+from datamodules.shards.members import LACKING, StoredMember
 from datamodules.storage.base import Part, Storage, StoredFile
 from datamodules.storage.local import LocalFolder
 from datamodules.storage.places import open_storage
@@ -260,12 +260,12 @@ class SplitIndex:
         part = self._parts[place]
         return self._storages[place], part.file(number - self._shard_ends[place] + len(part.shards))
 
-    def _entry(self, record: int, member: str) -> Entry | None:
+    def _entry(self, record: int, member: str) -> StoredMember | None:
         place = bisect_right(self._ends, record)
         part = self._parts[place]
         if member not in part.members:
             return None
-        return Entry.of(part.row(record - self._ends[place] + len(part))[member])
+        return StoredMember.of(part.row(record - self._ends[place] + len(part))[member])
 
     def _read(self, record: int, member: str) -> tuple[bytes, tuple[int, ...]]:
         """The bytes of a member, and the shape of its array."""

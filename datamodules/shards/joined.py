@@ -66,7 +66,8 @@ class JoinedColumns:
             part.column("track") + np.int32(places) if isinstance(places, int) else places[part.column("track")]
             for part, places in zip(self._parts, self._places, strict=True)
         ]
-        return np.concatenate(moved).astype(np.int32)
+        track: NDArray[np.int32] = np.concatenate(moved).astype(np.int32)
+        return track
 
     @cached_property
     def track_frames(self) -> NDArray[Any]:

@@ -24,7 +24,7 @@ ENTRY = np.dtype(
 )
 
 
-class Entry(NamedTuple):
+class StoredMember(NamedTuple):
     """A member of a record.
 
     Attributes:
@@ -40,12 +40,12 @@ class Entry(NamedTuple):
     sha256: bytes
 
     @staticmethod
-    def of(row: np.void) -> Entry | None:
+    def of(row: np.void) -> StoredMember | None:
         """The entry in a member's part of a row; None if the record lacks the member."""
         if row["size"] < 0:
             return None
         tails = (int(length) for length in row["tails"] if length) if "tails" in (row.dtype.names or ()) else ()
-        return Entry(int(row["offset"]), int(row["size"]), (int(row["rows"]), *tails), row["sha256"].tobytes())
+        return StoredMember(int(row["offset"]), int(row["size"]), (int(row["rows"]), *tails), row["sha256"].tobytes())
 
 
 class MemberSummary(NamedTuple):

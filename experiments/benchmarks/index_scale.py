@@ -181,39 +181,37 @@ def row(found: Mapping[str, Any]) -> str:
     main += [found[name]["main"]["rss"] for name in ("first", "last")]
     workers = [max((each["uss"] for each in found[name]["workers"]), default=0.0) for name in moments]
     return (
-        f"{found['hours']:>6} {found['side']:>12} {found['workers']:>8} {found['open']:>8.2f} {found['first_batch']:>8.2f}"
+        f"{found['hours']:>6} {found['side']:>12} {found['workers']:>8}"
+        f" {found['open']:>8.2f} {found['first_batch']:>8.2f}"
         f" | {main[0]:>8.0f} {main[1]:>8.0f} {main[2]:>12.0f} {main[3]:>6.0f}"
         f" | {workers[0]:>12.0f} {workers[1]:>7.0f} {workers[2]:>6.0f}"
     )
 
 
 def figure(found: Sequence[Mapping[str, Any]]) -> Figure:
-    """Time and memory over hours, of each side, with the most workers that were measured."""
-    workers = max(each["workers"] for each in found)
-    picture = Figure(figsize=(9, 4), layout="constrained")
+    """Time and memory over hours, of each side; times and the main process without workers, if that was measured."""
+    picture = Figure(figsize=(10, 4.2), layout="constrained")
     times, memory = picture.subplots(1, 2)
+    least, most = (choose(each["workers"] for each in found) for choose in (min, max))
     for side in dict.fromkeys(each["side"] for each in found):
-        rows = [each for each in found if each["side"] == side and each["workers"] == workers]
-        hours, colour = [each["hours"] for each in rows], COLOURS[side]
-        lines = {
-            "open": (times, [each["open"] for each in rows]),
-            "first batch after it": (times, [each["first_batch"] for each in rows]),
-            "main process, opened": (memory, [each["opened"]["rss"] - each["imported"]["rss"] for each in rows]),
-            "a worker, its own": (
-                memory,
-                [max((w["uss"] for w in each["last"]["workers"]), default=0) for each in rows],
-            ),
-        }
-        for style, (label, (axes, values)) in zip(("-o", "--s") * 2, lines.items(), strict=True):
-            axes.plot(hours, values, style, color=colour, label=f"{side}: {label}")
-    for axes, what in ((times, "seconds"), (memory, "MB beyond what importing takes")):
-        axes.set(xscale="log", yscale="log", xlabel="hours of audio in records of 10 s", ylabel=what)
-        axes.set_xticks(hours, [f"{value:g}" for value in hours])
+        alone, worked = ([e for e in found if (e["side"], e["workers"]) == (side, n)] for n in (least, most))
+        owned = [max((worker["uss"] for worker in each["last"]["workers"]), default=0) for each in worked]
+        lines = (
+            (times, "-o", "open", alone, [each["open"] for each in alone]),
+            (times, "--s", "first batch after it", alone, [each["first_batch"] for each in alone]),
+            (memory, "-o", "opening", alone, [each["opened"]["rss"] - each["imported"]["rss"] for each in alone]),
+            (memory, "--s", "a worker's own, pools filled", worked, owned),
+        )
+        for axes, style, label, rows, values in lines:
+            hours = [each["hours"] for each in rows]
+            axes.plot(hours, values, style, color=COLOURS[side], label=f"{side}: {label}")
+    hours = sorted({each["hours"] for each in found})
+    for axes, title, unit in ((times, "Until training begins", "seconds"), (memory, "Memory of a process", "MB")):
+        axes.set(xscale="log", yscale="log", xlabel="hours of audio, in records of 10 s", ylabel=unit, title=title)
+        axes.set_xticks(hours, [f"{value:,}".replace(",", " ") for value in hours])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    times.set_title("Until training begins")
-    memory.set_title("Memory of a process")
     return picture
 
 

@@ -12,9 +12,9 @@ from numpy.testing import assert_array_equal
 
 from datamodules.errors import DataError
 from datamodules.shards import names as naming
+from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import ColumnFile
-from datamodules.shards.conversion import ColumnWriter
-from datamodules.shards.members import MEMBERS, Entry
+from datamodules.shards.members import MEMBERS, StoredMember
 from datamodules.shards.names import Names, PickedNames, Text
 
 text = st.text(st.characters(exclude_characters="\0"), max_size=8)
@@ -132,7 +132,7 @@ def check_members(columns, records):
     for place, made in enumerate(records if columns.members else ()):
         row = columns.row(place)
         for name in columns.members:
-            wanted, found = made["members"].get(name), Entry.of(row[name])
+            wanted, found = made["members"].get(name), StoredMember.of(row[name])
             assert (wanted is None) == (found is None)
             if wanted is not None:
                 assert found == (
