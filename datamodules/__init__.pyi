@@ -25,7 +25,7 @@ from .melody import MelodyData
 from .phonemes import PhonemeData
 from .preparation.recipe import ShardRecipe
 from .preparation.spectrograms import ConstantQ, HarmonicConstantQ
-from .streaming.pipeline_reader import PipelineReader
+from .storage.options import RemoteShards
 from .windows.compatibility import SpectrogramShape
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
     "MirdataFiles",
     "PhonemeData",
     "Phonemes11785",
-    "PipelineReader",
+    "RemoteShards",
     "ShardRecipe",
     "ShardedData",
     "SpectrogramShape",

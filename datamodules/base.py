@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import lightning
 from lightning import Trainer
@@ -26,20 +25,13 @@ from datamodules.resume import (
     trained_batches,
 )
 from datamodules.shards.index import SplitIndex, describe
+from datamodules.storage.base import Storage
+from datamodules.storage.local import LocalFolder
+from datamodules.storage.options import RemoteShards
+from datamodules.storage.places import open_storage
+from datamodules.storage.remote import RemoteFolder
 
 Loader = TypeVar("Loader")
-
-
-class TrainingSource(Protocol):
-    """Where training items come from: a SplitIndex, or a stream."""
-
-    @property
-    def directory(self) -> str:
-        """Where they are, for messages."""
-
-    @property
-    def identity(self) -> str:
-        """Different data have different values."""
 
 
 class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
@@ -64,6 +56,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         batch_size: items of one batch of one process; a step consumes so many on every process.
         workers: loader processes per training process; 0 decodes in the training process itself.
         seed: of the order of training and of augmentation, and of nothing else.
+        remote: how directories that are URLs or commands are fetched; null: the defaults.
     """
 
     def __init__(
@@ -77,6 +70,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         batch_size: int = 32,
         workers: int = 0,
         seed: int = 0,
+        remote: RemoteShards | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -91,6 +85,8 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         for name in self.evaluated["validation"].keys() & self.evaluated["excerpts"].keys():
             raise DataError(f"data.excerpts: {name} is the name of a set of data.validation; give it another one")
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        self.remote = remote
+        self._storages: dict[str, Storage] = {}
         self._training_index: SplitIndex | None = None
         self._resumed: dict[str, Any] = {}
         # Where the present iteration began, where the next will, and the run's batches when the present one began.
@@ -130,13 +126,14 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         if self._training_index is None:
             if not self.train_directories:
                 raise DataError("data.train: no directory to train from; give at least one prepared directory")
-            self._training_index = SplitIndex(self.train_directories, "train")
+            self._training_index = SplitIndex(list(map(self.storage, self.train_directories)), "train")
         return self._training_index
 
-    @property
-    def training_source(self) -> TrainingSource:
-        """Where the items of training come from."""
-        return self.training_index
+    def storage(self, directory: str) -> Storage:
+        """Where a directory of the configuration lies: a folder, behind a URL, or behind a command."""
+        if directory not in self._storages:
+            self._storages[directory] = open_storage(directory, self.remote)
+        return self._storages[directory]
 
     def evaluation_indexes(self, stage: str) -> dict[str, SplitIndex]:
         """Index of every named set of a stage (`validation`, `test`, `predict` or `excerpts`).
@@ -147,7 +144,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         if not self.evaluated[stage]:
             raise DataError(f"data.{stage}: no set is given; name one, as in data.{stage}: {{mine: data/mine}}")
         split = "validation" if stage == "excerpts" else stage
-        indexes = {name: SplitIndex([folder], split) for name, folder in self.evaluated[stage].items()}
+        indexes = {name: SplitIndex([self.storage(folder)], split) for name, folder in self.evaluated[stage].items()}
         for name, index in indexes.items():
             if stage != "predict":
                 self.check_truth(f"data.{stage}.{name}", index)
@@ -195,10 +192,13 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
 
     @property
     def data_sets(self) -> dict[str, str]:
-        """Data set id of every directory that is named and prepared; equal ids mean equal data."""
+        """Data set id of every directory that is named and prepared; equal ids mean equal data.
+
+        Of those behind a URL or a command, only the ones that are in use.
+        """
         named = {*self.train_directories, *(each for sets in self.evaluated.values() for each in sets.values())}
-        prepared = sorted(each for each in named if (Path(each) / "dataset.json").is_file())
-        return {directory: str(describe(Path(directory))["id"]) for directory in prepared}
+        storages = map(self.storage, sorted(named))
+        return {storage.label: str(describe(storage)["id"]) for storage in storages if _is_prepared(storage)}
 
     @property
     def rank(self) -> int:
@@ -234,7 +234,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         total = self.items_per_epoch
         if total < self.step_size:
             raise DataError(
-                f"{self.training_source.directory}: {total} training examples are fewer than one step takes "
+                f"{self.training_index.directory}: {total} training examples are fewer than one step takes "
                 f"({self.ranks} processes x batch_size {self.batch_size}); lower data.batch_size or add data"
             )
         rank_zero_info(
@@ -272,7 +272,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
             "batches": batches,
             "step_size": self.step_size,
             "seed": self.seed,
-            "index": self.training_source.identity,
+            "index": self.training_index.identity,
             "plan": self.plan,
         }
 
@@ -325,9 +325,9 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
                     f"data.{key}: {value}, but the checkpoint was trained with {before[key]}; an epoch cannot be "
                     "continued in another order"
                 )
-        if self._resumed["index"] != self.training_source.identity:
+        if self._resumed["index"] != self.training_index.identity:
             raise DataError(
-                f"{self.training_source.directory}: not the training data of the checkpoint; to continue on other data "
+                f"{self.training_index.directory}: not the training data of the checkpoint; to continue on other data "
                 "load the weights without the training state"
             )
 
@@ -338,3 +338,9 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
                 f"{self._resumed['step_size']}; trainer.limit_train_batches: {limit} counts an epoch in steps, so that "
                 "in the middle of one processes x batch_size must stay the same"
             )
+
+
+def _is_prepared(storage: Storage) -> bool:
+    if isinstance(storage, RemoteFolder):
+        return storage.opened
+    return isinstance(storage, LocalFolder) and (storage.folder / "dataset.json").is_file()

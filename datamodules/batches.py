@@ -25,7 +25,7 @@ class EvaluationSet:
     """
 
     def __init__(self, name: str, tracks: Sequence[str], rate: int, hop: int, has_truth: bool = True) -> None:
-        self.name, self.tracks, self.rate, self.hop, self.has_truth = name, tuple(tracks), rate, hop, has_truth
+        self.name, self.tracks, self.rate, self.hop, self.has_truth = name, tracks, rate, hop, has_truth
 
     @property
     def frame_seconds(self) -> float:
@@ -55,7 +55,7 @@ class UtteranceSet:
     def __init__(
         self, name: str, ids: Sequence[str], labels: Sequence[str], rate: int, hop: int, has_truth: bool = True
     ) -> None:
-        self.name, self.ids, self.labels = name, tuple(ids), tuple(labels)
+        self.name, self.ids, self.labels = name, ids, tuple(labels)
         self.rate, self.hop, self.has_truth = rate, hop, has_truth
 
     @override

@@ -16,6 +16,7 @@ from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
+from datamodules.storage.options import RemoteShards
 from datamodules.utterances.plan import Ints
 from datamodules.utterances.reader import UtteranceAudio, UtteranceReader, augmented, pad
 
@@ -49,11 +50,17 @@ class ClipReader(UtteranceReader[ClipBatch]):
         super().__init__(UtteranceAudio(index))
         place = {name: number for number, name in enumerate(classes)}
         # The last entry is for clips without class, whose label in the index is -1.
-        self.label = np.array([*(place[name] for name in index.labels), -1], np.int64)[index.label]
-        self.has_truth = bool((self.label >= 0).all())
+        self._places = np.array([*(place[name] for name in index.labels), -1], np.int64)
+        self.has_truth = bool((index.label >= 0).all())
         self.samples, self.augmentations = samples, augmentations or Augmentations()
         if samples is not None:
             self.lengths = np.full(len(index), samples, np.int64)
+
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """`(clips,)` place of each one's class, -1 without class."""
+        places: NDArray[np.int64] = self._places[self.index.label]
+        return places
 
     @override
     def read(self, records: Ints, seeds: Ints | None = None) -> ClipBatch:
@@ -61,7 +68,7 @@ class ClipReader(UtteranceReader[ClipBatch]):
         return ClipBatch(
             pad(clips, self.samples or 0),
             torch.tensor([clip.size for clip in clips]),
-            torch.from_numpy(self.label[records]),
+            torch.from_numpy(self._places[self.index.label[records]]),
             torch.ones(len(clips), dtype=torch.bool),
             torch.from_numpy(np.array(records)),
             None if seeds is None else torch.from_numpy(seeds),
@@ -117,6 +124,7 @@ class ClipData(UtteranceData[ClipBatch]):
         seed: int = 0,
         augment: Sequence[WaveformAugmentation] = (),
         rate: int | None = None,
+        remote: RemoteShards | None = None,
     ) -> None:
         super().__init__(
             labels=classes,
@@ -133,6 +141,7 @@ class ClipData(UtteranceData[ClipBatch]):
             seed=seed,
             augment=augment,
             rate=rate,
+            remote=remote,
         )
         if seconds is not None and not seconds > 0:
             raise DataError(f"data.seconds: {seconds} is not positive")

@@ -9,17 +9,17 @@ from typing import Any
 from typing_extensions import override
 
 from datamodules.augment import Augmentation, Augmentations
-from datamodules.base import ShardedData, TrainingSource
+from datamodules.base import ShardedData
 from datamodules.batches import EvaluationSet
 from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
+from datamodules.storage.options import RemoteShards
 from datamodules.windows.augmented import AugmentedReader
 from datamodules.windows.compatibility import NetworkInput, SpectrogramShape
 from datamodules.windows.loaders import EvaluationLoader, TrainingLoader
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
-from datamodules.windows.source import Processes, Reader, WindowSource
 
 
 class MelodyData(ShardedData[EvaluationLoader]):
@@ -44,18 +44,16 @@ class MelodyData(ShardedData[EvaluationLoader]):
         voiced_only: train only on windows with a voiced frame.
         streams: streams of records that are interleaved; with `group` it fixes the order of training.
         group: records of a stream that are shuffled together; `streams * group` are held in memory.
-        reader: serves the training windows instead of `train`, as PipelineReader does; null: the index of `train`
-            serves them, exactly. Everything else is always read by its index.
         augment: applied to training windows in this order; every window and epoch has its own draw, which depends on
             `seed` and on the place of the track among those of `train`.
         spectrogram: the network reads stored spectrograms of this shape instead of audio; linked from the network. The
             recipe's `spectrogram` has stored them; none is computed from audio here.
         hop: samples between label frames that the network needs; null: any. Linked from the network.
         rate: samples per second that the network needs; null: any. Linked from the network.
+        reader: null; configurations of earlier versions have it.
 
     Raises:
-        DataError: there are both a reader and directories to train from; or augmentations beside a reader, which has
-            no index, or beside a spectrogram, since they change audio.
+        DataError: there are augmentations beside a spectrogram, since they change audio; or there is a reader.
     """
 
     def __init__(
@@ -76,11 +74,12 @@ class MelodyData(ShardedData[EvaluationLoader]):
         voiced_only: bool = False,
         streams: int = 64,
         group: int = 8,
-        reader: Reader | None = None,
         augment: list[Augmentation] | None = None,
         spectrogram: SpectrogramShape | None = None,
         hop: int | None = None,
         rate: int | None = None,
+        remote: RemoteShards | None = None,
+        reader: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(
             train=train,
@@ -92,16 +91,19 @@ class MelodyData(ShardedData[EvaluationLoader]):
             batch_size=batch_size,
             workers=workers,
             seed=seed,
+            remote=remote,
         )
         self.window, self.evaluation_frames = window, evaluation_frames
         self.windows = Windows(frames, stride or frames, voiced_only)
-        self.streams, self.group, self.reader = streams, group, reader
-        if reader is not None and train:
-            raise DataError("data.train: has no effect beside data.reader; leave one of them out")
+        self.streams, self.group = streams, group
+        if reader is not None:
+            raise DataError(
+                "data.reader: shards behind a URL or a command are read exactly now; leave it out and write the "
+                "prepared directory, as in data.train: [https://host/mine] or data.train: ['pipe:ssh host cat "
+                "/data/mine/{name}']"
+            )
         self.augmentations = Augmentations(augment or ())
         self.augmentations.refuse_shifts()
-        if reader is not None and augment:
-            raise DataError("data.augment: works on the index of data.train, not beside data.reader; leave one out")
         self.network = NetworkInput(hop, rate, spectrogram)
         if spectrogram is not None and augment:
             raise DataError("data.augment: changes audio, but the network reads a spectrogram; leave it out")
@@ -109,22 +111,14 @@ class MelodyData(ShardedData[EvaluationLoader]):
     @property
     @override
     def plan(self) -> dict[str, int | float | str | bool]:
-        order = {"streams": self.streams, "group": self.group} if self.reader is None else self.reader.plan
-        return {**self.windows._asdict(), **order}
+        return {**self.windows._asdict(), "streams": self.streams, "group": self.group}
 
     @property
-    @override
-    def training_source(self) -> TrainingSource:
-        return self.training_index if self.reader is None else self.reader
-
-    @property
-    def shards(self) -> dict[str, Any] | None:
-        """Into what a recording is turned for the network, for whoever transcribes with it; None with a reader.
+    def shards(self) -> dict[str, Any]:
+        """Into what a recording is turned for the network, for whoever transcribes with it.
 
         `rate` (Hz), `hop` (samples) and `spectrogram` (class and parameters; None: it reads audio) of `train`.
         """
-        if self.reader is not None:
-            return None
         index = self.training_index
         (*_, spectrogram) = index.spectrograms.values()
         read = self.network.spectrogram is not None
@@ -133,7 +127,7 @@ class MelodyData(ShardedData[EvaluationLoader]):
     @override
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        if state and self.reader is None:
+        if state:
             state["shards"] = self.shards
         return state
 
@@ -143,11 +137,8 @@ class MelodyData(ShardedData[EvaluationLoader]):
         return self.training_reader.total
 
     @cached_property
-    def training_reader(self) -> WindowSource:
+    def training_reader(self) -> PooledReader:
         """Serves the windows of the training split."""
-        if self.reader is not None:
-            processes = Processes(self.rank, self.ranks, self.workers)
-            return self.reader.open(self.window, self.windows, self.seed, processes, self.network)
         self.check_truth("data.train", self.training_index)
         self.network.check(self.training_index)
         order = self.seed, self.streams, self.group

@@ -17,6 +17,7 @@ from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex
 from datamodules.speech import UtteranceData, utterance_id
+from datamodules.storage.options import RemoteShards
 from datamodules.utterances.plan import Ints
 from datamodules.utterances.reader import (
     UtteranceAudio,
@@ -119,6 +120,7 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
         augment: Sequence[WaveformAugmentation] = (),
         rate: int | None = None,
         output_frames: Callable[[Ints], Ints] | None = None,
+        remote: RemoteShards | None = None,
     ) -> None:
         super().__init__(
             labels=phones,
@@ -135,6 +137,7 @@ class PhonemeData(UtteranceData[PhonemeBatch]):
             seed=seed,
             augment=augment,
             rate=rate,
+            remote=remote,
         )
         self.augmentations.refuse_shifts()
         self.output_frames = output_frames

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import zip_longest
 from math import inf
-from pathlib import Path
 from typing import ClassVar, Generic
 
 import numpy as np
@@ -20,6 +19,8 @@ from datamodules.batches import UtteranceSet
 from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.shards.index import SplitIndex, describe
+from datamodules.shards.names import PickedNames
+from datamodules.storage.options import RemoteShards
 from datamodules.utterances.loaders import UtteranceEvaluationLoader, UtteranceLoader
 from datamodules.utterances.plan import Batching, EpochLayout
 from datamodules.utterances.reader import Batch, UtteranceReader
@@ -67,6 +68,7 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
         seed: int = 0,
         augment: Sequence[WaveformAugmentation] = (),
         rate: int | None = None,
+        remote: RemoteShards | None = None,
     ) -> None:
         super().__init__(
             train=train,
@@ -77,6 +79,7 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
             batch_size=batch_size,
             workers=workers,
             seed=seed,
+            remote=remote,
         )
         for key, value in {"batch_seconds": batch_seconds, "buckets": buckets, "block": block}.items():
             if value is not None and not value > 0:
@@ -94,10 +97,11 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
         super().setup(stage)
         directories = [*self.evaluated[_EVALUATED[stage]].values(), *(self.train_directories if stage == "fit" else ())]
         for directory in directories:
-            described = describe(Path(directory))
+            storage = self.storage(directory)
+            described = describe(storage)
             if self.rate not in (None, described["rate"]):
                 raise DataError(
-                    f"{directory}: its audio has {described['rate']} samples per second, but model.front_end takes "
+                    f"{storage.label}: its audio has {described['rate']} samples per second, but model.front_end takes "
                     f"{self.rate}; prepare it with --rate {self.rate}, or change model.front_end"
                 )
             stored = described[self.inventory]
@@ -105,7 +109,7 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
                 self._compare(directory, stored)
 
     def _compare(self, directory: str, stored: Sequence[str] | None) -> None:
-        path = Path(directory) / "dataset.json"
+        path = self.storage(directory).where("dataset.json")
         if stored is None:
             raise DataError(
                 f"{path}: prepared without {self.inventory}; give the recipe those of data.{self.inventory}"
@@ -195,7 +199,7 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
     @override
     def evaluation_loader(self, name: str, index: SplitIndex) -> UtteranceEvaluationLoader[Batch]:
         reader = self.reader(index)
-        ids = [utterance_id(index, record) for record in range(len(index))]
+        ids = PickedNames(index.tracks, index.track)
         named = UtteranceSet(name, ids, self.labels, index.grid.rate, index.grid.hop, reader.has_truth)
         return UtteranceEvaluationLoader(reader, named, self.batching(reader), self.rank, self.ranks, self.workers)
 

@@ -39,12 +39,12 @@ DATA_ROOMS = {
     "annotations": ("errors", "files"),
     "acoustics": ("errors",),
     "corpora": ("errors", "files", "annotations", "acoustics"),
-    "shards": ("errors", "files"),
-    "preparation": ("errors", "files", "annotations", "corpora", "shards"),
+    "storage": ("errors",),
+    "shards": ("errors", "files", "storage"),
+    "preparation": ("errors", "files", "annotations", "corpora", "storage", "shards"),
     "augment": ("errors", "acoustics"),
     "windows": (*GROUND, "loading", "shards", "augment"),
     "utterances": (*GROUND, "loading", "shards", "augment"),
-    "streaming": (*GROUND, "shards", "augment", "windows"),
 }
 ABOVE_ALL_ROOMS = ("__init__", "base", "speech", "melody", "classification", "phonemes")
 
@@ -53,6 +53,7 @@ LIGHT = {
     "import datamodules.shards, datamodules.shards.index, datamodules.shards.verify": (
         *("torch", "torchaudio", "lightning", "librosa", "soxr", "mir_eval", "datamodules.preparation"),
         "datamodules.corpora",
+        *("fsspec", "aiohttp"),
     ),
     "import datamodules.annotations.f0_tables": ("torch", "lightning", "librosa", "soxr", "datamodules.corpora"),
     "import callbacks.pictures": ("torch", "lightning", "wandb", "scipy", "matplotlib.pyplot"),

@@ -16,6 +16,8 @@ from datamodules.files import sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
+from datamodules.shards.column_writer import ColumnWriter
+from datamodules.shards.columns import columns_path
 from datamodules.shards.format import FORMAT, read_sidecar, sidecar
 from datamodules.shards.index import shards_of
 
@@ -48,6 +50,8 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
         stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
         stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
         named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
+    except DataError:
+        return None  # it names what is no shard of this directory
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "
@@ -89,23 +93,28 @@ def finish(
     left_out: Mapping[str, str],
     converted: Mapping[str, int],
 ) -> None:
-    """Write dataset.json, the last file, from the sidecars of all shards."""
+    """Write the column files from the sidecars of all shards, then dataset.json, the last file."""
     directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
     for split, names in shards.items():
-        indexes = [read_sidecar(directory / name) for name in names]
-        records = [record for index in indexes for record in index["records"]]
-        frames = sum(record["frames"] for record in records)
-        digests += [index["sha256"] for index in indexes]
+        with ColumnWriter(staging.folder) as columns:
+            indexes = []
+            for name in names:
+                index = read_sidecar(directory / name)
+                indexes.append(sha256_of(sidecar(directory / name)))
+                columns.add(name, index, indexes[-1])
+                digests.append(index["sha256"])
+            kept = columns.keep(columns_path(directory, split), staging.folder)
         splits[split] = {
             "shards": list(names),
-            "indexes": [sha256_of(sidecar(directory / name)) for name in names],
-            "records": len(records),
-            "tracks": len({record["track"] for record in records}),
-            "frames": frames,
-            "hours": frames * grid.hop / grid.rate / 3600,
+            "indexes": indexes,
+            **({} if kept is None else {"columns": kept._asdict()}),
+            "records": columns.records,
+            "tracks": len(columns.tracks),
+            "frames": columns.frames,
+            "hours": columns.frames * grid.hop / grid.rate / 3600,
         }
         if recipe.classes is not None:
-            splits[split]["labels"] = Counter(record["label"] for record in records)
+            splits[split]["labels"] = columns.label_counts
     description = {
         "format": FORMAT,
         "id": hashlib.sha256("".join(digests).encode()).hexdigest(),

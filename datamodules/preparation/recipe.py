@@ -13,6 +13,7 @@ from datamodules.errors import DataError
 from datamodules.preparation.spectrograms import Spectrogram
 from datamodules.preparation.splits import Splits
 from datamodules.shards.format import AudioMember, Grid
+from datamodules.storage.places import is_remote, without_secrets
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class ShardRecipe:
         for key in ("rate", "hop", "records_per_shard"):
             if not getattr(self, key) > 0:
                 raise DataError(f"{key}: {getattr(self, key)} is not positive")
+        if is_remote(self.directory):
+            raise DataError(
+                f"directory: {without_secrets(self.directory)}: shards are written into a folder; prepare them in one, "
+                "and copy the whole of it there"
+            )
         if self.context < 0:
             raise DataError(f"context: {self.context} is negative")
         if self.segment is not None and self.grid.segment < 1:

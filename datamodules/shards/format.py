@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from datamodules.errors import DataError
 
 FORMAT = 1
+_AGAIN = "run `melisma prepare` again to rebuild it"
 CHECK = b', "sha256_of_the_rest": "'
 AudioMember = Literal["flac", "i16"]
 
@@ -87,6 +88,11 @@ def sidecar(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
+def sidecar_name(shard: str) -> str:
+    """Name of the index file of a tar."""
+    return sidecar(Path(shard)).name
+
+
 def is_done(path: Path, plan: str) -> bool:
     """Whether a shard is complete on disk and was written with this hash of its content (`plan`)."""
     try:
@@ -108,19 +114,35 @@ def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
         DataError: tar or sidecar is missing, unreadable, of another format or size, or not the one that was written;
             names the shard.
     """
-    again = "run `melisma prepare` again to rebuild it"
     try:
         content = sidecar(shard).read_bytes()
-        index: dict[str, Any] = json.loads(content)
         size = shard.stat().st_size
     except FileNotFoundError as error:
-        raise DataError(f"{error.filename}: missing; {again}") from error
+        raise DataError(f"{error.filename}: missing; {_AGAIN}") from error
+    return parse_sidecar(content, str(sidecar(shard)), sha256, (str(shard), size))
+
+
+def parse_sidecar(
+    content: bytes, name: str, sha256: str | None = None, tar: tuple[str, int] | None = None
+) -> dict[str, Any]:
+    """An index from the bytes of its file, checked as `read_sidecar` does.
+
+    Args:
+        content: of the file.
+        name: of the file, for messages.
+        sha256: of the file, if known.
+        tar: name and size of the tar, if known.
+    """
+    try:
+        index: dict[str, Any] = json.loads(content)
     except ValueError as error:
-        raise DataError(f"{sidecar(shard)}: not a readable index ({error}); {again}") from error
+        raise DataError(f"{name}: not a readable index ({error}); {_AGAIN}") from error
     if index.get("format") != FORMAT:
-        raise DataError(f"{sidecar(shard)}: format {index.get('format')!r}, expected {FORMAT}; {again}")
-    if size != index["bytes"]:
-        raise DataError(f"{shard}: {size} bytes, but its index says {index['bytes']} (truncated or replaced); {again}")
+        raise DataError(f"{name}: format {index.get('format')!r}, expected {FORMAT}; {_AGAIN}")
+    if tar is not None and tar[1] != index["bytes"]:
+        raise DataError(
+            f"{tar[0]}: {tar[1]} bytes, but its index says {index['bytes']} (truncated or replaced); {_AGAIN}"
+        )
     if not _undamaged(content) or (sha256 is not None and hashlib.sha256(content).hexdigest() != sha256):
-        raise DataError(f"{sidecar(shard)}: not the index that belongs here (damaged, or of other shards); {again}")
+        raise DataError(f"{name}: not the index that belongs here (damaged, or of other shards); {_AGAIN}")
     return index

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import threading
-import weakref
-from base64 import b64decode
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -19,103 +14,63 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from datamodules.errors import DataError
-from datamodules.shards.format import Grid, decode_audio, read_sidecar
-from datamodules.shards.members import LACKING, MEMBERS, MemberTable
+from datamodules.shards.access import describe, shards_of
+from datamodules.shards.columns import ColumnFile
+from datamodules.shards.conversion import open_columns
+from datamodules.shards.fetched import fetched_columns
+from datamodules.shards.format import Grid, decode_audio
+from datamodules.shards.joined import JoinedColumns
+from datamodules.shards.members import LACKING, StoredMember
+from datamodules.storage.base import Part, Storage, StoredFile
+from datamodules.storage.local import LocalFolder
+from datamodules.storage.places import open_storage
+from datamodules.storage.remote import RemoteFolder
 
-OPEN_FILES = 64
-
-
-def describe(directory: Path) -> dict[str, Any]:
-    """The `dataset.json` of a prepared directory.
-
-    Raises:
-        DataError: there is none, or it is unreadable.
-    """
-    path = directory / "dataset.json"
-    try:
-        description: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataError(f"{directory}: no dataset.json, so no finished shards; run `melisma prepare` for it") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error}); run `melisma prepare` again") from error
-    return description
+__all__ = ["SplitIndex", "describe", "shards_of"]
 
 
-def _common_grid(folders: Sequence[Path], descriptions: Sequence[dict[str, Any]]) -> Grid:
+def _common_grid(storages: Sequence[Storage], descriptions: Sequence[dict[str, Any]]) -> Grid:
     grids = [Grid(*(description[name] for name in Grid._fields)) for description in descriptions]
-    for folder, grid in zip(folders, grids, strict=True):
+    for storage, grid in zip(storages, grids, strict=True):
         if grid != grids[0]:
-            raise DataError(f"{folder}: its grid is {grid}, that of {folders[0]} is {grids[0]}; prepare both alike")
+            raise DataError(
+                f"{storage.label}: its grid is {grid}, that of {storages[0].label} is {grids[0]}; prepare both alike"
+            )
     return grids[0]
 
 
-def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tuple[Path, str | None]]:
-    """Path of every shard of a split, and SHA-256 of its index, None if dataset.json does not have it.
-
-    Args:
-        folder: a prepared directory.
-        description: its dataset.json.
-        split: name of the split.
-
-    Raises:
-        DataError: there is no such split.
-    """
-    if split not in description["splits"]:
-        known = ", ".join(description["splits"])
-        raise DataError(f"{folder}: no split {split!r}; it has {known}")
-    names = description["splits"][split]["shards"]
-    digests = description["splits"][split].get("indexes", [None] * len(names))
-    return [(folder / name, digest) for name, digest in zip(names, digests, strict=True)]
-
-
-class _Columns(NamedTuple):
-    """The records of one shard as arrays, because parsed JSON takes many times the memory."""
-
-    keys: NDArray[np.str_]
-    track: NDArray[np.str_]
-    label: NDArray[np.str_]
-    start: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    symbols: NDArray[np.int64]
-    voiced_bytes: NDArray[np.int64]
-    voiced: NDArray[np.uint8]
-    members: dict[str, NDArray[np.void]]
-
-    @classmethod
-    def of(cls, records: Sequence[Mapping[str, Any]], lead: str) -> _Columns:
-        voiced = [b64decode(record.get("voiced", "")) for record in records]
-        return cls(
-            np.array([record["key"] for record in records], np.str_),
-            np.array([lead + record["track"] for record in records], np.str_),
-            np.array([record.get("label", "") for record in records], np.str_),
-            np.array([record["start"] for record in records], np.int64),
-            np.array([record["frames"] for record in records], np.int64),
-            np.array([record.get("symbols", -1) for record in records], np.int64),
-            np.array([len(bitmap) for bitmap in voiced], np.int64),
-            np.frombuffer(b"".join(voiced), np.uint8),
-            {
-                name: MemberTable.rows_of(records, name)
-                for name in MEMBERS
-                if any(name in record["members"] for record in records)
-            },
-        )
+def _columns(storage: Storage, description: dict[str, Any], split: str) -> ColumnFile:
+    if isinstance(storage, RemoteFolder):
+        return fetched_columns(storage, description, split)
+    assert isinstance(storage, LocalFolder)
+    return open_columns(storage.folder, description, split)
 
 
 class SplitIndex:
-    """The records of one split of one or more data sets, read-only; every worker reads members with its own copy.
+    """The records of one split of one or more data sets, read-only.
+
+    The columns lie in a file beside the shards (`columns.py`), which is mapped: processes share its memory, and what is
+    not looked at takes none. A copy that is sent to another process opens the file there. Columns of several
+    directories are put together in memory. Numbers are of 32 or 64 bits.
 
     Attributes:
+        directory: where the shards are, for messages.
+        split: its name.
         identity: hash of the hashes of all shards of the split; other data have another value.
         grid: rate, hop, segment and context.
-        tracks: id of every track, sorted; of several directories with the directory's name and a slash before it.
+        tracks: id of every track, sorted; of several directories with the directory's name and a slash before it. Read
+            where it is asked for, as are `keys`.
         track_frames: `(tracks,)` label frames of each.
+        keys: name of every record in its tar.
         track: `(records,)` index of each record's track in `tracks`.
         start: `(records,)` first owned label frame.
         frames: `(records,)` owned label frames.
         samples: `(records,)` stored samples of audio, including context; 0 without audio.
+        shard: `(records,)` index of each record's tar among those of all directories.
         label: `(records,)` index of each record's class in `labels`, -1 without class.
         labels: the classes that occur, sorted.
         symbols: `(records,)` symbols of the transcript, -1 without transcript.
+        voiced: `(records,)` owned label frames that are voiced.
         has_audio: whether all records have audio.
         has_f0: whether all records have f0.
         pitches: 0 for f0 of one voice, else the largest number of pitches at a time.
@@ -123,7 +78,7 @@ class SplitIndex:
             prepared by a version that did not note it.
 
     Args:
-        directories: each holds dataset.json and shards; all of the same grid.
+        directories: each holds dataset.json and shards; all of the same grid. A string may be a URL or a command.
         split: name of the split.
 
     Raises:
@@ -131,83 +86,100 @@ class SplitIndex:
             message names it.
     """
 
-    def __init__(self, directories: Sequence[str | Path], split: str) -> None:
-        folders = [Path(directory) for directory in directories]
-        self.directory, self.split = ", ".join(map(str, folders)), split
-        descriptions = [describe(folder) for folder in folders]
-        self.grid = _common_grid(folders, descriptions)
-        self.spectrograms: dict[Path, dict[str, Any] | None] = {
-            folder: description.get("recipe", {}).get("spectrogram")
-            for folder, description in zip(folders, descriptions, strict=True)
+    def __init__(self, directories: Sequence[str | Path | Storage], split: str) -> None:
+        storages = [open_storage(directory) for directory in directories]
+        self.directory, self.split = ", ".join(storage.label for storage in storages), split
+        descriptions = [describe(storage) for storage in storages]
+        self.grid = _common_grid(storages, descriptions)
+        self.spectrograms: dict[str, dict[str, Any] | None] = {
+            storage.label: description.get("recipe", {}).get("spectrogram")
+            for storage, description in zip(storages, descriptions, strict=True)
         }
-        self.paths: list[Path] = []
-        shards: list[_Columns] = []
-        digests: list[str] = []
-        for folder, description in zip(folders, descriptions, strict=True):
-            lead = f"{folder.name}/" if len(folders) > 1 else ""
-            for path, digest in shards_of(folder, description, split):
-                shard = read_sidecar(path, digest)
-                digests.append(shard["sha256"])
-                shards.append(_Columns.of(shard["records"], lead))
-                self.paths.append(path)
-        if not sum(len(shard.keys) for shard in shards):
+        parts = [_columns(*each, split) for each in zip(storages, descriptions, strict=True)]
+        if not sum(map(len, parts)):
             raise DataError(f"{self.directory}: split {split!r} holds no records")
-        self.identity = hashlib.sha256("".join(digests).encode()).hexdigest()
-        self._fill(shards)
+        self.identity = hashlib.sha256("".join(digest for part in parts for digest in part.sha256).encode()).hexdigest()
+        for storage, part in zip(storages, parts, strict=True):
+            storage.admit(part.files, split)
+        self._take(storages, parts)
 
-    def _fill(self, shards: Sequence[_Columns]) -> None:
-        def joined(column: str) -> NDArray[Any]:
-            return np.concatenate([getattr(shard, column) for shard in shards])
-
-        self.keys, self.start, self.frames, self.symbols = map(joined, ("keys", "start", "frames", "symbols"))
-        self.shard = np.repeat(np.arange(len(shards), dtype=np.int32), [len(shard.keys) for shard in shards])
-        names, track = np.unique(joined("track"), return_inverse=True)
-        self.tracks, self.track = tuple(names.tolist()), track.astype(np.int32)
-        self.track_frames = np.zeros(len(self.tracks), np.int64)
-        np.maximum.at(self.track_frames, self.track, self.start + self.frames)
-        labels = joined("label")
-        names = np.unique(labels[labels != ""])
-        self.labels = tuple(names.tolist())
-        self.label = np.where(labels != "", np.searchsorted(names, labels), -1).astype(np.int32)
-        self._voiced, self._voiced_at = joined("voiced"), np.concatenate([[0], np.cumsum(joined("voiced_bytes"))])
-        self._members = {
-            name: MemberTable([shard.members.get(name, MemberTable.lacking(len(shard.keys))) for shard in shards])
-            for name in MEMBERS
-            if any(name in shard.members for shard in shards)
-        }
-        self.samples = sum(
-            (self._members[name].rows for name in ("flac", "i16") if name in self._members),
-            np.zeros(len(self.keys), int),
-        )
-        self.has_audio = bool((self.samples > 0).all())
+    def _take(self, storages: Sequence[Storage], parts: Sequence[ColumnFile]) -> None:
+        self._storages, self._parts = storages, parts
+        self._ends = np.cumsum([len(part) for part in parts]).tolist()
+        self._shard_ends = np.cumsum([len(part.shards) for part in parts]).tolist()
+        joined = JoinedColumns(parts, [f"{storage.name}/" if len(storages) > 1 else "" for storage in storages])
+        self.tracks, self.keys, self.labels = joined.tracks, joined.keys, joined.labels
+        self.track, self.track_frames = joined.track, joined.track_frames
+        self._order, self._first = joined.order, joined.first
+        self.start, self.frames, self.samples = map(joined.column, ("start", "frames", "samples"))
+        self.symbols, self.voiced = map(joined.column, ("symbols", "voiced"))
+        self.shard, self.label = joined.shard, joined.label
+        self.has_audio = not any(part.silent for part in parts)
         self.has_f0 = self.holds("f0")
-        self.pitches = int(self._members["f0"].tails.max(initial=0)) if "f0" in self._members else 0
-        self._open_none()
-
-    def _open_none(self) -> None:
-        self._files: OrderedDict[int, int] = OrderedDict()
-        self._lock = threading.Lock()  # a loader's background thread reads too
-        weakref.finalize(self, _close_all, self._files)
+        shapes = (shape for part in parts if "f0" in part.members for shape in part.members["f0"].shapes)
+        self.pitches = max((length for shape in shapes for length in shape), default=0)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return int(self._ends[-1])
 
     @override
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_lock")}
+        kept = {name: self.__dict__[name] for name in ("directory", "split", "identity", "grid", "spectrograms")}
+        return {**kept, "storages": self._storages, "files": [(part.path, part.digest) for part in self._parts]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        storages, files = state.pop("storages"), state.pop("files")
         self.__dict__.update(state)
-        self._open_none()
+        parts = [ColumnFile(path, check=False) for path, _ in files]
+        for part, (path, digest) in zip(parts, files, strict=True):
+            if part.digest != digest:
+                raise DataError(f"{path}: has been replaced while it was in use; start again")
+        self._take(storages, parts)
+
+    def records_of(self, track: int) -> NDArray[np.int64]:
+        """The records of a track in time order."""
+        records: NDArray[np.int64] = self._order[self._first[track] : self._first[track + 1]].astype(np.int64)
+        return records
 
     def voiced_frames(self, record: int) -> NDArray[np.bool_]:
-        """`(frames,)` which owned label frames are voiced."""
-        packed = self._voiced[self._voiced_at[record] : self._voiced_at[record + 1]]
-        return np.unpackbits(packed, count=int(self.frames[record])).astype(np.bool_)
+        """`(frames,)` which owned label frames are voiced.
+
+        Raises:
+            DataError: the column file is damaged.
+        """
+        voiced, (bits, _) = np.zeros(int(self.frames[record]), np.bool_), self.voiced_bits(record, record + 1)
+        voiced[: bits.size] = bits[: voiced.size]
+        return voiced
+
+    def voiced_bits(self, first: int, last: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Which owned label frames of the records `first ... last - 1` are voiced; records without f0 have none.
+
+        Returns:
+            1 for each voiced frame, 0 for the others and for up to seven places behind the frames of each record; and
+            where each record begins, and the last one ends.
+
+        Raises:
+            DataError: the column file is damaged.
+        """
+        bits, begins = [], [np.zeros(1, np.int64)]
+        for part, low, high in self._within(first, last):
+            bitmaps, ends = self._parts[part].bitmaps(low, high)
+            bits.append(np.unpackbits(bitmaps))
+            begins.append(8 * ends[1:] + begins[-1][-1])
+            if np.count_nonzero(bits[-1]) != self._parts[part].array("voiced")[low:high].sum():
+                raise DataError(f"{self._parts[part].path}: damaged (bitmaps); delete it, and it is made again")
+        return np.concatenate(bits), np.concatenate(begins)
+
+    def _within(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """The parts that hold the records `first ... last - 1`, and which of theirs those are."""
+        for part, end in enumerate(self._ends):
+            begin = end - len(self._parts[part])
+            if first < end and last > begin:
+                yield part, max(first, begin) - begin, min(last, end) - begin
 
     def holds(self, member: str) -> bool:
         """Whether every record has the member of this name."""
-        return member in self._members and bool((self._members[member].size >= 0).all())
+        return all(member in part.members and not part.members[member].lacking for part in self._parts if len(part))
 
     def width(self, member: str) -> tuple[int, ...]:
         """Shape of one row of a member such as `feat` or `cqt`, which is the same in all records.
@@ -215,21 +187,21 @@ class SplitIndex:
         Raises:
             DataError: no record has the member, or shapes differ.
         """
-        table = self._members.get(member)
-        if table is None or len(np.unique(table.tails[table.size >= 0], axis=0)) != 1:
+        shapes = {shape for part in self._parts if member in part.members for shape in part.members[member].shapes}
+        if len(shapes) != 1:
             raise DataError(f"{self.directory}: its records have no {member!r} member of one shape")
-        return table.shape(int(np.argmax(table.size >= 0)))[1:]
+        return shapes.pop()
 
-    def widths(self, member: str) -> Iterator[tuple[Path, tuple[int, ...] | None]]:
+    def widths(self, member: str) -> Iterator[tuple[str, tuple[int, ...] | None]]:
         """The shapes of one row of a member in each directory; None if a record there lacks the member."""
-        directories = list(dict.fromkeys(path.parent for path in self.paths))
-        table = self._members.get(member)
-        if table is None:
-            yield from ((directory, None) for directory in directories)
-            return
-        directory_of = np.array([directories.index(path.parent) for path in self.paths])[self.shard]
-        for number, there, *tail in np.unique(np.c_[directory_of, table.size >= 0, table.tails], axis=0).tolist():
-            yield directories[number], tuple(tail) if there else None
+        labels = [storage.label for storage in self._storages]
+        for directory in dict.fromkeys(labels):
+            parts = [part for label, part in zip(labels, self._parts, strict=True) if label == directory]
+            known = [part.members.get(member) for part in parts]
+            if any(summary is None or summary.lacking for summary in known):
+                yield directory, None
+            for shape in sorted({shape for summary in known if summary for shape in summary.shapes}):
+                yield directory, shape
 
     def read_audio(self, record: int) -> NDArray[np.int16]:
         """Samples of a record, including context; the first owned frame is centred on sample `context`.
@@ -238,8 +210,8 @@ class SplitIndex:
             DataError: there is none, or the bytes differ from those that were written; names shard and record. So in
                 all `read_` methods.
         """
-        member = "i16" if "i16" in self._members and self._members["i16"].size[record] >= 0 else "flac"
-        data = self._read(record, member)
+        member = "i16" if self._entry(record, "i16") else "flac"
+        data, _ = self._read(record, member)
         try:
             return decode_audio(data, member)
         except soundfile.LibsndfileError as error:
@@ -267,39 +239,62 @@ class SplitIndex:
 
     def read_transcript(self, record: int) -> str:
         """The transcript, symbols separated by blanks."""
-        return self._read(record, "txt").decode()
+        return self._read(record, "txt")[0].decode()
 
     def _array(self, record: int, member: str, dtype: str) -> NDArray[Any]:
-        data = self._read(record, member)
-        return np.frombuffer(data, dtype).reshape(self._members[member].shape(record))
+        data, shape = self._read(record, member)
+        try:
+            return np.frombuffer(data, dtype).reshape(shape)
+        except ValueError as error:
+            raise DataError(
+                f"{self._name(record, member)}: not of the shape {shape}; {self._shard(record)[0].remedy}"
+            ) from error
 
     def _name(self, record: int, member: str) -> str:
-        return f"{self.paths[self.shard[record]]}: {self.keys[record]}.{member}"
+        storage, file = self._shard(record)
+        return f"{storage.where(file.name)}: {self.keys[record]}.{member}"
 
-    def _read(self, record: int, member: str) -> bytes:
-        table = self._members.get(member)
-        if table is None or table.size[record] < 0:
+    def _shard(self, record: int) -> tuple[Storage, StoredFile]:
+        number = int(self.shard[record])
+        place = bisect_right(self._shard_ends, number)
+        part = self._parts[place]
+        return self._storages[place], part.file(number - self._shard_ends[place] + len(part.shards))
+
+    def _entry(self, record: int, member: str) -> StoredMember | None:
+        place = bisect_right(self._ends, record)
+        part = self._parts[place]
+        if member not in part.members:
+            return None
+        return StoredMember.of(part.row(record - self._ends[place] + len(part))[member])
+
+    def _read(self, record: int, member: str) -> tuple[bytes, tuple[int, ...]]:
+        """The bytes of a member, and the shape of its array."""
+        entry = self._entry(record, member)
+        if entry is None:
             raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
-        data = self._pread(int(self.shard[record]), int(table.size[record]), int(table.offset[record]))
-        # A tar has no checksum of its data. Hashing takes a few per cent of the time of decoding.
-        if hashlib.sha256(data).digest() != table.sha256[record].tobytes():
+        storage, file = self._shard(record)
+        data = storage.part(Part(file, entry.offset, entry.size, entry.sha256))
+        if data is None:
             raise DataError(
-                f"{self._name(record, member)}: its bytes are not those that were written; "
-                "delete the shard and run `melisma prepare` again"
+                f"{self._name(record, member)}: its bytes are not those that were written; {storage.remedy}"
             )
-        return data
+        return data, entry.shape
 
-    def _pread(self, shard: int, size: int, offset: int) -> bytes:
-        with self._lock:
-            if shard in self._files:
-                self._files.move_to_end(shard)
-            else:
-                if len(self._files) >= OPEN_FILES:
-                    os.close(self._files.popitem(last=False)[1])
-                self._files[shard] = os.open(self.paths[shard], os.O_RDONLY)
-            return os.pread(self._files[shard], size, offset)
+    def prefetch(self, records: Iterable[int], members: Sequence[str]) -> None:
+        """Begin to fetch what is read soon, where that takes time; returns at once.
 
-
-def _close_all(files: OrderedDict[int, int]) -> None:
-    while files:
-        os.close(files.popitem()[1])
+        Args:
+            records: in the order of their reading.
+            members: those that are read; records may lack some.
+        """
+        if all(isinstance(storage, LocalFolder) for storage in self._storages):
+            return
+        asked: dict[Storage, list[Part]] = {}
+        for record in records:
+            storage, file = self._shard(record)
+            for entry in (self._entry(record, member) for member in members):
+                if entry is not None:
+                    part = Part(file, entry.offset, entry.size, entry.sha256)
+                    asked.setdefault(storage, []).append(part)
+        for storage, parts in asked.items():
+            storage.prefetch(parts)

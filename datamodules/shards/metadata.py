@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.shards.format import read_sidecar
-from datamodules.shards.index import describe, shards_of
+from datamodules.shards.access import describe, named_shards
+from datamodules.shards.format import parse_sidecar, sidecar_name
+from datamodules.storage.base import Part, Storage, StoredFile
+from datamodules.storage.places import open_storage
 
 _OF_THE_RECORD = ("id", "start", "frames", "track_frames", "rate", "hop", "context")
 
@@ -28,11 +29,11 @@ class TrackMetadata(NamedTuple):
     values: Mapping[str, Any]
 
 
-def read_metadata(directory: Path, split: str) -> dict[str, TrackMetadata]:
+def read_metadata(directory: str | Path | Storage, split: str) -> dict[str, TrackMetadata]:
     """Group and metadata of every recording of a split.
 
     Args:
-        directory: a prepared directory.
+        directory: a prepared directory; a string may be a URL or a command.
         split: name of the split.
 
     Returns:
@@ -42,20 +43,24 @@ def read_metadata(directory: Path, split: str) -> dict[str, TrackMetadata]:
         DataError: directory, split or shard is missing or damaged; the message names it.
     """
     found: dict[str, TrackMetadata] = {}
-    for path, digest in shards_of(directory, describe(directory), split):
-        records = read_sidecar(path, digest)["records"]
-        with path.open("rb") as shard:
-            for record in records:
-                if record["track"] in found:
-                    continue
-                member = record["members"]["json"]
-                shard.seek(member["offset"])
-                data = shard.read(member["size"])
-                if hashlib.sha256(data).hexdigest() != member["sha256"]:
-                    raise DataError(
-                        f"{path}: {record['key']}.json: its bytes are not those that were written; "
-                        "delete the shard and run `melisma prepare` again"
-                    )
-                values = {name: value for name, value in json.loads(data).items() if name not in _OF_THE_RECORD}
-                found[record["track"]] = TrackMetadata(record.get("group", record["track"]), values)
+    storage = open_storage(directory)
+    for name, digest in named_shards(storage.label, describe(storage), split):
+        index = parse_sidecar(storage.read(sidecar_name(name), digest), storage.where(sidecar_name(name)), digest)
+        file = StoredFile(name, index["bytes"], index["sha256"])
+        first = {record["track"]: record for record in reversed(index["records"]) if record["track"] not in found}
+        parts = {track: _part(file, record["members"]["json"]) for track, record in reversed(first.items())}
+        storage.prefetch(parts.values())
+        for track, part in parts.items():
+            data = storage.part(part)
+            if data is None:
+                raise DataError(
+                    f"{storage.where(name)}: {first[track]['key']}.json: its bytes are not those that were written; "
+                    f"{storage.remedy}"
+                )
+            values = {name: value for name, value in json.loads(data).items() if name not in _OF_THE_RECORD}
+            found[track] = TrackMetadata(first[track].get("group", track), values)
     return dict(sorted(found.items()))
+
+
+def _part(file: StoredFile, member: Mapping[str, Any]) -> Part:
+    return Part(file, member["offset"], member["size"], bytes.fromhex(member["sha256"]))

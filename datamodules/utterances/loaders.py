@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import chain, repeat
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ from torch.utils.data import DataLoader
 from datamodules.augment import item_seeds
 from datamodules.batches import UtteranceSet
 from datamodules.loading import Answers, Message, ResumableLoader, arrived, outlive_first_signal, pack, unpack
-from datamodules.utterances.plan import Batching, EpochLayout, Ints, evaluation_batches, training_batches
+from datamodules.utterances.plan import Batches, Batching, EpochLayout, Ints, evaluation_batches, training_batches
 from datamodules.utterances.reader import Batch, UtteranceReader
 
 # Small batches travel together, so that sending them between processes costs little beside decoding them.
@@ -32,20 +34,65 @@ class Request(NamedTuple):
     seeds: Ints | None = None
 
 
-def _read(reader: UtteranceReader[Batch], requests: Sequence[Request]) -> list[Batch]:
-    return [reader.read(*each) if each.records.size else reader.filling() for each in requests]
+class Order(NamedTuple):
+    """The request for one message.
+
+    Attributes:
+        requests: its batches.
+        records: of these, and of the message that the same process makes next; `(records,)` of the index.
+    """
+
+    requests: Sequence[Request]
+    records: Ints
 
 
-def _message(reader: UtteranceReader[Batch], requests: Sequence[Request]) -> Message:
-    return pack(_read(reader, requests))
+# Functions, not methods: a request that held its loader would be a cycle, and the loader's processes would outlive it.
+def _training_request(batches: Batches, seed: int, epoch: int, number: int) -> Request:
+    return Request(batches[number], item_seeds(seed, epoch, batches[number], np.zeros_like(batches[number])))
+
+
+def _evaluation_request(batches: Batches, number: int) -> Request:
+    return Request(batches[number])
+
+
+def _read(reader: UtteranceReader[Batch], order: Order) -> list[Batch]:
+    reader.prefetch(order.records)
+    return [reader.read(*each) if each.records.size else reader.filling() for each in order.requests]
+
+
+def _message(reader: UtteranceReader[Batch], order: Order) -> Message:
+    return pack(_read(reader, order))
+
+
+class _Asked:
+    """The requests of an iteration in messages, made when they are sent: an epoch may have a million."""
+
+    def __init__(self, per_message: int, processes: int) -> None:
+        self.request: Callable[[int], Request] | None = None
+        self.count, self.per_message, self.processes = 0, per_message, processes
+
+    def __iter__(self) -> Iterator[Order]:
+        waiting: deque[Sequence[Request]] = deque()
+        for requests in chain(self._messages(), repeat((), self.processes)):
+            waiting.append(requests)
+            if len(waiting) > self.processes:
+                now = waiting.popleft()
+                yield Order(now, np.concatenate([each.records for each in (*now, *requests)]))
+
+    def _messages(self) -> Iterator[Sequence[Request]]:
+        assert self.request is not None, "asked before it is known what for"
+        for at in range(0, self.count, self.per_message):
+            yield [self.request(each) for each in range(at, min(at + self.per_message, self.count))]
+
+    def __len__(self) -> int:
+        return -(-self.count // self.per_message)
 
 
 class _Delivery(Generic[Batch]):
     """Batches in the order of their requests, read ahead by workers or, without any, by a thread of this process."""
 
     def __init__(self, reader: UtteranceReader[Batch], batch_size: int, workers: int, persistent: bool) -> None:
-        self.reader, self.per_message = reader, -(-MESSAGE // batch_size)
-        self._asked: list[Sequence[Request]] = []
+        self.reader, self._asked = reader, _Asked(-(-MESSAGE // batch_size), max(workers, 1))
         self._loader = (
             DataLoader(
                 Answers(partial(_message, reader)),
@@ -59,9 +106,14 @@ class _Delivery(Generic[Batch]):
             else None
         )
 
-    def deliver(self, requests: Sequence[Request]) -> Iterator[Batch]:
-        """The batches asked for."""
-        self._asked[:] = [requests[at : at + self.per_message] for at in range(0, len(requests), self.per_message)]
+    def deliver(self, count: int, request: Callable[[int], Request]) -> Iterator[Batch]:
+        """The batches asked for.
+
+        Args:
+            count: how many.
+            request: makes each one's request from its number.
+        """
+        self._asked.count, self._asked.request = count, request
         if self._loader is None:
             yield from self._read_ahead()
         else:
@@ -71,8 +123,8 @@ class _Delivery(Generic[Batch]):
     def _read_ahead(self) -> Iterator[Batch]:
         with ThreadPoolExecutor(1, thread_name_prefix="next-batches") as thread:
             coming: Future[list[Batch]] | None = None
-            for requests in self._asked:
-                ready, coming = coming, thread.submit(_read, self.reader, requests)
+            for order in self._asked:
+                ready, coming = coming, thread.submit(_read, self.reader, order)
                 if ready is not None:
                     yield from ready.result()
             if coming is not None:
@@ -117,8 +169,7 @@ class UtteranceLoader(ResumableLoader, Generic[Batch]):
         epoch, start = self.begin()
         left = training_batches(self.layout, self.seed, epoch)[start:]
         mine = left[self.rank : len(left) // self.ranks * self.ranks : self.ranks]
-        seeds = [item_seeds(self.seed, epoch, records, np.zeros_like(records)) for records in mine]
-        yield from self._delivery.deliver(list(map(Request, mine, seeds)))
+        yield from self._delivery.deliver(len(mine), partial(_training_request, mine, self.seed, epoch))
 
 
 class UtteranceEvaluationLoader(Generic[Batch]):
@@ -143,12 +194,12 @@ class UtteranceEvaluationLoader(Generic[Batch]):
         workers: int,
     ) -> None:
         self.evaluation = evaluation
-        self.requests = [Request(records) for records in evaluation_batches(reader.lengths, batching, rank, ranks)]
+        self.batches = evaluation_batches(reader.lengths, batching, rank, ranks)
         self._delivery = _Delivery(reader, batching.batch_size, workers, persistent=False)
 
     def __len__(self) -> int:
-        return len(self.requests)
+        return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._delivery.deliver(self.requests):
+        for batch in self._delivery.deliver(len(self), partial(_evaluation_request, self.batches)):
             yield batch._replace(evaluation=self.evaluation)

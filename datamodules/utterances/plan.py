@@ -11,10 +11,12 @@ Evaluation. Every utterance comes once. Sorted by length, the batches are dealt 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 Ints = NDArray[np.int64]
 
@@ -89,7 +91,7 @@ class EpochLayout:
         if 0 < lengths.size - first < size / 2:
             first = self._give_back(first, size)
         self.last = Bucket(first, lengths.size - first, size)
-        too_long = 0 if batching.capacity is None else np.count_nonzero(size * sorted_lengths > batching.capacity)
+        too_long = 0 if batching.capacity is None else np.count_nonzero(sorted_lengths > batching.capacity // size)
         self.lowest = min(int(too_long), first)
         self.batches = sum(each.utterances // each.size for each in self.buckets) + len(self.last_sizes)
 
@@ -129,7 +131,34 @@ class EpochLayout:
         return [size] * whole + [half for half in halves if half]
 
 
-def training_batches(layout: EpochLayout, seed: int, epoch: int) -> list[Ints]:
+class Batches(Sequence[Ints]):
+    """Batches of an order of utterances, each made when it is asked for.
+
+    Args:
+        order: `(utterances,)`.
+        bounds: `(batches, 2)` where each batch begins and ends there.
+    """
+
+    def __init__(self, order: NDArray[Any], bounds: Ints) -> None:
+        self._order, self._bounds = order, bounds
+
+    @override
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    @overload
+    def __getitem__(self, place: int) -> Ints: ...
+    @overload
+    def __getitem__(self, place: slice) -> Batches: ...
+    @override
+    def __getitem__(self, place: int | slice) -> Ints | Batches:
+        if isinstance(place, slice):
+            return Batches(self._order, self._bounds[place])
+        begin, end = self._bounds[place].tolist()
+        return self._order[begin:end].astype(np.int64)
+
+
+def training_batches(layout: EpochLayout, seed: int, epoch: int) -> Batches:
     """The batches of an epoch in their order.
 
     Args:
@@ -142,19 +171,27 @@ def training_batches(layout: EpochLayout, seed: int, epoch: int) -> list[Ints]:
     """
     random = np.random.default_rng([seed, epoch])
     lengths, block, last = layout.lengths, layout.batching.block, layout.last
-    # Equal lengths are ordered at random, so that clips of one length are simply permuted.
-    order = np.lexsort((random.permutation(lengths.size), -lengths))
+    # Equal lengths are ordered at random, so that clips of one length are simply permuted. 32 bits give the same order.
+    number = np.int32 if lengths.size < 2**31 else np.int64
+    order = np.lexsort((random.permutation(np.arange(lengths.size, dtype=number)), -lengths)).astype(number)
     begin = int(random.integers(layout.lowest, last.first, endpoint=True))
     end = begin + last.utterances
-    others = np.concatenate([order[:begin], order[end:]])
-    blocks: list[NDArray[np.int64]] = []
+    permuted = np.concatenate([order[:begin], order[end:], order[begin:end]])
+    starts, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for first, utterances, size in layout.buckets:
-        blocks += list(random.permutation(others[first : first + utterances]).reshape(-1, block, size))
-    batches = [batch for number in random.permutation(len(blocks)) for batch in blocks[number]]
-    return batches + np.split(random.permutation(order[begin:end]), np.cumsum(layout.last_sizes))[:-1]
+        random.shuffle(permuted[first : first + utterances])
+        starts.append(np.arange(first, first + utterances, block * size))
+        sizes.append(np.full(utterances // (block * size), size))
+    of_block = random.permutation(sum(map(len, starts)))
+    start, size = (np.concatenate(each)[of_block] for each in (starts, sizes))
+    begins = (start[:, None] + size[:, None] * np.arange(block)).ravel()
+    random.shuffle(permuted[last.first :])
+    lasts = last.first + np.cumsum([0, *layout.last_sizes])
+    bounds = np.stack([begins, begins + np.repeat(size, block)], axis=1)
+    return Batches(permuted, np.concatenate([bounds, np.stack([lasts[:-1], lasts[1:]], axis=1)]))
 
 
-def evaluation_batches(lengths: Ints, batching: Batching, rank: int, ranks: int) -> list[Ints]:
+def evaluation_batches(lengths: Ints, batching: Batching, rank: int, ranks: int) -> Batches:
     """The batches of one rank, the longest utterances first; every rank gets the same number of batches.
 
     Args:
@@ -167,9 +204,8 @@ def evaluation_batches(lengths: Ints, batching: Batching, rank: int, ranks: int)
         The utterances of each batch; none for a batch that only keeps the ranks in step.
     """
     order = np.argsort(-lengths, kind="stable")
-    batches, first = [], 0
-    while first < order.size:
-        batches.append(order[first : first + batching.fitting(int(lengths[order[first]]))])
-        first += batches[-1].size
-    batches += [order[:0]] * (-len(batches) % ranks)
-    return batches[rank::ranks]
+    ends = [0]
+    while ends[-1] < order.size:
+        ends.append(min(ends[-1] + batching.fitting(int(lengths[order[ends[-1]]])), order.size))
+    ends += [order.size] * (-(len(ends) - 1) % ranks)
+    return Batches(order, np.stack([ends[:-1], ends[1:]], axis=1))[rank::ranks]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ class UtteranceSignal(ABC):
         index: of the split.
 
     Attributes:
+        members: of a record that may hold it.
         lengths: `(utterances,)`, in samples or frames.
         per_second: samples or frames per second.
         shape: of one sample or frame.
@@ -51,6 +52,7 @@ class UtteranceSignal(ABC):
         DataError: the records are parts of recordings.
     """
 
+    members: ClassVar[tuple[str, ...]]
     lengths: Ints
     per_second: float
     shape: tuple[int, ...]
@@ -72,11 +74,13 @@ class UtteranceSignal(ABC):
 class UtteranceAudio(UtteranceSignal):
     """Audio: int16 samples, full scale at 32768."""
 
+    members = "flac", "i16"
     shape = ()
 
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths, self.per_second = index.samples - 2 * index.grid.context, float(index.grid.rate)
+        self.lengths = index.samples.astype(np.int64) - 2 * index.grid.context
+        self.per_second = float(index.grid.rate)
 
     @override
     def read(self, record: int) -> NDArray[np.int16]:
@@ -87,9 +91,11 @@ class UtteranceAudio(UtteranceSignal):
 class UtteranceFeatures(UtteranceSignal):
     """Features: float32 frames of `shape` values."""
 
+    members = ("feat",)
+
     def __init__(self, index: SplitIndex) -> None:
         super().__init__(index)
-        self.lengths, self.per_second = index.frames, index.grid.rate / index.grid.hop
+        self.lengths, self.per_second = index.frames.astype(np.int64), index.grid.rate / index.grid.hop
         self.shape = index.width("feat")
 
     @override
@@ -143,6 +149,10 @@ class UtteranceReader(ABC, Generic[Batch]):
             records: `(batch,)` of the index.
             seeds: `(batch,)` for augmentation; None in evaluation.
         """
+
+    def prefetch(self, records: Ints) -> None:
+        """Begin to fetch utterances that are read soon, where that takes time; returns at once."""
+        self.index.prefetch(records.tolist(), (*self.signal.members, "txt"))
 
     def filling(self) -> Batch:
         """The shortest utterance once more, marked as not valid: a batch that every network can take."""

@@ -94,7 +94,7 @@ class AugmentedReader(PooledReader):
         self.augmentations, self.layout = augmentations, ExcerptLayout(window, windows.frames, index.grid.hop)
         signal = WindowAudio(augmentations.margin(self.layout))
         super().__init__(WindowReader(index, window, windows, signal), seed, streams, group)
-        if augmentations.mixes and np.unique(index.track).size < 2:
+        if augmentations.mixes and len(index.track_frames) < 2:
             raise DataError(f"data.augment: Mix takes other tracks, but {index.directory} has only one; leave it out")
 
     @override
@@ -113,7 +113,9 @@ class AugmentedReader(PooledReader):
         group, track = plan.group(stream, number), self.reader.index.track
         guests: list[int] = []
         if self.augmentations.mixes and np.unique(track[group.records]).size == 1:
-            others = np.flatnonzero(track != track[group.records[0]])
+            mine = np.sort(self.reader.index.records_of(int(track[group.records[0]])))
             draw = np.random.default_rng([self.seed, plan.epoch, stream, number, 1])
-            guests = [int(draw.choice(others))]
+            place = int(draw.choice(len(track) - len(mine)))
+            # The record at this place among those of all other tracks.
+            guests = [place + int(np.searchsorted(mine - np.arange(len(mine)), place, side="right"))]
         return self.reader.pool(group, guests=guests)

@@ -89,7 +89,7 @@ class NetworkInput(NamedTuple):
                         "spectrogram: {class_path: datamodules.ConstantQ} and prepare it in another directory"
                     )
                 stored = index.spectrograms[directory] or {}
-                _refuse(str(directory), "spectrograms", _differing(self.spectrogram, shape, stored))
+                _refuse(directory, "spectrograms", _differing(self.spectrogram, shape, stored))
 
 
 ANYTHING = NetworkInput()

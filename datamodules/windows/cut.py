@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -43,10 +43,12 @@ class WindowSignal(ABC):
     """What windows are cut from.
 
     Attributes:
+        members: of a record that may hold it.
         dtype: of the values.
         margin: rows and label frames that are cut beyond the network's window, on each side.
     """
 
+    members: ClassVar[tuple[str, ...]]
     dtype: np.dtype[Any]
     margin: Margin
 
@@ -83,6 +85,7 @@ class WindowAudio(WindowSignal):
     """Samples of int16 audio, full scale at 32768. A window is centred on the middle of its label frames."""
 
     margin: Margin = NO_MARGIN
+    members = "flac", "i16"
     dtype = np.dtype(np.int16)
 
     @property
@@ -130,6 +133,7 @@ class WindowSpectrogram(WindowSignal):
 
     channels: int
     bins: int
+    members = ("cqt",)
     dtype = np.dtype(np.uint16)
     margin = NO_MARGIN
 

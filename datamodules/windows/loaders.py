@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.loading import Answers, ResumableLoader, arrived, outlive_first_signal
-from datamodules.windows.plan import Chunk, Group, evaluation_plan
-from datamodules.windows.reader import Pool, WindowReader
-from datamodules.windows.source import WindowSource
+from datamodules.windows.plan import Chunk, EvaluationPlan, Group
+from datamodules.windows.reader import Pool, PooledReader, WindowReader
 
 # Windows. Sending a message costs as much as gathering about a thousand, and what is done once for each stream and
 # message is shared by more windows.
 MESSAGE = 4096
+AHEAD = 8  # runs of frames whose records are fetched meanwhile, where fetching takes time
 MESSAGE_BYTES = 1 << 24  # of signal: each worker has two messages under way
 
 
@@ -60,7 +60,7 @@ class TrainingLoader(ResumableLoader):
 
     def __init__(
         self,
-        reader: WindowSource,
+        reader: PooledReader,
         batch_size: int,
         rank: int,
         ranks: int,
@@ -112,7 +112,7 @@ class TrainingLoader(ResumableLoader):
         return tokens
 
 
-def _read(reader: WindowSource, token: Token) -> PitchBatch:
+def _read(reader: PooledReader, token: Token) -> PitchBatch:
     return reader.read(token.epoch, token.first + token.step * np.arange(token.windows))
 
 
@@ -141,13 +141,16 @@ def _interleave(messages: Sequence[PitchBatch]) -> PitchBatch:
 
 
 class TrackReader:
-    """Reads runs of frames of whole tracks; keeps the record that it is in the middle of decoded."""
+    """Reads runs of frames of whole tracks; keeps the record that it is in the middle of decoded.
 
-    def __init__(self, reader: WindowReader) -> None:
-        self.reader = reader
-        index = reader.index
-        order = np.lexsort((index.start, index.track))
-        self._of_track = np.split(order, np.flatnonzero(np.diff(index.track[order])) + 1)
+    Args:
+        reader: cuts the windows.
+        plan: the runs, of which this process or its workers in turn are asked for; it only affects how early records
+            are fetched.
+    """
+
+    def __init__(self, reader: WindowReader, plan: EvaluationPlan | None = None) -> None:
+        self.reader, self._plan = reader, plan
         self._held: tuple[int, Pool | None] = (-1, None)
 
     def read(self, chunk: Chunk) -> PitchBatch:
@@ -156,14 +159,25 @@ class TrackReader:
         step = reader.windows.frames
         if chunk.track < 0:
             return reader.room(1).batch()
+        self._announce(chunk)
         first = chunk.start + np.arange(0, chunk.frames, step)
         room = reader.room(first.size)
-        for record in self._of_track[chunk.track]:
+        for record in index.records_of(chunk.track):
             low, high = int(index.start[record]), int(index.start[record] + index.frames[record])
             rows = np.flatnonzero((first >= low) & (first < high))
             if rows.size:
                 reader.gather(self._pool(int(record)), first[rows] - low, room, rows)
         return room.batch()
+
+    def _announce(self, chunk: Chunk) -> None:
+        """Begin to fetch the records of the runs that come next in this process."""
+        worker, index = get_worker_info(), self.reader.index
+        coming = self._plan.following(chunk, worker.num_workers if worker else 1, AHEAD) if self._plan else ()
+        for track, start, frames, _ in coming:
+            if track >= 0:
+                records = index.records_of(track)
+                begins, ends = index.start[records], index.start[records] + index.frames[records]
+                self.reader.prefetch(records[(begins < start + frames) & (ends > start)])
 
     def _pool(self, record: int) -> Pool:
         held, pool = self._held
@@ -191,8 +205,8 @@ class EvaluationLoader:
     ) -> None:
         self.evaluation = evaluation
         step = reader.windows.frames
-        self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
-        answers = Answers(TrackReader(reader).read)
+        self.plan = EvaluationPlan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
+        answers = Answers(TrackReader(reader, self.plan).read)
         self._batches = DataLoader(
             answers, batch_size=None, sampler=self.plan, num_workers=workers, worker_init_fn=outlive_first_signal
         )

@@ -103,12 +103,6 @@ class WindowReader:
         """Memory for that many windows with their margins."""
         return Room.of(windows, self.span, self.labels_span, self.index.pitches, self.signal)
 
-    def counts(self) -> Ints:
-        """`(records,)` windows of each record."""
-        if self.windows == Windows():
-            return self.index.frames
-        return np.array([self.windows.starts(self.index, i).size for i in range(len(self.index))], np.int64)
-
     def labels(self, record: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """f0 and validity of a record's owned frames and of those around them that a window may reach."""
         index, before = self.index, self.margin.frames
@@ -124,22 +118,26 @@ class WindowReader:
     def _put_earlier(self, record: int, f0: NDArray[np.float32]) -> int:
         """Fill in the labels before a record's own frames, from the records that own them; the number of labels."""
         left = len(f0)
-        while left and (record := int(self._previous[record])) >= 0:
+        while left and (record := self._previous(record)) >= 0:
             owned = min(left, int(self.index.frames[record]))
             left -= owned
             if self.index.has_f0:
                 _put(self.index.read_f0(record)[: self.index.frames[record]][-owned:], f0, left)
         return len(f0) - left
 
-    @cached_property
-    def _previous(self) -> Ints:
-        """`(records,)` the record before each in its track, -1 where there is none."""
-        index = self.index
-        order = np.lexsort((index.start, index.track))
-        previous = np.full(len(index), -1)
-        follows = (np.diff(index.track[order]) == 0) & (np.diff(index.start[order]) == index.frames[order[:-1]])
-        previous[order[1:][follows]] = order[:-1][follows]
-        return previous
+    def _previous(self, record: int) -> int:
+        """The record that ends in its track where this one begins, -1 where there is none."""
+        index, records = self.index, self.index.records_of(int(self.index.track[record]))
+        place = int(np.flatnonzero(records == record)[0])
+        before = int(records[place - 1])
+        return before if place and int(index.start[record] - index.start[before]) == index.frames[before] else -1
+
+    def prefetch(self, records: Ints) -> None:
+        """Begin to fetch records that are read soon; returns at once."""
+        self.index.prefetch(records.tolist(), (*self.signal.members, "f0"))
+        if self.margin.frames:
+            earlier = (self._previous(int(record)) for record in records)
+            self.index.prefetch([record for record in earlier if record >= 0], ("f0",))
 
     def pool(self, group: Group, every_frame: bool = False, guests: Sequence[int] = ()) -> Pool:
         """Decode the records of a group.
@@ -150,6 +148,7 @@ class WindowReader:
             guests: further records to decode, for mixing.
         """
         index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
+        self.prefetch(records)
         longest, context = int(index.frames[records].max()), self.context
         kept = 2 * self.beyond + int(signal.stored(index, records).max())
         length = max((longest - 1) * self.step + 2 * context, kept)
@@ -183,7 +182,7 @@ class WindowReader:
 
     def _within(self, records: Ints) -> Ints:
         index = self.index
-        begins = self.context - index.start[records] * self.step
+        begins = self.context - index.start[records].astype(np.int64) * self.step
         ends = begins + index.track_frames[index.track[records]] * self.step
         last = self.beyond + self.signal.stored(index, records)
         return np.stack([np.maximum(begins, self.beyond), np.minimum(ends, last)], axis=1)
@@ -239,7 +238,10 @@ class PooledReader:
 
     def __init__(self, reader: WindowReader, seed: int, streams: int, group: int) -> None:
         self.reader, self.seed, self.streams, self.group = reader, seed, streams, group
-        self._counts = reader.counts()
+        counts = reader.windows.counts(reader.index)
+        self._total = int(counts.sum(dtype=np.int64))
+        # Not kept where they are a column of the index, so that a copy for another process need not carry them.
+        self._counts = None if counts is reader.index.frames or counts is reader.index.voiced else counts
         self._reset(-1)
 
     @override
@@ -256,7 +258,7 @@ class PooledReader:
     @property
     def total(self) -> int:
         """Windows of an epoch."""
-        return int(self._counts.sum())
+        return self._total
 
     @property
     def window_bytes(self) -> int:
@@ -267,7 +269,8 @@ class PooledReader:
         """The sequence of an epoch."""
         if self._plan is None or epoch != self._epoch:
             self._reset(epoch)
-            self._plan = TrainingPlan(self._counts, self.seed, epoch, self.streams, self.group)
+            counts = self.reader.windows.counts(self.reader.index) if self._counts is None else self._counts
+            self._plan = TrainingPlan(counts, self.seed, epoch, self.streams, self.group)
         return self._plan
 
     def read(self, epoch: int, places: Ints) -> PitchBatch:
@@ -292,6 +295,7 @@ class PooledReader:
         step = int(places[1] - places[0]) if places.size > 1 else 1
         period = self.streams // math.gcd(self.streams, step)
         stride = step * period // self.streams
+        self._announce(plan, places[:period].tolist())
         for row, first in enumerate(places[:period].tolist()):
             stream, place = first % self.streams, first // self.streams
             rows = range(row, places.size, period)
@@ -304,6 +308,14 @@ class PooledReader:
                 if last >= PREFETCH_AT * windows:
                     self._look_ahead(plan, stream, number + 1)
                 rows, place = rows[in_pool:], place + in_pool * stride
+
+    def _announce(self, plan: TrainingPlan, places: Iterable[int]) -> None:
+        """Begin to fetch the groups of these places that are not there yet, for all streams at the same time."""
+        for first in places:
+            stream, place = first % self.streams, first // self.streams
+            _, pool = self._pools.get(stream, (-1, None))
+            if stream not in self._coming and (pool is None or not 0 <= place - pool.group.first < pool.starts.size):
+                self.reader.prefetch(plan.records(stream, plan.group_of(stream, place)))
 
     def _pool(self, plan: TrainingPlan, stream: int, place: int) -> tuple[int, Pool]:
         """Number and pool of the group that holds a place of a stream."""
@@ -319,6 +331,7 @@ class PooledReader:
     def _look_ahead(self, plan: TrainingPlan, stream: int, number: int) -> None:
         if number >= plan.group_count(stream) or stream in self._coming:
             return
+        self.reader.prefetch(plan.records(stream, number))
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="next-group")
         self._coming[stream] = number, self._thread.submit(self._decode, plan, stream, number)

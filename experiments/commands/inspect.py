@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,17 +17,19 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> None:
     """Print recipe, grid, what was left out, splits with their labels, and the first records of each split."""
     parser = ArgumentParser(prog="melisma inspect", description=__doc__, allow_abbrev=False)
-    parser.add_argument("directory", type=Path, help="a prepared directory")
+    parser.add_argument("directory", type=str, help="a prepared directory, its URL, or pipe:COMMAND {name}")
     parser.add_argument("--rows", type=int, default=3, help="records to show of each split")
     options = parse(parser, arguments)
 
     from datamodules.shards.index import SplitIndex, describe
+    from datamodules.storage.places import open_storage
 
-    description = describe(options.directory)
-    for line in _overview(options.directory, description):
+    storage = open_storage(options.directory)
+    description = describe(storage)
+    for line in _overview(storage.label, description):
         print(line)
     for split in description["splits"]:
-        index = SplitIndex([options.directory], split)
+        index = SplitIndex([storage], split)
         print(f"{split}: {', '.join(_counts(index))}")
         labels = description["splits"][split].get("labels", {})
         for label in labels and description["classes"]:
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> None:
             print(f"  {', '.join(_row(index, record))}")
 
 
-def _overview(directory: Path, description: dict[str, Any]) -> Iterator[str]:
+def _overview(directory: str, description: dict[str, Any]) -> Iterator[str]:
     yield f"{directory}: {description['recipe']['corpus']['class']}, id {description['id'][:12]}"
     hop, rate, segment = description["hop"], description["rate"], description["segment"]
     records = f"records of {segment} frames" if segment else "a record for each recording"

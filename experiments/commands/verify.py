@@ -13,13 +13,21 @@ from experiments.mistakes import parse
 def main(arguments: list[str]) -> None:
     """Read every shard; exit with code 1 and a line for each that is damaged, missing or foreign."""
     parser = ArgumentParser(prog="melisma verify", description=__doc__, allow_abbrev=False)
-    parser.add_argument("directory", type=Path, help="a prepared directory")
-    directory = parse(parser, arguments).directory
+    parser.add_argument("directory", type=str, help="a prepared directory")
+    place = parse(parser, arguments).directory
 
     from tqdm import tqdm
 
+    from datamodules.errors import DataError
     from datamodules.shards.verify import verify
+    from datamodules.storage.places import is_remote, without_secrets
 
+    if is_remote(place):
+        raise DataError(
+            f"{without_secrets(place)}: verify reads folders of this machine; run it where the shards are. What "
+            "is read from a URL or a command is always compared with its hash"
+        )
+    directory = Path(place)
     findings = list(tqdm(verify(directory), desc="verifying", unit="shard"))
     problems = [finding.problem for finding in findings if finding.problem]
     print(f"{directory}: {len(findings)} shards, {len(problems)} with a problem")

@@ -140,12 +140,11 @@ class Transcriber(Hearer[Transcription]):
             named: likewise, by name.
 
         Raises:
-            DataError: the data come from a reader, which does not say how its recordings were prepared.
+            DataError: the data or the module cannot be used for it.
         """
         from experiments.runs import TrainedModel, usable_tracker  # here, because it loads Lightning
 
-        shards = data.shards
-        trained = TrainedModel(module.eval(), {} if shards is None else {"shards": shards})
+        trained = TrainedModel(module.eval(), {"shards": data.shards})
         return cls(*usable_tracker(trained, type(module).__name__)[:2], *options, **named)
 
     @classmethod

@@ -61,6 +61,7 @@ def test_files_of_others_survive_while_its_own_half_finished_work_is_removed(mak
         for shard in split["shards"]
     }
     own = shards | {f"{shard[:-4]}.json" for shard in shards} | {"dataset.json"}
+    own |= {f"{split}.index" for split in ("train", "validation", "test")}
     assert {path.name for path in set(after) - set(foreign)} == own
 
 

@@ -140,12 +140,23 @@ DAMAGES = ["truncated", "empty", "missing", "flipped", "index", "format", "chang
 def test_every_damage_is_one_message_that_names_the_shard(how, make_recipe, tmp_path):
     prepare(make_recipe(tmp_path / "data"), progress=False)
     path = damaged(tmp_path / "data", how, make_recipe)
+    (tmp_path / "data" / "train.index").unlink()  # with it, no sidecar is read
     with pytest.raises(DataError, match=path.stem) as caught:
         index = SplitIndex([tmp_path / "data"], "train")
         for record in range(len(index)):
             index.read_audio(record)
     assert "melisma prepare" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "missing", "flipped", "foreign"])
+def test_damage_of_a_tar_is_named_also_with_the_column_file(how, make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path / "data"), progress=False)
+    path = damaged(tmp_path / "data", how, make_recipe)
+    with pytest.raises(DataError, match=rf"{path.stem}.*melisma prepare"):
+        index = SplitIndex([tmp_path / "data"], "train")
+        for record in range(len(index)):
+            index.read_audio(record)
 
 
 @pytest.mark.parametrize("how", DAMAGES)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.windows.plan import TrainingPlan, deal_tracks, evaluation_plan
+from datamodules.windows.plan import EvaluationPlan, TrainingPlan, deal_tracks
 
 counts = st.lists(st.integers(0, 40), min_size=1, max_size=30)
 
@@ -57,7 +57,7 @@ def test_streams_do_not_all_need_their_next_records_at_once():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=20), st.integers(1, 8), st.integers(1, 200))
 def test_evaluation_gives_every_frame_once_and_every_rank_as_many_batches(frames, ranks, chunk):
-    plans = [evaluation_plan(np.array(frames), rank, ranks, chunk) for rank in range(ranks)]
+    plans = [EvaluationPlan(np.array(frames), rank, ranks, chunk) for rank in range(ranks)]
     assert len({len(plan) for plan in plans}) == 1
     seen = [(c.track, t) for plan in plans for c in plan if c.track >= 0 for t in range(c.start, c.start + c.frames)]
     assert sorted(seen) == [(track, t) for track, n in enumerate(frames) for t in range(n)]

@@ -15,8 +15,6 @@ from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.shards.format import Grid
 from datamodules.shards.index import SplitIndex
-from datamodules.streaming.pipeline_reader import PipelineReader
-from datamodules.streaming.tar_streams import DecodedRecord, DecodedRecords
 from datamodules.windows import loaders, reader
 from datamodules.windows.compatibility import SpectrogramShape
 from datamodules.windows.cut import WindowAudio, WindowSpectrogram
@@ -213,29 +211,3 @@ def test_the_context_that_a_refusal_advises_is_enough(signal, frames, hop):
 def test_augmentations_beside_a_spectrogram_are_refused(shards):
     with pytest.raises(DataError, match=r"data\.augment: changes audio, but the network reads a spectrogram"):
         melody(shards["one channel"], augment=[Gain((-3.0, 3.0))])
-
-
-def streamed(directory, **options):
-    urls = sorted(map(str, directory.glob("train-*.tar")))
-    return MelodyData(reader=PipelineReader(urls, 100), **options)
-
-
-def test_a_stream_beside_a_spectrogram_is_refused(shards):
-    data = streamed(shards["one channel"], window=1, spectrogram=SHAPES["one channel"])
-    with pytest.raises(DataError, match=r"data\.reader: .*data\.train"):
-        data.train_dataloader()
-
-
-def test_a_stream_of_another_hop_is_refused(shards):
-    assert len(next(iter(streamed(shards["one channel"], window=256, hop=80).train_dataloader())).signal)
-    data = streamed(shards["one channel"], window=256, hop=160)
-    with pytest.raises(DataError, match=r"train-0.*have hop 80, but the network is made for hop 160"):
-        next(iter(data.train_dataloader()))
-
-
-def test_records_of_a_stream_have_no_spectrogram():
-    record = DecodedRecord(
-        "url: key", np.zeros(80, np.int16), np.zeros(1, np.float32), 0, 0, 1, 1, Grid(RATE, HOP, 0, 0)
-    )
-    with pytest.raises(DataError, match="url: key: spectrograms are read by an index only"):
-        DecodedRecords([record], 0).read_spectrum(0)

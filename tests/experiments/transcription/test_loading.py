@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from architectures import Perceptron
-from datamodules import MelodyData, PipelineReader
+from datamodules import MelodyData
 from datamodules.errors import DataError
 from experiments import load
 from experiments.runs import load as load_run
@@ -172,12 +172,3 @@ def test_a_module_in_training_hears_recordings_as_its_released_model_would(melod
     assert (heard.rate, heard.hop, heard.threshold, heard.threads) == (8000, 80, 0.49, 1) and not module.training
     for ours, theirs in zip(heard(noise(1.0), 8000), same(noise(1.0), 8000), strict=True):
         assert np.array_equal(ours, theirs)
-
-
-def test_a_module_whose_data_do_not_say_how_they_were_prepared_is_refused():
-    grid = PitchGrid(48, 26, 2)
-    module = MelodyTracker(Perceptron(grid.bins, 256, 8), grid, SalienceBCE(), LocalAverage())
-    data = MelodyData(256, reader=PipelineReader("nowhere.tar", windows_per_epoch=1))
-    assert data.shards is None
-    with pytest.raises(DataError, match="MelodyTracker: does not say which rate"):
-        Transcriber.of_module(module, data)
