@@ -67,8 +67,8 @@ def test_preparing_twice_does_nothing(make_recipe, melody_shards):
 
 def test_training_records_are_permuted_and_others_in_order(melody_shards):
     train, validation = (SplitIndex([melody_shards], split) for split in ("train", "validation"))
-    assert sorted(train.keys) != train.keys.tolist()
-    assert sorted(validation.keys) == validation.keys.tolist()
+    assert sorted(train.keys) != list(train.keys)
+    assert sorted(validation.keys) == list(validation.keys)
 
 
 def test_every_frame_of_every_recording_is_owned_by_one_record(melody_shards):

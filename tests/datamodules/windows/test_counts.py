@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datamodules.shards.index import SplitIndex
@@ -37,6 +37,7 @@ records = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
+@example([([True] * 8, 0), ([True] * 8, 8)], 3, 2, True, 4096)  # no bit between the records
 @given(records, st.integers(1, 9), st.integers(1, 9), st.booleans(), st.sampled_from([2, 4096]))
 def test_as_many_as_each_record_has_by_itself(given, frames, stride, voiced_only, block):
     index, windows = Bitmaps(*zip(*given, strict=True)), Windows(frames, stride, voiced_only)
