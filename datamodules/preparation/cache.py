@@ -40,11 +40,17 @@ class ArrayCache:
         """
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         path = self._path(key)
-        if not (path.exists() and path.stat().st_size):
+        try:
+            stored = path.stat().st_size > 0
+        except FileNotFoundError:
+            stored = False
+        if not stored:
             array = make()
-            # Without parents: if another process has finished and removed the staging folder, this fails, as it should.
-            self.folder.mkdir(exist_ok=True)
-            path.parent.mkdir(exist_ok=True)
+            if not path.parent.is_dir():
+                # Without parents: if another process has finished and removed the staging folder, this fails, as it
+                # should.
+                self.folder.mkdir(exist_ok=True)
+                path.parent.mkdir(exist_ok=True)
             # To wait for the disk would take longer than most arrays do; shards are what has to last.
             with write_atomically(path, durable=False) as file:
                 np.save(file, array)
