@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from datamodules.files import write_atomically
 
+MAPPED = 1 << 17  # bytes; to map a file takes longer than to read a smaller one
+
 
 class ArrayCache:
     """A folder of .npy files named by a hash.
@@ -57,8 +59,9 @@ class ArrayCache:
         return key
 
     def get(self, key: str) -> NDArray[Any]:
-        """A stored array, as a memory map."""
-        array: NDArray[Any] = np.load(self._path(key), mmap_mode="r")
+        """A stored array; a large one as a memory map, of which a record reads its part alone."""
+        path = self._path(key)
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if path.stat().st_size > MAPPED else None)
         return array
 
     def _path(self, key: str) -> Path:
