@@ -21,7 +21,7 @@ from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Files:
     """What folder or manifest say of a recording; audio and table by their paths below the folder."""
 
