@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -13,7 +13,7 @@ from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.description import Prepared, conversions, finish, prepared
-from datamodules.preparation.engines import Engine
+from datamodules.preparation.engines import Engine, Workers
 from datamodules.preparation.notes import RecordingNotes
 from datamodules.preparation.preprocess import Preprocessor, Rejected, Staged
 from datamodules.preparation.recipe import ShardRecipe
@@ -93,29 +93,34 @@ class _Build:
         self.staging.refuse_foreign(splits)
         self.staging.begin()
         self.cache.folder.parent.mkdir(parents=True, exist_ok=True)
-        staged, left_out = self._preprocess(chosen)
-        plans = {split: SplitPlan(self.recipe, split, members, staged) for split, members in splits.items()}
-        for split, plan in plans.items():
-            if not plan.names:
-                raise DataError(f"splits.{split}: none of its recordings can be used: {next(iter(left_out.values()))}")
-        self._write(list(plans.values()))
+        with self.engine.started() as workers:
+            staged, left_out = self._preprocess(chosen, workers)
+            plans = {split: SplitPlan(self.recipe, split, members, staged) for split, members in splits.items()}
+            for split, plan in plans.items():
+                if not plan.names:
+                    reason = next(iter(left_out.values()))
+                    raise DataError(f"splits.{split}: none of its recordings can be used: {reason}")
+            self._write(list(plans.values()), workers)
         names = {split: plan.names for split, plan in plans.items()}
         finish(self.recipe, self.staging, names, left_out, conversions(staged.values(), self.recipe.rate))
         self.staging.clear()
         return left_out
 
-    def _preprocess(self, recordings: Sequence[Recording]) -> tuple[dict[str, Staged], dict[str, str]]:
+    def _preprocess(
+        self, recordings: Sequence[Recording], workers: Workers
+    ) -> tuple[dict[str, Staged], dict[str, str]]:
         with RecordingNotes(self.staging.folder / "notes") as notes:
             # What another process or an earlier call noted is only compared with its sources.
             arguments = (
                 (recordings[place], notes.stamp(recordings[place].id, tried_again=self.share.owns(place)))
                 for place in self.share.order(len(recordings), lambda place: recordings[place].id in notes)
             )
-            for note in self._each(self.preprocessor.note, arguments, "reading recordings", len(recordings)):
+            results = workers.run(self.preprocessor.note, arguments)
+            for note in self._shown(results, "reading recordings", len(recordings)):
                 if note is not None:
                     notes.add(note)
-            results = {recording.id: notes[recording.id] for recording in recordings}
-        staged = {name: result for name, result in results.items() if isinstance(result, Staged)}
+            known = {recording.id: notes[recording.id] for recording in recordings}
+        staged = {name: result for name, result in known.items() if isinstance(result, Staged)}
         for name, result in staged.items():
             first = next(iter(staged))
             if result.dimensions != staged[first].dimensions:
@@ -123,9 +128,9 @@ class _Build:
                     f"recording {name!r}: its features have {result.dimensions} dimensions, those of {first!r} have "
                     f"{staged[first].dimensions}"
                 )
-        return staged, {name: result.reason for name, result in results.items() if isinstance(result, Rejected)}
+        return staged, {name: result.reason for name, result in known.items() if isinstance(result, Rejected)}
 
-    def _write(self, plans: Sequence[SplitPlan]) -> None:
+    def _write(self, plans: Sequence[SplitPlan], workers: Workers) -> None:
         recipe, staging = self.recipe, self.staging
         shards = [(plan, number) for plan in plans for number in range(len(plan.names))]
         staging.claim(plan.names[number] for plan, number in shards)
@@ -149,13 +154,11 @@ class _Build:
             )
             for plan, number in map(shards.__getitem__, self.share.order(len(shards), is_there))
         )
-        for _ in self._each(ShardTask.build, arguments, "writing shards", len(shards)):
+        for _ in self._shown(workers.run(ShardTask.build, arguments), "writing shards", len(shards)):
             pass
 
-    def _each(
-        self, task: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], name: str, total: int
-    ) -> Iterator[Result]:
+    def _shown(self, results: Iterable[Result], name: str, total: int) -> Iterator[Result]:
         with tqdm(desc=name, total=total, disable=not self.progress, unit=name.split()[-1].rstrip("s")) as bar:
-            for result in self.engine.run(task, arguments):
+            for result in results:
                 bar.update()
                 yield result

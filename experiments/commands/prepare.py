@@ -46,7 +46,13 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--backend", type=Literal["loky", "threading", "dask"], default="loky", help="what runs them (joblib)"
     )
-    parser.add_argument("--scheduler", type=str | None, default=None, help="address of a running dask scheduler")
+    parser.add_argument(
+        "--scheduler",
+        type=str | None,
+        default=None,
+        help="of dask: address of one that runs, or what --jobs workers are submitted to: a queue such as slurm, or a "
+        "YAML file of dask-jobqueue's configuration",
+    )
     parser.add_argument(
         "--cache", type=Path | None, default=None, help="folder of resampled audio and spectrograms that is kept"
     )
