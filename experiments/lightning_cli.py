@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
@@ -18,7 +17,7 @@ import architectures
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import links, mistakes, naming
+from experiments import launch, links, mistakes, naming
 from experiments.precision import refusal
 
 BASE = Path(__file__).with_name("base.yaml")
@@ -58,6 +57,7 @@ class MelismaCLI(LightningCLI):
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(callbacks.AlikeProcesses, "alike_processes")
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
@@ -81,6 +81,8 @@ class MelismaCLI(LightningCLI):
     @override
     def before_instantiate_classes(self) -> None:
         self._stated = self.config[str(self.subcommand)].clone()
+        launch.check_launch(self._stated.trainer)
+        launch.wait_no_longer()
         if self.subcommand == "fit":
             self._stated.resume.run = None
             naming.name_run(self.config.fit)
@@ -99,8 +101,9 @@ class MelismaCLI(LightningCLI):
                 callback.config = self._stated  # without the name of this run: it is for others to repeat
         # As it was asked for: of 16-mixed on a CPU the trainer makes bf16-mixed.
         asked = self.config[str(self.subcommand)].trainer.precision or self.trainer.precision
-        if why := refusal(str(asked), self.trainer.strategy.root_device):
-            raise MisconfigurationException(why)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, callbacks.AlikeProcesses):
+                callback.refusal = refusal(str(asked), self.trainer.strategy.root_device)
 
     def before_fit(self) -> None:
         """A run that was begun under this name goes on."""

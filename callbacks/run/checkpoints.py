@@ -193,7 +193,10 @@ class ResumeCheckpoint(ModelCheckpoint):
         if not self._training:
             return
         agreed = isinstance(exception, StoppedBySignal)
-        if self._updating and not agreed:  # agreed upon at the end of a batch, whose update is whole
+        if agreed:  # at the end of a batch, whose update is whole
+            self._updating = False
+            self._buffers.drop()
+        if self._updating:
             rank_zero_info(f"Interrupted in the update of step {trainer.global_step}; the last checkpoint stays")
         elif not self._should_skip_saving_checkpoint(trainer):
             self._buffers.restore()
