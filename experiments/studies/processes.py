@@ -55,7 +55,9 @@ class CommandProcesses:
         Returns:
             Its exit code; negative is the signal that ended it.
         """
-        environment = {**os.environ, **_ONE_THREAD}
+        # A run is one process: how many a job of SLURM has, and which of them this is, does not concern it.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+        environment = {**own, **_ONE_THREAD}
         process = self._context.Process(target=_run, args=(list(words), str(log), environment))
         process.start()
         self._running.add(process)
