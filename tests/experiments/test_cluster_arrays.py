@@ -66,7 +66,10 @@ def test_the_runs_of_a_study_are_made_once_and_that_of_a_killed_job_goes_on(slur
     stated = {
         **STATED,
         "recipe": str(small_recipe),
-        "settings": {"trainer.callbacks": None, "trainer.val_check_interval": 20, "trainer.max_steps": 600},
+        "settings": {
+            **{"trainer.callbacks": None, "trainer.val_check_interval": 100, "trainer.max_steps": 600},
+            "resume.every_n_train_steps": 20,
+        },
         "runs": {"plain": {}, "slower": {"model.init_args.optimizer.init_args.lr": 0.001}},
         "findings": [
             {
