@@ -25,7 +25,8 @@ def slurm(tmp_path_factory):
 
 
 def kill(job, slurm):
-    subprocess.run(["scancel", "--signal=KILL", job], env=slurm, check=True)
+    # The command alone, and at once: without --batch, SLURM sends SIGTERM before.
+    subprocess.run(["scancel", "--batch", "--signal=KILL", job], env=slurm, check=True)
     assert wait_for(lambda: state_of(job, slurm) in ("FAILED", "CANCELLED"), 60)
 
 
