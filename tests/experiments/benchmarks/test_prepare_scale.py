@@ -15,8 +15,8 @@ def test_it_measures_every_part_on_a_small_set(tmp_path, capsys):
     *table, result = capsys.readouterr().out.splitlines()
     assert sum("recordings" in line for line in table) == 6
     found = json.loads(result.removeprefix("RESULT "))
-    sizes = {part: list(rates) for part, rates in found["seconds_per_1000"].items()}
-    assert sizes == {
+    measured = {part: list(rates) for part, rates in found["seconds_per_1000"].items()}
+    assert measured == {
         **{"from nothing": ["3000", "4000"], "after a kill": ["3000", "4000"]},
         **{"one of eight": ["3000"], "audio files": ["20"]},
     }
