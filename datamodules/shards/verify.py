@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
 from datamodules.files import sha256_of
@@ -19,24 +20,49 @@ class Finding(NamedTuple):
     problem: str | None
 
 
-def verify(directory: Path) -> Iterator[Finding]:
+def verify(directory: Path, jobs: int = 1, share: tuple[int, int] = (0, 1)) -> Iterator[Finding]:
     """Check that every shard of a prepared directory is there with its size and SHA-256, and that there are no others.
+
+    Column files are compared too; nothing is said of those that are right.
 
     Args:
         directory: holds dataset.json.
+        jobs: shards that are read at once, by threads.
+        share: number of a part, from 0, and number of parts: every so many-th shard is checked. The first part also
+            looks for shards that do not belong here.
 
     Yields:
-        One finding for each shard, as it is read.
+        One finding for each shard, in the order of dataset.json.
 
     Raises:
         DataError: there is no readable dataset.json.
     """
     description = describe(directory)
     named = dict(shard for split in description["splits"] for shard in shards_of(directory, description, split))
-    for path, digest in named.items():
-        yield Finding(path, _problem(path, digest))
-    for path in sorted(set(directory.glob("*.tar")) - named.keys()):
-        yield Finding(path, f"{path}: not one of the shards that dataset.json names; move or delete it")
+    part, parts = share
+    mine = list(named.items())[part::parts]
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield from pool.map(_finding, mine)
+        finally:  # who has seen enough does not wait for the rest
+            pool.shutdown(cancel_futures=True)
+    if part == 0:
+        yield from _columns(directory, description)
+        for path in sorted(set(directory.glob("*.tar")) - named.keys()):
+            yield Finding(path, f"{path}: not one of the shards that dataset.json names; move or delete it")
+
+
+def _columns(directory: Path, description: dict[str, Any]) -> Iterator[Finding]:
+    """The column files that dataset.json states; one that is missing is made again when its split is opened."""
+    for split in description["splits"].values():
+        stated = split.get("columns")
+        path = None if stated is None else directory / stated["name"]
+        if path is not None and path.is_file() and sha256_of(path) != stated["sha256"]:
+            yield Finding(path, f"{path}: its bytes are not those that were written; delete it, it is made again")
+
+
+def _finding(shard: tuple[Path, str | None]) -> Finding:
+    return Finding(shard[0], _problem(*shard))
 
 
 def _problem(path: Path, digest: str | None) -> str | None:

@@ -58,8 +58,8 @@ def _counts(index: SplitIndex) -> Iterator[str]:
     yield f"{len(index)} records"
     yield f"{index.frames.sum() * index.grid.hop / index.grid.rate / 3600:.2f} h"
     if index.has_f0:
-        voiced = sum(int(index.voiced_frames(record).sum()) for record in range(len(index)))
-        yield f"{voiced / index.frames.sum():.1%} voiced" + (f", up to {index.pitches} voices" if index.pitches else "")
+        voiced = index.voiced.sum() / index.frames.sum()
+        yield f"{voiced:.1%} voiced" + (f", up to {index.pitches} voices" if index.pitches else "")
     if index.holds("txt"):
         yield f"{index.symbols.sum()} symbols"
     for member, kind in (("feat", "feature"), ("cqt", "spectrogram")):

@@ -8,8 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from experiments.claims import Claim
 
 # Modules that a fit imports sooner or later; one that is not installed is left out.
 _IMPORTED = [
@@ -23,39 +27,59 @@ _IMPORTED = [
     "librosa",
     "torchaudio",
 ]
+_LOOK = 5.0  # s between two looks at the claim
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class CommandProcesses:
     """Runs commands with one thread each, in the working directory and environment of the caller.
 
-    All share the process that they are forked from, which lives until the interpreter ends.
+    All share the process that they are forked from, which lives until the interpreter ends; none lives longer than the
+    caller.
     """
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_IMPORTED)
+        self._running: set[BaseProcess] = set()
+        self._terminated = False
 
-    def run(self, words: Sequence[str], log: Path) -> int:
+    def run(self, words: Sequence[str], log: Path, claim: Claim | None = None) -> int:
         """Run one command and wait for it.
 
         Args:
             words: behind `melisma`.
             log: what it prints is appended to this file.
+            claim: on what it does; the command is killed if the claim is lost.
 
         Returns:
             Its exit code; negative is the signal that ended it.
         """
-        environment = {**os.environ, **_ONE_THREAD}
+        # A run is one process: how many a job of SLURM has, and which of them this is, does not concern it.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+        environment = {**own, **_ONE_THREAD}
         process = self._context.Process(target=_run, args=(list(words), str(log), environment))
         process.start()
-        process.join()
-        assert process.exitcode is not None
+        self._running.add(process)
+        if self._terminated:  # just now, in another thread
+            process.terminate()
+        while process.exitcode is None:
+            process.join(_LOOK)
+            if claim is not None and process.exitcode is None and claim.lost:
+                process.kill()
+        self._running.discard(process)
         return process.exitcode
+
+    def terminate(self) -> None:
+        """Send SIGTERM to all commands that are running, which save their state and end."""
+        self._terminated = True
+        for process in list(self._running):
+            process.terminate()
 
 
 def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
     """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other errors."""
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with open(log, "ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
@@ -69,3 +93,11 @@ def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
 
     torch.set_num_threads(1)  # OpenMP has read its environment already, that of the process this one is forked from
     main()
+
+
+def _end_with_the_caller() -> None:
+    """Not to work beside the one who takes over what a killed caller was doing."""
+    caller = multiprocessing.parent_process()
+    assert caller is not None
+    caller.join()
+    os._exit(1)

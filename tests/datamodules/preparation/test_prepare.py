@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from datamodules.errors import DataError
 from datamodules.preparation import preprocess
 from datamodules.preparation.description import prepared
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Share, prepare
+from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.shard_tasks import ShardTask
+from datamodules.preparation.sharing import Share
 from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import SplitIndex
 
@@ -177,7 +180,8 @@ sys.path.insert(0, {root!r})
 from pathlib import Path
 from tests.datamodules.preparation.test_prepare import many_shards
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Share, prepare
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.sharing import Share
 if __name__ == "__main__":
     prepare(many_shards(Path({out!r})), {engine}, progress=False, share={share})
 """
@@ -219,3 +223,57 @@ def test_kill_9_in_between_changes_nothing(tmp_path, uninterrupted, engine, shar
     assert {path: path.stat().st_mtime_ns for path in done} == kept
     assert not list(out.glob(".*"))
     assert digests(out) == uninterrupted
+
+
+class TestInterrupted:
+    """What a call does that goes on after one which was interrupted as it began to write shards."""
+
+    @pytest.fixture
+    def recipe(self, tmp_path, monkeypatch):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            recipe = ShardRecipe(folder(tmp_path / "in"), str(tmp_path / "out"), 8000, 80, splits={"train": 1.0})
+            patched.setattr(ShardTask, "build", interrupt)
+            prepare(recipe, progress=False)
+        return recipe
+
+    def test_nothing_is_read_again_and_every_source_asked_once(self, recipe, monkeypatch):
+        asked, stat = Counter(), os.stat
+        monkeypatch.setattr(preprocess.Preprocessor, "_make", interrupt)
+        monkeypatch.setattr(os, "stat", lambda path, **more: asked.update([str(path)]) or stat(path, **more))
+        prepare(recipe, progress=False)
+        sources = {str(path): asked[str(path)] for path in Path(recipe.corpus.folder).iterdir()}
+        assert len(sources) == 6 and set(sources.values()) == {1}
+
+    def test_one_that_has_changed_is_read_again(self, recipe, monkeypatch):
+        made, make = [], preprocess.Preprocessor._make
+        soundfile.write(Path(recipe.corpus.folder, "a1.flac"), np.zeros(16000), 8000)
+        monkeypatch.setattr(
+            preprocess.Preprocessor, "_make", lambda self, recording: made.append(recording.id) or make(self, recording)
+        )
+        prepare(recipe, progress=False)
+        assert made == ["a1"]
+        assert SplitIndex([recipe.directory], "train").track_frames.tolist() == [100, 200, 100]
+
+    def test_notes_of_processes_that_were_killed_are_those_of_all(self, recipe, monkeypatch):
+        (noted,) = Path(recipe.directory, ".staging", "notes").iterdir()
+        lines = noted.read_bytes().splitlines(keepends=True)
+        noted.write_bytes(lines[0] + lines[1][:20])
+        (noted.parent / "another.1.x").write_bytes(lines[2])
+        made, make = [], preprocess.Preprocessor._make
+        monkeypatch.setattr(
+            preprocess.Preprocessor, "_make", lambda self, recording: made.append(recording.id) or make(self, recording)
+        )
+        prepare(recipe, progress=False, share=Share(1, 2))
+        assert made == ["a1"]
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_every_task_of_a_dead_share_is_begun_once(make_recipe, melody_shards, tmp_path, monkeypatch):
+    begun, build = [], ShardTask.build
+    monkeypatch.setattr(ShardTask, "build", lambda task: begun.append(task.path.name) or build(task))
+    prepare(make_recipe(tmp_path), progress=False, share=Share(3, 8))
+    assert len(begun) == len(set(begun)) == len(list(tmp_path.glob("*.tar")))
+    assert digests(tmp_path) == digests(melody_shards)
