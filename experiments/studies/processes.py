@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 # Modules that a fit imports sooner or later; one that is not installed is left out.
@@ -23,16 +26,21 @@ _IMPORTED = [
     "librosa",
     "torchaudio",
 ]
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_LATER = (signal.SIGTERM,)
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class CommandProcesses:
-    """Runs commands with one thread each, in the working directory and environment of the caller.
+    """Runs commands in the working directory and environment of the caller; they end with it, also if it is killed.
 
     All share the process that they are forked from, which lives until the interpreter ends.
+
+    Args:
+        threads: of each command.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_IMPORTED)
 
@@ -46,16 +54,37 @@ class CommandProcesses:
         Returns:
             Its exit code; negative is the signal that ended it.
         """
-        environment = {**os.environ, **_ONE_THREAD}
-        process = self._context.Process(target=_run, args=(list(words), str(log), environment))
-        process.start()
+        process = self.start(words, log)
         process.join()
         assert process.exitcode is not None
         return process.exitcode
 
+    def start(self, words: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
+        """Start one command, which the caller waits for.
 
-def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
+        Args:
+            words: behind `melisma`.
+            log: what it prints is appended to this file.
+            environment: of the command; None: that of the caller.
+        """
+        variables = {
+            **(os.environ if environment is None else environment),
+            **dict.fromkeys(_THREADS, str(self.threads)),
+        }
+        process = self._context.Process(target=_run, args=(list(words), str(log), variables, self.threads))
+        # The process that all are forked from must outlive a signal to the whole job, for it knows the exit codes.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
+        return process
+
+
+def _run(words: list[str], log: str, environment: Mapping[str, str], threads: int) -> None:
     """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other errors."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with open(log, "ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
@@ -67,5 +96,15 @@ def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
 
     from experiments.cli import main
 
-    torch.set_num_threads(1)  # OpenMP has read its environment already, that of the process this one is forked from
+    torch.set_num_threads(
+        threads
+    )  # OpenMP has read its environment already, that of the process this one is forked from
     main()
+
+
+def _end_with_parent() -> None:
+    """Who takes over the work of a killed process must not find another one at it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
