@@ -18,7 +18,11 @@ def main(arguments: list[str]) -> None:
     """
     own, words = _split(arguments)
     options = parse(_parser(), own)
-    if min(options.jobs, options.threads) < 1 or options.repeats < 0 or (options.points or 1) < 1:
+    if (
+        min(options.jobs, options.threads) < 1
+        or options.repeats < 0
+        or (options.points is not None and options.points < 1)
+    ):
         raise DataError("melisma sweep: --jobs, --threads and --points are 1 or more, --repeats is 0 or more")
 
     from experiments.sweeping.sweep_file import read_sweep

@@ -8,7 +8,17 @@ import sys
 from datamodules.files import write_atomically
 from experiments.sweeping.picture import draw
 from experiments.sweeping.point_figures import PointFigures
-from experiments.sweeping.results import PICTURE, RECORD, TABLE, counts, failures, ranked, table, write_tables
+from experiments.sweeping.results import (
+    PICTURE,
+    RECORD,
+    TABLE,
+    counts,
+    failures,
+    ranked,
+    table,
+    write_record,
+    write_table,
+)
 from experiments.sweeping.sweep_folder import SweepFolder
 
 _DOTS_PER_INCH = 110
@@ -25,7 +35,8 @@ def end(sweep: SweepFolder, wanted: int, stopped_by: signal.Signals | None) -> i
     Returns:
         128 and the signal's number where there was one, 1 where points failed, else 0.
     """
-    figures = write_tables(sweep)
+    write_table(sweep)
+    figures = write_record(sweep)
     with write_atomically(sweep.folder / PICTURE) as file:
         draw(figures, sweep.file).savefig(file, format="png", dpi=_DOTS_PER_INCH)
     print("\n".join(table(figures, sweep.file)))

@@ -10,7 +10,7 @@ from threading import Event
 
 from experiments.claims import Claim
 from experiments.studies.processes import CommandProcesses
-from experiments.sweeping.point_figures import check_metric, has_finished
+from experiments.sweeping.point_figures import check_metric, curves_of, has_finished
 from experiments.sweeping.points import Outcome, SweepPoint
 from experiments.sweeping.proposals import to_stop
 from experiments.sweeping.sweep_folder import SweepFolder
@@ -18,6 +18,7 @@ from experiments.sweeping.sweep_folder import SweepFolder
 LOG = "fit.log"
 _LOGGER = "lightning.pytorch.loggers.CSVLogger"
 _LAST = Path("checkpoints", "last.ckpt")
+_INTERRUPTIONS = ("SIGTERMException", "KeyboardInterrupt")  # of this fit alone, by somebody else
 _LOOKED = 0.5  # s between two looks at a fit
 
 
@@ -55,8 +56,8 @@ class PointFits:
         words = [*command.words, *self._sweep.words, *_own_words(point)]
         point.journal(event="began", words=words, resumed=(point.folder / _LAST).is_file())
         environment = {**_alone(os.environ), **self._device(job), **command.environment}
+        stopped_early, seen = False, (before := _bytes_of_curves(point))
         process = self._processes.start(words, point.folder / LOG, environment)
-        stopped_early, seen = False, 0
         try:
             while process.is_alive():
                 process.join(_LOOKED)
@@ -77,16 +78,18 @@ class PointFits:
             process.terminate()
             process.join()
         check_metric(point, self._sweep.file)
-        outcome = self._outcome(point, stopped_early)
+        has_begun = _bytes_of_curves(point) != before
+        outcome = self._outcome(point, stopped_early, has_begun)
         point.journal(event="ended", outcome=outcome, code=process.exitcode)
         return outcome
 
-    def _outcome(self, point: SweepPoint, stopped_early: bool) -> Outcome:
+    def _outcome(self, point: SweepPoint, stopped_early: bool, has_begun: bool) -> Outcome:
         if has_finished(point.folder):
             return "finished"
         if stopped_early:
             return "stopped early"
-        return "interrupted" if self._stopping.is_set() else "failed"
+        by_somebody = has_begun and curves_of(point.folder).exception in _INTERRUPTIONS
+        return "interrupted" if by_somebody or self._stopping.is_set() else "failed"
 
     def _is_hopeless(self, point: SweepPoint) -> bool:
         return self._sweep.file.stops_early and point.name in to_stop(self._sweep.file, self._sweep.figures())

@@ -23,16 +23,23 @@ _SHOWN = 20  # points in the terminal
 _SAID = 5  # lines of the log of a point that failed
 
 
-def write_tables(sweep: SweepFolder) -> list[PointFigures]:
-    """Write `sweep.tsv` and `sweep.json` of all points as they are now.
+def write_table(sweep: SweepFolder) -> list[PointFigures]:
+    """Write `sweep.tsv` of all points as they are now.
 
     Returns:
-        What is in them, by the numbers of the points.
+        What is in it, by the numbers of the points.
     """
     with sweep.locked("tables"):
         figures = sweep.figures()
         with write_atomically(sweep.folder / TABLE) as file:
             file.write(_tsv(figures, sweep.file).encode())
+        return figures
+
+
+def write_record(sweep: SweepFolder) -> list[PointFigures]:
+    """Write `sweep.json` likewise, with the configurations of all points."""
+    with sweep.locked("tables"):
+        figures = sweep.figures()
         with write_atomically(sweep.folder / RECORD) as file:
             file.write((json.dumps(_record(figures, sweep), indent=1) + "\n").encode())
         return figures

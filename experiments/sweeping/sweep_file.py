@@ -95,16 +95,16 @@ def read_sweep(path: Path) -> SweepFile:
         raise DataError(
             f"{path}: no sweep, but {type(content).__name__}; experiments/sweeps/README.md says what one holds"
         )
+    command = CommandTemplate.of(content.get("command"), path)
     problem = _problem(content)
     if problem is not None:
         raise DataError(f"{path}: {problem}")
     content["metric"].setdefault("goal", "minimize")  # as Weights & Biases does
-    file = SweepFile(path, content, CommandTemplate.of(content.get("command"), path))
     try:
         sweeps.next_run(content, [])
     except Exception as error:  # the package raises ValueError, AssertionError, jsonschema's errors and others
         raise DataError(f"{path}: {' '.join(str(error).split())[:300]}") from error
-    return file
+    return SweepFile(path, content, command)
 
 
 def _problem(content: Mapping[str, Any]) -> str | None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from experiments.studies.processes import CommandProcesses
 from experiments.sweeping.fits import PointFits
 from experiments.sweeping.points import SweepPoint
-from experiments.sweeping.results import line_of, write_tables
+from experiments.sweeping.results import line_of, write_table
 from experiments.sweeping.sweep_folder import SweepFolder
 
 _LOOKED = 0.5  # s between two looks at the jobs
@@ -86,7 +86,7 @@ class SweepWorker:
                 pause = min(2 * pause, _LATEST)
 
     def _say(self, point: SweepPoint, bar: tqdm[None]) -> None:
-        figures = write_tables(self._sweep)
+        figures = write_table(self._sweep)
         bar.write(next(line_of(each, self._sweep.file) for each in figures if each.name == point.name))
         bar.n = sum(each.status != "waiting" for each in figures)
         bar.refresh()
