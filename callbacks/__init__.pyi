@@ -16,12 +16,14 @@ from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
 from .run.config import RunConfig
 from .run.curves import RunCurves
 from .run.folder import RunFolder, run_folder
+from .run.processes import AlikeProcesses
 from .run.record import RunRecord
 from .run.score_table import ScoreTable
 from .run.signals import StopOnSignal
 
 __all__ = [
     "AlignmentPictures",
+    "AlikeProcesses",
     "AveragedWeights",
     "BestCheckpoint",
     "ClipPictures",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -37,6 +38,20 @@ class Answers(Dataset[Content | DataError], Generic[Request, Content]):
             return self.answer(request)
         except DataError as error:
             return error
+
+
+def outlive_first_signal(worker: int) -> None:
+    """For DataLoader's `worker_init_fn`: let the process that a worker belongs to decide when it ends.
+
+    A cluster and Ctrl+C signal all processes of a job at once. A worker that died of it would end a training that is
+    about to save itself. So the first SIGTERM is not obeyed, but the second is: a loader ends its workers by it.
+
+    Args:
+        worker: its number.
+    """
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
@@ -18,7 +17,7 @@ import architectures
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import links, mistakes
+from experiments import launch, links, mistakes, naming
 from experiments.precision import refusal
 
 BASE = Path(__file__).with_name("base.yaml")
@@ -58,12 +57,14 @@ class MelismaCLI(LightningCLI):
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(callbacks.AlikeProcesses, "alike_processes")
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
         parser.add_lightning_class_args(callbacks.TrackFrames, "track_frames")
         parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
         parser.add_lightning_class_args(callbacks.RunCurves, "run_curves")
+        # Behind all that do something at the end of a batch, which it may not be the end of for those that follow.
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
@@ -79,6 +80,12 @@ class MelismaCLI(LightningCLI):
 
     @override
     def before_instantiate_classes(self) -> None:
+        self._stated = self.config[str(self.subcommand)].clone()
+        launch.check_launch(self._stated.trainer)
+        launch.wait_no_longer()
+        if self.subcommand == "fit":
+            self._stated.resume.run = None
+            naming.name_run(self.config.fit)
         data = self.config[str(self.subcommand)].data
         if key := links.overruled(data):  # it would be overwritten without a word
             mistakes.stop(f"data.{key}: {data.init_args[key]}, but this follows from the network; leave it out")
@@ -89,10 +96,19 @@ class MelismaCLI(LightningCLI):
             super().instantiate_classes()
         except ValueError as error:  # a value that a class refuses is a mistake in the configuration
             mistakes.stop(mistakes.Reason.of(error).text)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, callbacks.RunConfig):
+                callback.config = self._stated  # without the name of this run: it is for others to repeat
         # As it was asked for: of 16-mixed on a CPU the trainer makes bf16-mixed.
         asked = self.config[str(self.subcommand)].trainer.precision or self.trainer.precision
-        if why := refusal(str(asked), self.trainer.strategy.root_device):
-            raise MisconfigurationException(why)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, callbacks.AlikeProcesses):
+                callback.refusal = refusal(str(asked), self.trainer.strategy.root_device)
+
+    def before_fit(self) -> None:
+        """A run that was begun under this name goes on."""
+        if last := naming.interrupted(self.trainer):
+            self.config_init["fit"]["ckpt_path"] = str(last)
 
     def before_validate(self) -> None:
         """ScoreTable prints the figures."""

@@ -11,8 +11,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+from torch.optim import Optimizer
 from typing_extensions import override
 
+from callbacks.run.signals import StoppedBySignal
 from datamodules.files import remove_leftovers, write_atomically
 
 
@@ -105,14 +109,24 @@ class BestCheckpoint(ModelCheckpoint):
 class ResumeCheckpoint(ModelCheckpoint):
     """Keeps `last.ckpt`, to resume from: saved regularly, at the end of fit, and when fit is stopped half-way.
 
-    An exception, Ctrl+C and SIGTERM (which Lightning raises as an exception after the current batch) all save it.
+    Where a fit is stopped between two steps (by a signal, an error of the data, an error in validation), `last.ckpt` is
+    of that step. Where an error ends it within a step, a batch that was begun has changed nothing but buffers, such as
+    the running means of batch normalisation: they are put back, and the step before is saved. Where it falls into the
+    optimiser's update, some parameters may be changed and others not; nothing is saved then, and the checkpoint that is
+    there stays. So a run that goes on from `last.ckpt` is always the run that was not stopped.
 
     Args:
         every_n_train_steps: optimiser steps between two saves.
         minutes: time between two saves; when given it takes the place of the steps. With neither, every epoch saves.
+        run: name of the run, as a folder's. The run goes to `<save_dir>/<project>/<run>` (without a logger, to
+            `<default_root_dir>/runs/<run>`), a run of Weights & Biases has it for its id, and where `last.ckpt` is
+            there already, fit goes on from it: the same command may be given again after every interruption. It is of
+            the command and not of the experiment: `melisma fit` reads it, and config.yaml does not repeat it.
     """
 
-    def __init__(self, every_n_train_steps: int | None = 1000, minutes: float | None = None) -> None:
+    def __init__(
+        self, every_n_train_steps: int | None = 1000, minutes: float | None = None, run: str | None = None
+    ) -> None:
         super().__init__(
             filename=self.CHECKPOINT_NAME_LAST,
             every_n_train_steps=every_n_train_steps if minutes is None else None,
@@ -121,12 +135,15 @@ class ResumeCheckpoint(ModelCheckpoint):
             save_on_exception=True,
             enable_version_counter=False,
         )
+        self.run = run
         self._training = False
+        self._updating = False  # from the optimiser's update to the end of its batch
+        self._buffers = _Buffers()
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         save_atomically(trainer)
-        self._training = False
+        self._training = self._updating = False
         super().setup(trainer, pl_module, stage)
 
     @override
@@ -134,6 +151,33 @@ class ResumeCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._training = True
         self._last_global_step_saved = trainer.global_step
+        self._buffers.find(pl_module)
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        if self._training:
+            self._buffers.find(pl_module)  # it may have brought others, such as thresholds
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        # Batches whose gradients wait for more are trained again after a resume.
+        progress: Any = trainer.fit_loop.epoch_loop.batch_progress
+        if progress.current.processed % trainer.accumulate_grad_batches == 0:
+            self._buffers.hold()
+
+    @override
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        self._updating = True
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._updating:
+            self._updating = False
+            self._buffers.drop()
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -146,13 +190,55 @@ class ResumeCheckpoint(ModelCheckpoint):
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # A failure before the first step saves nothing: a half-restored state would replace a good checkpoint.
-        if not self._training or self._should_skip_saving_checkpoint(trainer):
+        if not self._training:
             return
-        if isinstance(trainer.strategy, DDPStrategy):
-            # The other processes may not have failed: rank 0 has everything and must not wait for them.
-            self.best_model_path = self.format_checkpoint_name(self._monitor_candidates(trainer))
-            self._last_global_step_saved = trainer.global_step
-            checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
-            trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
-        else:
-            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        agreed = isinstance(exception, StoppedBySignal)
+        if agreed:  # at the end of a batch, whose update is whole
+            self._updating = False
+            self._buffers.drop()
+        if self._updating:
+            rank_zero_info(f"Interrupted in the update of step {trainer.global_step}; the last checkpoint stays")
+        elif not self._should_skip_saving_checkpoint(trainer):
+            self._buffers.restore()
+            if isinstance(trainer.strategy, DDPStrategy) and not agreed:
+                # The other processes may not have failed: rank 0 has everything and must not wait for them.
+                self.best_model_path = self.format_checkpoint_name(self._monitor_candidates(trainer))
+                self._last_global_step_saved = trainer.global_step
+                checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+                trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
+            else:
+                self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        if isinstance(exception, StoppedBySignal):
+            step, path = trainer.global_step, self.best_model_path
+            rank_zero_info(f"Stopped by {exception.name} after step {step}; go on with --ckpt_path {path}")
+
+
+class _Buffers:
+    """Copies of a module's buffers: what a batch changes before the optimiser's update."""
+
+    def __init__(self) -> None:
+        self._own: list[Tensor] = []
+        self._copies: list[Tensor] = []
+        self._held = False
+
+    def find(self, module: LightningModule) -> None:
+        """Look for them; walking through a large network takes as long as a small step."""
+        self._own = list(module.buffers())
+        self._copies = [torch.empty_like(buffer) for buffer in self._own]
+        self._held = False
+
+    def hold(self) -> None:
+        """Copy them."""
+        if self._own:
+            torch._foreach_copy_(self._copies, self._own)
+        self._held = True
+
+    def restore(self) -> None:
+        """Put the copies back, if some are held."""
+        if self._held and self._own:
+            torch._foreach_copy_(self._own, self._copies)
+        self._held = False
+
+    def drop(self) -> None:
+        """Forget what is held."""
+        self._held = False

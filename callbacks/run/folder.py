@@ -22,6 +22,7 @@ def run_folder(trainer: Trainer) -> Path:
     |---|---|
     | validate, test or predict of `RUN/checkpoints/x.ckpt` | `RUN`, with or without a logger |
     | fit with a logger | `<save_dir>/<name>/<version>` of the first logger |
+    | fit without a logger that has a name (`ResumeCheckpoint.run`) | `<default_root_dir>/runs/<run>` |
     | fit without a logger, resumed from `RUN/checkpoints/x.ckpt` | `RUN` |
     | fit without a logger | `<default_root_dir>/runs/<UTC time>-<process id>` |
     | validate, test or predict of any other weights | as fit; after a fit of the same trainer, the folder of that fit |
@@ -57,7 +58,9 @@ def _decide(trainer: Trainer, earlier: dict[tuple[bool, str | None], Path]) -> P
     fitting, checkpoint = _question(trainer)
     of_checkpoint, of_logger = _folder_of_checkpoint(checkpoint), _folder_of_logger(trainer)
     fitted = [folder for (was_fit, _), folder in earlier.items() if was_fit]
-    candidates = [of_logger, of_checkpoint] if fitting else [of_checkpoint, of_logger, *fitted[-1:]]
+    candidates = (
+        [of_logger, _folder_of_name(trainer), of_checkpoint] if fitting else [of_checkpoint, of_logger, *fitted[-1:]]
+    )
     folder = next((folder for folder in candidates if folder is not None), None) or _new_folder(trainer)
     return folder.resolve()
 
@@ -78,6 +81,17 @@ def _folder_of_logger(trainer: Trainer) -> Path | None:
         return Path(logger.log_dir)
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
     return Path(logger.save_dir or trainer.default_root_dir, str(logger.name), version)
+
+
+def named_folder(trainer: Trainer) -> Path | None:
+    """The folder of a fit that has a name, before it has begun; None if it has none."""
+    return _folder_of_name(trainer) and (_folder_of_logger(trainer) or _folder_of_name(trainer))
+
+
+def _folder_of_name(trainer: Trainer) -> Path | None:
+    names = [getattr(callback, "run", None) for callback in trainer.checkpoint_callbacks]
+    name = next((name for name in names if name is not None), None)
+    return None if name is None else Path(trainer.default_root_dir, "runs", name)
 
 
 def _new_folder(trainer: Trainer) -> Path:

@@ -60,7 +60,7 @@ class RunRecord(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # The commit is noted now, before anybody changes the code.
-        self._begun, self._commit, self._finished = time.monotonic(), _commit(), False
+        self._begun, self._commit, self._finished = time.monotonic(), commit_of_code(), False
 
     @property
     def _seconds(self) -> float:
@@ -160,7 +160,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str | None:
+def commit_of_code() -> str | None:
     """Of the repository that this file is in."""
     command = ["git", "-C", str(_SOURCE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.augment import item_seeds
 from datamodules.batches import UtteranceSet
-from datamodules.loading import Answers, Message, ResumableLoader, arrived, pack, unpack
+from datamodules.loading import Answers, Message, ResumableLoader, arrived, outlive_first_signal, pack, unpack
 from datamodules.utterances.plan import Batching, EpochLayout, Ints, evaluation_batches, training_batches
 from datamodules.utterances.reader import Batch, UtteranceReader
 
@@ -53,6 +53,7 @@ class _Delivery(Generic[Batch]):
                 sampler=self._asked,
                 num_workers=workers,
                 persistent_workers=persistent,
+                worker_init_fn=outlive_first_signal,
             )
             if workers
             else None

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.batches import EvaluationSet, PitchBatch
-from datamodules.loading import Answers, ResumableLoader, arrived
+from datamodules.loading import Answers, ResumableLoader, arrived, outlive_first_signal
 from datamodules.windows.plan import Chunk, Group, evaluation_plan
 from datamodules.windows.reader import Pool, WindowReader
 from datamodules.windows.source import WindowSource
@@ -77,6 +77,7 @@ class TrainingLoader(ResumableLoader):
             sampler=self._tokens,
             num_workers=workers,
             persistent_workers=workers > 0,
+            worker_init_fn=outlive_first_signal,
         )
 
     @property
@@ -192,7 +193,9 @@ class EvaluationLoader:
         step = reader.windows.frames
         self.plan = evaluation_plan(reader.index.track_frames, rank, ranks, -(-chunk // step) * step)
         answers = Answers(TrackReader(reader).read)
-        self._batches = DataLoader(answers, batch_size=None, sampler=self.plan, num_workers=workers)
+        self._batches = DataLoader(
+            answers, batch_size=None, sampler=self.plan, num_workers=workers, worker_init_fn=outlive_first_signal
+        )
 
     def __len__(self) -> int:
         return len(self.plan)

@@ -1,0 +1,33 @@
+"""A callback for tests: what happens to a training from outside, at a place that is stated."""
+
+import os
+import signal
+
+from lightning.pytorch import Callback
+
+
+class Fault(Callback):
+    """Signals this process once.
+
+    Args:
+        number: of the signal.
+        at: batch of the run, from 0, in whose backward pass it comes; with `validation`, behind which it comes.
+        rank: of the process that it comes to.
+        validation: within the first batch of the next validation instead.
+    """
+
+    def __init__(self, number: int, at: int, rank: int = 0, validation: bool = False) -> None:
+        self.number, self.at, self.rank, self.validation = number, at, rank, validation
+
+    def _signal(self, trainer, validating):
+        batch = trainer.fit_loop.epoch_loop.total_batch_idx
+        if trainer.global_rank == self.rank and batch == self.at and validating == self.validation:
+            os.kill(os.getpid(), signal.Signals(self.number))
+            self.at = -1
+
+    def on_after_backward(self, trainer, module):
+        self._signal(trainer, False)
+
+    def on_validation_batch_start(self, trainer, module, *_):
+        if not trainer.sanity_checking:
+            self._signal(trainer, True)
