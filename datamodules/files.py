@@ -91,8 +91,9 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from typing_extensions import override
@@ -13,21 +14,14 @@ from datamodules.annotations.f0_tables import check_options
 from datamodules.corpora.base import Corpus, PitchSource, Recording, require, unique_and_sorted
 from datamodules.corpora.sources.audio_files import EXTENSIONS, AudioFile
 from datamodules.corpora.sources.f0_files import F0File, MultiF0File, TableOptions
+from datamodules.corpora.sources.listing import Present, is_pairable, partners, visible_names
 from datamodules.corpora.sources.lists import Row, read_manifest
-from datamodules.corpora.sources.names import (
-    by_identifier,
-    compiled,
-    first_group,
-    group_of,
-    is_pairable,
-    partner,
-    visible_files,
-)
+from datamodules.corpora.sources.names import by_identifier, compiled, first_group, group_of
 from datamodules.corpora.sources.pronunciations import Pronunciations
 from datamodules.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Files:
     """What folder or manifest say of a recording; audio and table by their paths below the folder."""
 
@@ -129,23 +123,24 @@ class AudioFolder(Corpus):
         names = by_identifier((entry.audio for entry in entries), root)
         named = dict(zip(names, entries, strict=True))
         transcripts = self._transcripts(named)
-        made = (self._recording(name, named[name], transcript) for name, transcript in transcripts.items())
+        present = Present(root)
+        made = (self._recording(name, named[name], transcript, present) for name, transcript in transcripts.items())
         return unique_and_sorted(made, self.folder)
 
     def _found(self) -> list[_Files]:
         root = Path(self.folder)
-        paths = [path for path in visible_files(root, self.audio) if path.suffix.lower() in EXTENSIONS]
-        if not paths:
+        names = [name for name in visible_names(root, self.audio) if PurePosixPath(name).suffix.lower() in EXTENSIONS]
+        if not names:
             raise DataError(f"{root}: no audio file matches {self.audio!r}")
-        return [self._beside(path.relative_to(root)) for path in paths]
+        tables = self._beside(root, names)
+        return [_Files(name, os.path.join(root, name), table) for name, table in zip(names, tables, strict=True)]
 
-    def _beside(self, audio: Path) -> _Files:
-        root, table = Path(self.folder), None
+    def _beside(self, root: Path, names: Sequence[str]) -> Sequence[str | None]:
         if self.table is not None:
-            table = partner(root, audio, self.audio, self.table)
-        elif self.table_suffix is not None:
-            table = audio.with_name(audio.stem + self.table_suffix).as_posix()
-        return _Files(audio.as_posix(), str(root / audio), table)
+            return partners(root, names, self.audio, self.table)
+        if self.table_suffix is not None:
+            return [f"{os.path.splitext(name)[0]}{self.table_suffix}" for name in names]
+        return [None] * len(names)
 
     def _listed(self, manifest: str) -> list[_Files]:
         named = [getattr(self, key) for key in COLUMNS]
@@ -170,10 +165,10 @@ class AudioFolder(Corpus):
         words = {name: " ".join((entry.transcript or "").split()) for name, entry in entries.items()}
         return {**(words if self.dictionary is None else self.dictionary.transcribe(words))}
 
-    def _recording(self, name: str, entry: _Files, transcript: str | None) -> Recording:
+    def _recording(self, name: str, entry: _Files, transcript: str | None, present: Present) -> Recording:
         root = Path(self.folder)
         for kind, file in (("audio file", entry.audio), ("f0 table", entry.table)):
-            if file is not None and not (root / file).is_file():
+            if file is not None and not present(file):
                 raise DataError(f"{entry.origin}: its {kind} {root / file} is missing")
         label = entry.label
         if self._label_pattern is not None:

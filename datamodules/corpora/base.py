@@ -77,7 +77,7 @@ class FeatureSource(Source, Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One recording of a corpus; cheap to hold, because nothing is decoded until a source's `read()`.
 

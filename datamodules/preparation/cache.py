@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from datamodules.files import write_atomically
 
+MAPPED = 1 << 17  # bytes; to map a file takes longer than to read a smaller one
+
 
 class ArrayCache:
     """A folder of .npy files named by a hash.
@@ -40,19 +42,26 @@ class ArrayCache:
         """
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         path = self._path(key)
-        if not (path.exists() and path.stat().st_size):
+        try:
+            stored = path.stat().st_size > 0
+        except FileNotFoundError:
+            stored = False
+        if not stored:
             array = make()
-            # Without parents: if another process has finished and removed the staging folder, this fails, as it should.
-            self.folder.mkdir(exist_ok=True)
-            path.parent.mkdir(exist_ok=True)
+            if not path.parent.is_dir():
+                # Without parents: if another process has finished and removed the staging folder, this fails, as it
+                # should.
+                self.folder.mkdir(exist_ok=True)
+                path.parent.mkdir(exist_ok=True)
             # To wait for the disk would take longer than most arrays do; shards are what has to last.
             with write_atomically(path, durable=False) as file:
                 np.save(file, array)
         return key
 
     def get(self, key: str) -> NDArray[Any]:
-        """A stored array, as a memory map."""
-        array: NDArray[Any] = np.load(self._path(key), mmap_mode="r")
+        """A stored array; a large one as a memory map, of which a record reads its part alone."""
+        path = self._path(key)
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if path.stat().st_size > MAPPED else None)
         return array
 
     def _path(self, key: str) -> Path:

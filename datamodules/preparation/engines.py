@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -27,8 +27,12 @@ class Engine(NamedTuple):
     backend: Literal["loky", "threading", "dask"] = "loky"
     scheduler: str | None = None
 
-    def run(self, task: Callable[..., Result], arguments: Sequence[tuple[Any, ...]]) -> Iterator[Result]:
-        """Results in the order of the arguments, as they become available.
+    def run(self, task: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+        """Results as they become available, in any order.
+
+        Args:
+            task: called once with each of the arguments.
+            arguments: asked for when a task can soon begin, so that they are not all there at once.
 
         Raises:
             DataError: the backend is not installed, or a scheduler is given that it does not use.
@@ -39,7 +43,19 @@ class Engine(NamedTuple):
             if self.backend == "dask":
                 stack.enter_context(_dask_client(self))
             stack.enter_context(joblib.parallel_config(backend=self.backend, n_jobs=self.jobs))
-            yield from joblib.Parallel(return_as="generator")(joblib.delayed(task)(*each) for each in arguments)
+            errors: list[Exception] = []
+            tasks = (joblib.delayed(task)(*each) for each in _until_error(arguments, errors))
+            yield from joblib.Parallel(return_as="generator_unordered")(tasks)
+            if errors:
+                raise errors[0]
+
+
+def _until_error(arguments: Iterable[tuple[Any, ...]], errors: list[Exception]) -> Iterator[tuple[Any, ...]]:
+    """The arguments; joblib asks for them in a thread of its own, where an error would be lost and the rest wait."""
+    try:
+        yield from arguments
+    except Exception as error:
+        errors.append(error)
 
 
 def _dask_client(engine: Engine) -> Any:  # noqa: ANN401 -- distributed has no types

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 from tqdm import tqdm
 
 from datamodules.corpora.base import Recording
@@ -16,21 +14,16 @@ from datamodules.errors import DataError
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.description import Prepared, conversions, finish, prepared
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.preprocess import Preprocessor, Staged
+from datamodules.preparation.notes import Notes
+from datamodules.preparation.preprocess import Preprocessor, Rejected, Staged
 from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.shard_tasks import ShardTask, SplitPlan
+from datamodules.preparation.sharing import Share
 from datamodules.preparation.splits import assign_splits
 from datamodules.preparation.staging import Staging
-from datamodules.shards.format import FORMAT, AudioMember, Grid, is_done
-from datamodules.shards.writer import RecordPlan, encode_record, write_shard
+from datamodules.shards.format import sidecar
 
 Result = TypeVar("Result")
-
-
-class Share(NamedTuple):
-    """The part of the work that this process begins with: task number `task`, from 0, of an array of `tasks` jobs."""
-
-    task: int = 0
-    tasks: int = 1
 
 
 def prepare(
@@ -79,106 +72,16 @@ def prepare(
         return finished
 
 
-class PlannedRecord(NamedTuple):
-    """A record to write, and the recording's arrays, from which it is cut."""
-
-    plan: RecordPlan
-    staged: Staged
-
-
-def plan_shards(
-    recipe: ShardRecipe, split: str, recordings: Sequence[Recording], staged: Mapping[str, Staged]
-) -> Iterator[tuple[str, list[PlannedRecord]]]:
-    """Name and records of every shard of a split: a pure function of the recipe and its usable recordings.
-
-    Training records are permuted over all shards, so that each shard is a random sample of the whole split. The other
-    splits keep the order of their tracks.
-    """
-    grid = recipe.grid
-    records = [
-        PlannedRecord(
-            RecordPlan(
-                key=f"t{number:06d}_{start:07d}",
-                recording=recording.id,
-                start=start,
-                metadata=recording.metadata,
-                label=recording.label,
-                transcript=recording.transcript,
-                group=None if recording.group == recording.id else recording.group,
-            ),
-            staged[recording.id],
-        )
-        for number, recording in enumerate(recordings)
-        if recording.id in staged
-        for start in range(0, staged[recording.id].frames, grid.segment or staged[recording.id].frames)
-    ]
-    if split == "train":
-        order = np.random.default_rng([recipe.seed, 0]).permutation(len(records))
-        records = [records[place] for place in order]
-    count = -(-len(records) // recipe.records_per_shard)
-    bounds = np.linspace(0, len(records), count + 1).round().astype(int)
-    for number in range(count):
-        yield f"{split}-{number:06d}-of-{count:06d}.tar", records[bounds[number] : bounds[number + 1]]
-
-
-class ShardTask(NamedTuple):
-    """A shard to write; picklable, so that another process can write it.
-
-    Attributes:
-        path: of the tar.
-        records: in their order.
-        grid: of the shard.
-        audio: how samples are stored.
-        preprocessor: finds the arrays of a recording.
-        temporary: folder of temporary files.
-    """
-
-    path: Path
-    records: Sequence[PlannedRecord]
-    grid: Grid
-    audio: AudioMember
-    preprocessor: Preprocessor
-    temporary: Path
-
-    @property
-    def content(self) -> str:
-        """Hash of the shard's content, by which `is_done` knows it."""
-        records = [
-            [
-                *(plan.key, plan.recording, staged, plan.start, dict(plan.metadata), plan.label, plan.transcript),
-                *([] if plan.group is None else [plan.group]),
-            ]
-            for plan, staged in self.records
-        ]
-        return hashlib.sha256(json.dumps([FORMAT, self.grid, self.audio, records]).encode()).hexdigest()
-
-    def build(self) -> bool:
-        """Write the shard, unless it is finished with the same content; always True."""
-        if not self.done():
-            records = [
-                encode_record(self.preprocessor.get(staged), plan, self.grid, self.audio)
-                for plan, staged in self.records
-            ]
-            write_shard(self.path, records, self.content, self.grid, self.temporary)
-        return True
-
-    def done(self) -> bool | None:
-        """True if the shard is finished with this content, else None."""
-        return True if is_done(self.path, self.content) else None
-
-
 class _Build:
     """The work of one process on a recipe."""
 
     def __init__(
         self, recipe: ShardRecipe, engine: Engine, progress: bool, cache: Path | None, share: Share | None
     ) -> None:
-        self.recipe, self.engine, self.progress, self.share = recipe, engine, progress, share
+        self.recipe, self.engine, self.progress, self.share = recipe, engine, progress, share or Share()
         self.staging = Staging(Path(recipe.directory))
         self.cache = ArrayCache(cache or self.staging.folder / "arrays")
-        self.preprocessor = Preprocessor(
-            self.cache, self.staging.folder / "notes", recipe.rate, recipe.hop, recipe.spectrogram
-        )
+        self.preprocessor = Preprocessor(self.cache, recipe.rate, recipe.hop, recipe.spectrogram)
 
     def run(self) -> dict[str, str]:
         """Do everything; for the id of each recording that was left out, the reason."""
@@ -191,25 +94,28 @@ class _Build:
         self.staging.begin()
         self.cache.folder.parent.mkdir(parents=True, exist_ok=True)
         staged, left_out = self._preprocess(chosen)
-        plans = {split: list(plan_shards(self.recipe, split, members, staged)) for split, members in splits.items()}
+        plans = {split: SplitPlan(self.recipe, split, members, staged) for split, members in splits.items()}
         for split, plan in plans.items():
-            if not plan:
+            if not plan.names:
                 raise DataError(f"splits.{split}: none of its recordings can be used: {next(iter(left_out.values()))}")
-        self._write([task for plan in plans.values() for task in plan])
-        names = {split: [name for name, _ in plan] for split, plan in plans.items()}
+        self._write(list(plans.values()))
+        names = {split: plan.names for split, plan in plans.items()}
         finish(self.recipe, self.staging, names, left_out, conversions(staged.values(), self.recipe.rate))
         self.staging.clear()
         return left_out
 
     def _preprocess(self, recordings: Sequence[Recording]) -> tuple[dict[str, Staged], dict[str, str]]:
-        staged, left_out = {}, {}
-        arguments = [(recording,) for recording in recordings]
-        results = self._shared(self.preprocessor.put, arguments, self.preprocessor.note, "reading recordings")
-        for recording, result in zip(recordings, results, strict=True):
-            if isinstance(result, Staged):
-                staged[recording.id] = result
-            else:
-                left_out[recording.id] = result.reason
+        with Notes(self.staging.folder / "notes") as notes:
+            # What another process or an earlier call noted is only compared with its sources.
+            arguments = (
+                (recordings[place], notes.stamp(recordings[place].id, tried_again=self.share.owns(place)))
+                for place in self.share.order(len(recordings), lambda place: recordings[place].id in notes)
+            )
+            for note in self._each(self.preprocessor.note, arguments, "reading recordings", len(recordings)):
+                if note is not None:
+                    notes.add(note)
+            results = {recording.id: notes[recording.id] for recording in recordings}
+        staged = {name: result for name, result in results.items() if isinstance(result, Staged)}
         for name, result in staged.items():
             first = next(iter(staged))
             if result.dimensions != staged[first].dimensions:
@@ -217,62 +123,39 @@ class _Build:
                     f"recording {name!r}: its features have {result.dimensions} dimensions, those of {first!r} have "
                     f"{staged[first].dimensions}"
                 )
-        return staged, left_out
+        return staged, {name: result.reason for name, result in results.items() if isinstance(result, Rejected)}
 
-    def _write(self, plan: Sequence[tuple[str, list[PlannedRecord]]]) -> None:
+    def _write(self, plans: Sequence[SplitPlan]) -> None:
         recipe, staging = self.recipe, self.staging
-        staging.claim(name for name, _ in plan)
-        tasks = [
-            ShardTask(
-                path=staging.directory / name,
-                records=records,
-                grid=recipe.grid,
-                audio=recipe.audio,
-                preprocessor=self.preprocessor,
-                temporary=staging.folder,
+        shards = [(plan, number) for plan in plans for number in range(len(plan.names))]
+        staging.claim(plan.names[number] for plan, number in shards)
+        there: set[str] = set()
+
+        def is_there(place: int) -> bool:
+            plan, number = shards[place]
+            there.update(() if there else os.listdir(staging.directory))
+            return sidecar(Path(plan.names[number])).name in there
+
+        arguments = (
+            (
+                ShardTask(
+                    path=staging.directory / plan.names[number],
+                    records=plan.records(number),
+                    grid=recipe.grid,
+                    audio=recipe.audio,
+                    preprocessor=self.preprocessor,
+                    temporary=staging.folder,
+                ),
             )
-            for name, records in plan
-        ]
-        list(self._shared(ShardTask.build, [(task,) for task in tasks], ShardTask.done, "writing shards"))
+            for plan, number in map(shards.__getitem__, self.share.order(len(shards), is_there))
+        )
+        for _ in self._each(ShardTask.build, arguments, "writing shards", len(shards)):
+            pass
 
-    def _shared(
-        self,
-        task: Callable[..., Result],
-        arguments: Sequence[tuple[Any, ...]],
-        known: Callable[..., Result | None],
-        name: str,
+    def _each(
+        self, task: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], name: str, total: int
     ) -> Iterator[Result]:
-        """Results in the order of the arguments; `known` returns those of other processes, or None."""
-        results: dict[int, Result] = {}
-        share = self.share or Share()
-        mine = list(range(share.task, len(arguments), share.tasks))
-        with tqdm(desc=name, total=len(arguments), disable=not self.progress, unit=name.split()[-1].rstrip("s")) as bar:
-            while True:
-                for place, result in zip(mine, self.engine.run(task, [arguments[i] for i in mine]), strict=True):
-                    results[place] = result
-                    bar.update()
-                mine = self._left(arguments, results, known, bar)
-                if not mine:
-                    break
-        return (results[place] for place in range(len(arguments)))
-
-    def _left(
-        self,
-        arguments: Sequence[tuple[Any, ...]],
-        results: dict[int, Result],
-        known: Callable[..., Result | None],
-        bar: Any,  # noqa: ANN401 -- tqdm has no types
-    ) -> list[int]:
-        """The next few tasks that no process has done yet; each process starts at another place of the list."""
-        left = []
-        for place in range(len(arguments)):
-            if place not in results:
-                result = known(*arguments[place])
-                if result is None:
-                    left.append(place)
-                else:
-                    results[place] = result
-                    bar.update()
-        share = self.share or Share()
-        first = share.task * len(left) // share.tasks
-        return (left[first:] + left[:first])[: self.engine.jobs]
+        with tqdm(desc=name, total=total, disable=not self.progress, unit=name.split()[-1].rstrip("s")) as bar:
+            for result in self.engine.run(task, arguments):
+                bar.update()
+                yield result

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from datamodules.corpora.base import FeatureSource, PitchSource, Recording
 from datamodules.corpora.sources.audio_files import AudioFormat, format_of
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.mono import to_mono_int16
 from datamodules.preparation.spectrograms import Spectrogram, quantise
@@ -45,6 +44,20 @@ class Rejected(NamedTuple):
     """Why a recording cannot be used."""
 
     reason: str
+
+
+class Note(NamedTuple):
+    """What preprocessing gave for a recording.
+
+    Attributes:
+        recording: its id.
+        stamp: a hash of path, size and modification time of its sources and of the parameters; hexadecimal.
+        result: what its arrays are, or why there are none.
+    """
+
+    recording: str
+    stamp: str
+    result: Staged | Rejected
 
 
 def frame_count(samples: int, hop: int) -> int:
@@ -83,44 +96,35 @@ def resample_truth(truth: PitchSource, name: str, frames: int, rate: int, hop: i
 class Preprocessor:
     """Computes the arrays of recordings and finds them again.
 
-    Beside the cache there is a note for each recording, so that other processes know its arrays without reading its
-    sources. The name of a note is a hash of path, size and modification time of the sources and of the parameters here.
-
     Args:
         cache: of the arrays.
-        notes: folder of the notes; created with the first, in an existing folder.
         rate: samples per second.
         hop: samples between label frames.
         spectrogram: computed over every recording; None for none.
     """
 
-    def __init__(
-        self, cache: ArrayCache, notes: Path, rate: int, hop: int, spectrogram: Spectrogram | None = None
-    ) -> None:
-        self.cache, self.notes, self.rate, self.hop, self.spectrogram = cache, notes, rate, hop, spectrogram
+    def __init__(self, cache: ArrayCache, rate: int, hop: int, spectrogram: Spectrogram | None = None) -> None:
+        self.cache, self.rate, self.hop, self.spectrogram = cache, rate, hop, spectrogram
+
+    def note(self, recording: Recording, stamp: str | None = None) -> Note | None:
+        """Compute the arrays of a recording that are missing, unless what was noted of it still holds.
+
+        Args:
+            recording: whose sources are read; if the note holds, each is only asked for its size and time.
+            stamp: of what was noted; None: nothing was.
+
+        Returns:
+            What to note; None: what was noted.
+        """
+        present = self._stamp(recording)
+        return None if present == stamp else Note(recording.id, present, self.put(recording))
 
     def put(self, recording: Recording) -> Staged | Rejected:
         """Compute the arrays of a recording that are missing; their keys, or why the recording cannot be used."""
-        known = self.note(recording)
-        if isinstance(known, Staged):
-            return known
-        result: Staged | Rejected
         try:
-            result = self._make(recording)
+            return self._make(recording)
         except DataError as error:
-            result = Rejected(str(error))
-        self.notes.mkdir(exist_ok=True)
-        with write_atomically(self._note(recording)) as file:
-            file.write(json.dumps([type(result).__name__, *result]).encode())
-        return result
-
-    def note(self, recording: Recording) -> Staged | Rejected | None:
-        """The result of `put` for a recording in any process; None if there is none yet."""
-        try:
-            kind, *values = json.loads(self._note(recording).read_bytes())
-        except FileNotFoundError:
-            return None
-        return Staged(*values) if kind == "Staged" else Rejected(*values)
+            return Rejected(str(error))
 
     def get(self, staged: Staged) -> TrackArrays:
         """A recording's arrays, as memory maps."""
@@ -182,18 +186,18 @@ class Preprocessor:
         }
         return self.cache.put(parts, make)
 
-    def _note(self, recording: Recording) -> Path:
+    def _stamp(self, recording: Recording) -> str:
         asked = {
-            "sources": [_stamp(source) for source in (recording.audio, recording.features, recording.truth)],
+            "sources": [_stamp_of(source) for source in (recording.audio, recording.features, recording.truth)],
             "rate": self.rate,
             "hop": self.hop,
             "spectrogram": self.spectrogram and [type(self.spectrogram).__name__, vars(self.spectrogram)],
             "version": CODE_VERSION,
         }
-        return self.notes / f"{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()}.json"
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _stamp(source: Any) -> list[Any] | str | None:  # noqa: ANN401 -- any kind of source
+def _stamp_of(source: Any) -> list[Any] | str | None:  # noqa: ANN401 -- any kind of source
     """A value that changes with the source, found without reading a file."""
     path = getattr(source, "path", None)
     if source is None or not (dataclasses.is_dataclass(source) and isinstance(path, Path)):

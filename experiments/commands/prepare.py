@@ -16,7 +16,7 @@ from experiments.mistakes import parse
 
 if TYPE_CHECKING:
     from datamodules.preparation.description import Prepared
-    from datamodules.preparation.prepare import Share
+    from datamodules.preparation.sharing import Share
 
 
 def main(arguments: list[str]) -> None:
@@ -71,7 +71,7 @@ def share(text: str | None) -> Share | None:
     Raises:
         DataError: it is not I/N with 0 <= I < N.
     """
-    from datamodules.preparation.prepare import Share
+    from datamodules.preparation.sharing import Share
 
     if text is None:
         return None

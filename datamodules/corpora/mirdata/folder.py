@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from typing_extensions import override
 
@@ -11,7 +11,8 @@ from datamodules.corpora.base import Corpus, Recording, require, unique_and_sort
 from datamodules.corpora.mirdata.corpus import choose
 from datamodules.corpora.mirdata.f0 import mirdata_truth
 from datamodules.corpora.sources.audio_files import EXTENSIONS
-from datamodules.corpora.sources.names import by_identifier, compiled, group_of, is_pairable, partner, visible_files
+from datamodules.corpora.sources.listing import Present, is_pairable, partners, visible_names
+from datamodules.corpora.sources.names import by_identifier, compiled, group_of
 from datamodules.errors import DataError
 
 
@@ -54,16 +55,22 @@ class MirdataFiles(Corpus):
     @override
     def recordings(self) -> Sequence[Recording]:
         root = Path(self.folder)
-        paths = [path for path in visible_files(root, self.audio) if path.suffix.lower() in EXTENSIONS]
-        if not paths:
+        names = [name for name in visible_names(root, self.audio) if PurePosixPath(name).suffix.lower() in EXTENSIONS]
+        if not names:
             raise DataError(f"{root}: no audio file matches {self.audio!r}")
-        names = by_identifier((path.relative_to(root).as_posix() for path in paths), root)
-        return unique_and_sorted((self._recording(name, relative) for name, relative in names.items()), self.folder)
+        relatives = by_identifier(names, root)
+        tables = partners(root, list(relatives.values()), self.audio, self.table)
+        present = Present(root)
+        made = (
+            self._recording(name, relative, table, present)
+            for (name, relative), table in zip(relatives.items(), tables, strict=True)
+        )
+        return unique_and_sorted(made, self.folder)
 
-    def _recording(self, name: str, relative: str) -> Recording:
+    def _recording(self, name: str, relative: str, table: str, present: Present) -> Recording:
         root = Path(self.folder)
-        annotation = root / partner(root, Path(relative), self.audio, self.table)
-        if not annotation.is_file():
+        annotation = root / table
+        if not present(table):
             raise DataError(f"{root / relative}: its annotation {annotation} is missing")
         return Recording(
             name,

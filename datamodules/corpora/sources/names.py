@@ -1,15 +1,13 @@
-"""The files of a corpus, and what their names say: a recording's id, group and label, and the table beside it."""
+"""The files of a corpus, and what their names say: a recording's id, group and label."""
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from datamodules.corpora.sources.listing import visible_names
 from datamodules.errors import DataError
-
-PLACE = "{}"  # in the pattern of a table: what the `*` in the audio file's name stands for
 
 
 def visible_files(folder: Path, pattern: str) -> list[Path]:
@@ -22,13 +20,7 @@ def visible_files(folder: Path, pattern: str) -> list[Path]:
     Raises:
         DataError: there is no such folder, or the pattern is invalid.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder")
-    try:
-        found = sorted(path for path in folder.glob(pattern) if not path.is_dir())
-    except (ValueError, NotImplementedError) as error:
-        raise DataError(f"{pattern!r} is not a pattern for files below {folder}: {error}") from error
-    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return [folder / name for name in visible_names(folder, pattern)]
 
 
 def identifier(relative: str) -> str:
@@ -104,34 +96,3 @@ def group_of(name: str, pattern: re.Pattern[str] | None) -> str:
         DataError: the pattern does not match, or its first group is empty.
     """
     return name if pattern is None else first_group(name, pattern, "group_pattern", name)
-
-
-def is_pairable(audio: str, table: str) -> bool:
-    """Whether `partner` can work with these patterns: one `*` in the audio file's name, `{}` in the table's path."""
-    name = PurePosixPath(audio).name
-    return name.count("*") == 1 and not set(name) & set("?[]") and PLACE in table
-
-
-def partner(root: Path, relative: Path, audio: str, table: str) -> str:
-    """The table of an audio file, found by what their names have in common.
-
-    Args:
-        root: folder of both.
-        relative: path of the audio file below it.
-        audio: pattern that the audio file was found by.
-        table: pattern of the table's path below the folder; `{}` stands for what matched the `*` in the name in
-            `audio`, without extension.
-
-    Returns:
-        The table's path below the folder, or the pattern with the name filled in if no file matches it.
-
-    Raises:
-        DataError: several files match; the message names the audio file and two of them.
-    """
-    before, _, behind = PurePosixPath(audio).name.partition("*")
-    name = relative.name if behind else relative.stem
-    stem = name[len(before) : len(name) - len(behind)]
-    found = visible_files(root, table.replace(PLACE, glob.escape(stem)))
-    if len(found) > 1:
-        raise DataError(f"{root / relative}: both {found[0]} and {found[1]} match its table, {table!r}")
-    return found[0].relative_to(root).as_posix() if found else table.replace(PLACE, stem)

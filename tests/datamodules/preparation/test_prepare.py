@@ -19,8 +19,9 @@ from datamodules.errors import DataError
 from datamodules.preparation import preprocess
 from datamodules.preparation.description import prepared
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Share, prepare
+from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
+from datamodules.preparation.sharing import Share
 from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import SplitIndex
 
@@ -177,7 +178,8 @@ sys.path.insert(0, {root!r})
 from pathlib import Path
 from tests.datamodules.preparation.test_prepare import many_shards
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.prepare import Share, prepare
+from datamodules.preparation.prepare import prepare
+from datamodules.preparation.sharing import Share
 if __name__ == "__main__":
     prepare(many_shards(Path({out!r})), {engine}, progress=False, share={share})
 """

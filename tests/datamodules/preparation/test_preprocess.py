@@ -51,7 +51,7 @@ def test_a_frame_exists_if_the_sample_it_is_centred_on_does(samples, frames):
 
 
 def preprocessor(folder, rate=16000, hop=160, spectrogram=None):
-    return Preprocessor(ArrayCache(folder / "arrays"), folder / "notes", rate, hop, spectrogram)
+    return Preprocessor(ArrayCache(folder / "arrays"), rate, hop, spectrogram)
 
 
 def preprocess(folder, recording, **options):
@@ -120,18 +120,19 @@ def test_a_file_that_was_changed_is_read_again(tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, np.zeros(1600), 16000)
     recording = Recording("a", AudioFile(path), None, "a")
-    assert preprocessor(tmp_path).put(recording).frames == 10
-    assert preprocessor(tmp_path).note(recording).frames == 10
+    first = preprocessor(tmp_path).note(recording)
+    assert first.result.frames == 10
+    assert preprocessor(tmp_path).note(recording, first.stamp) is None
+    assert preprocessor(tmp_path, hop=80).note(recording, first.stamp).result.frames == 20
     soundfile.write(path, np.zeros(3200), 16000)
-    assert preprocessor(tmp_path).note(recording) is None
-    assert preprocessor(tmp_path).put(recording).frames == 20
+    assert preprocessor(tmp_path).note(recording, first.stamp).result.frames == 20
 
 
-def test_a_file_that_could_not_be_read_is_tried_again(tmp_path):
+def test_a_file_that_could_not_be_read_is_read_when_it_is_there(tmp_path):
     path = tmp_path / "a.flac"
     recording = Recording("a", AudioFile(path), None, "a")
-    rejected = preprocessor(tmp_path).put(recording)
-    assert str(path) in rejected.reason
-    assert preprocessor(tmp_path).note(recording) == rejected
+    rejected = preprocessor(tmp_path).note(recording)
+    assert str(path) in rejected.result.reason
+    assert preprocessor(tmp_path).note(recording, rejected.stamp) is None
     soundfile.write(path, np.zeros(1600), 16000)
-    assert preprocessor(tmp_path).put(recording).frames == 10
+    assert preprocessor(tmp_path).note(recording, rejected.stamp).result.frames == 10
