@@ -10,7 +10,7 @@ from threading import Event
 
 from experiments.claims import Claim
 from experiments.studies.processes import CommandProcesses
-from experiments.sweeping.point_figures import check_metric, curves_of, has_finished
+from experiments.sweeping.point_figures import check_metric, has_finished
 from experiments.sweeping.points import Outcome, SweepPoint
 from experiments.sweeping.proposals import to_stop
 from experiments.sweeping.sweep_folder import SweepFolder
@@ -18,7 +18,7 @@ from experiments.sweeping.sweep_folder import SweepFolder
 LOG = "fit.log"
 _LOGGER = "lightning.pytorch.loggers.CSVLogger"
 _LAST = Path("checkpoints", "last.ckpt")
-_INTERRUPTIONS = ("SIGTERMException", "KeyboardInterrupt")  # of this fit alone, by somebody else
+_STOPPED = (75, 143, 130, -15, -2)  # exit codes of a fit that a signal stopped, or that had not begun; see StopOnSignal
 _LOOKED = 0.5  # s between two looks at a fit
 
 
@@ -56,7 +56,7 @@ class PointFits:
         words = [*command.words, *self._sweep.words, *_own_words(point)]
         point.journal(event="began", words=words, resumed=(point.folder / _LAST).is_file())
         environment = {**_alone(os.environ), **self._device(job), **command.environment}
-        stopped_early, seen = False, (before := _bytes_of_curves(point))
+        stopped_early, seen = False, _bytes_of_curves(point)
         process = self._processes.start(words, point.folder / LOG, environment)
         try:
             while process.is_alive():
@@ -78,18 +78,17 @@ class PointFits:
             process.terminate()
             process.join()
         check_metric(point, self._sweep.file)
-        has_begun = _bytes_of_curves(point) != before
-        outcome = self._outcome(point, stopped_early, has_begun)
+        outcome = self._outcome(point, stopped_early, process.exitcode)
         point.journal(event="ended", outcome=outcome, code=process.exitcode)
         return outcome
 
-    def _outcome(self, point: SweepPoint, stopped_early: bool, has_begun: bool) -> Outcome:
+    def _outcome(self, point: SweepPoint, stopped_early: bool, code: int | None) -> Outcome:
         if has_finished(point.folder):
             return "finished"
         if stopped_early:
             return "stopped early"
-        by_somebody = has_begun and curves_of(point.folder).exception in _INTERRUPTIONS
-        return "interrupted" if by_somebody or self._stopping.is_set() else "failed"
+        # A signal may also come from somebody else, to this fit alone.
+        return "interrupted" if self._stopping.is_set() or code in _STOPPED else "failed"
 
     def _is_hopeless(self, point: SweepPoint) -> bool:
         return self._sweep.file.stops_early and point.name in to_stop(self._sweep.file, self._sweep.figures())
@@ -109,12 +108,10 @@ def _bytes_of_curves(point: SweepPoint) -> int:
 
 
 def _own_words(point: SweepPoint) -> list[str]:
-    """The logger, which gives the run its folder, and the checkpoint to go on from."""
+    """The logger and the name of the run, which give it its folder; one that was begun there goes on."""
     sweep = point.folder.parent
-    arguments = {"save_dir": str(sweep.parent), "name": sweep.name, "version": point.name}
-    logger = json.dumps({"class_path": _LOGGER, "init_args": arguments})
-    last = point.folder / _LAST
-    return [f"--trainer.logger={logger}", *([f"--ckpt_path={last}"] if last.is_file() else [])]
+    logger = {"class_path": _LOGGER, "init_args": {"save_dir": str(sweep.parent), "name": sweep.name}}
+    return [f"--trainer.logger={json.dumps(logger)}", f"--resume.run={point.name}"]
 
 
 def _alone(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,6 @@
 """Sweep files, and fits that only pretend: they leave what a fit leaves."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 import yaml
@@ -80,8 +78,6 @@ class PretendedFit:
 class Pretended:
     """Stands in for CommandProcesses: `behave(folder, words)` is the fit, and gives its exit code or a process."""
 
-    started: list
-
     def __init__(self, behave):
         self.behave, self.started, self.environments = behave, [], []
 
@@ -93,13 +89,16 @@ class Pretended:
         return code if isinstance(code, PretendedFit) else PretendedFit(code)
 
     def started_points(self):
-        return [version_of(words) for words in self.started]
+        return [name_of(words) for words in self.started]
 
 
-def version_of(words):
-    (logger,) = [json.loads(word.partition("=")[2]) for word in words if word.startswith("--trainer.logger=")]
-    assert os.path.basename(logger["class_path"]) == "lightning.pytorch.loggers.CSVLogger"
-    return Path(logger["init_args"]["version"]).name
+def name_of(words):
+    """The name of the run, whose logger is the only one and needs no network."""
+    (logger,) = [json.loads(word.partition("=")[2]) for word in words if word.startswith("--trainer.logger")]
+    assert logger["class_path"] == "lightning.pytorch.loggers.CSVLogger"
+    assert logger["init_args"]["name"] == "small"
+    (name,) = [word.partition("=")[2] for word in words if word.startswith("--resume.run=")]
+    return name
 
 
 def value_of(words, key):

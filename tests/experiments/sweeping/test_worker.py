@@ -50,7 +50,7 @@ def test_every_point_of_a_grid_is_one_run_and_the_best_is_named(sweep, pretend, 
     grid = {(value_of(words, "model.width"), value_of(words, "model.lr")) for words in pretended.started}
     assert grid == {(width, lr) for width in (1, 2) for lr in (0.1, 0.01, 1e-5)}
     for words in pretended.started:
-        assert words[:2] == ["fit", "--config=r.yaml"] and words[-2] == "--trainer.max_steps=4"
+        assert words[:2] == ["fit", "--config=r.yaml"] and words[-3] == "--trainer.max_steps=4"
     rows = table(tmp_path)
     assert [float(row[METRIC]) for row in rows] == [0.1] * 6 and {row["seed"] for row in rows} == {"3"}
     record = json.loads((tmp_path / "runs" / "small" / "sweep.json").read_text())
@@ -68,16 +68,11 @@ def test_what_is_finished_is_kept_and_what_was_begun_is_gone_on_with(sweep, pret
     done, killed, unsaid = read_points(folder)
     done.journal(event="ended", outcome="finished", code=0)
     killed.journal(event="began")
-    last = killed.folder / "checkpoints" / "last.ckpt"
-    last.parent.mkdir()
-    last.touch()
     unsaid.journal(event="began")
     leave_run(unsaid.folder, [0.7])  # finished, but its worker was killed before it said so
     pretended = pretend(good_fit)
     assert sweep().code == 0
     assert pretended.started_points() == ["p0001", "p0003", "p0004", "p0005"]
-    assert f"--ckpt_path={last}" in pretended.started[0]
-    assert not any("--ckpt_path" in word for words in pretended.started[1:] for word in words)
     assert statuses(tmp_path) == ["finished"] * 6
     assert {row["point"]: row["attempts"] for row in table(tmp_path)}["p0001"] == "2"
     assert sweep().code == 0 and len(pretended.started) == 4
@@ -103,18 +98,22 @@ def test_a_point_that_fails_is_repeated_as_often_as_asked_and_the_sweep_goes_on(
     assert pretended.started_points()[-2:] == ["p0002", "p0003"]
 
 
-def test_a_fit_that_ends_without_an_error_before_its_end_has_failed_unless_it_was_stopped(sweep, pretend, tmp_path):
+@pytest.mark.parametrize(("code", "status"), [(0, "failed"), (-9, "failed"), (143, "waiting"), (75, "waiting")])
+def test_a_fit_that_did_not_come_to_its_end_has_failed_unless_a_signal_stopped_it(
+    sweep, pretend, tmp_path, code, status
+):
     def stops(folder, words):
-        seen.append(folder.name)
-        leave_run(folder, [0.1], finished=len(seen) > 3, exception="SIGTERMException" if len(seen) < 4 else None)
-        return 0
+        leave_run(folder, [0.1], finished=False)
+        met.append(read_points(tmp_path / "runs" / "small")[0])
+        return code if len(met) < 4 else good_fit(folder, words)
 
-    seen = []
+    met = []
     pretend(stops)
-    assert sweep("--points", 1, "--repeats", 0).code == 0 and seen == ["p0000"] * 4
-    pretend(lambda folder, words: leave_run(folder, [0.1], finished=False) or 0)
-    assert sweep("--points", 2, "--repeats", 0).code == 1
-    assert statuses(tmp_path, 0) == ["finished", "failed"]
+    outcome = sweep("--points", 1, "--repeats", 0)
+    if status == "failed":
+        assert outcome.code == 1 and len(met) == 1 and statuses(tmp_path, 0) == ["failed"]
+    else:
+        assert outcome.code == 0 and len(met) == 4 and met[-1].outcomes == ["interrupted"] * 3
 
 
 def test_hyperband_ends_a_hopeless_point_and_it_is_not_repeated(sweep, pretend, tmp_path):
