@@ -16,7 +16,7 @@ from callbacks.run.curve_file import read_curves
 from experiments.sweeping.points import read_points
 
 ROOT = Path(__file__).parents[3]
-STEPS = 60
+STEPS = 36
 pytestmark = pytest.mark.slow(seconds=60)
 
 
@@ -142,7 +142,7 @@ def test_a_worker_that_is_killed_leaves_its_point_to_the_other_which_goes_on_wit
     assert len(of_first) >= 2  # the process that the fits are forked from, and a fit
     first.kill()
     first.wait()
-    wait_for(lambda: None if any(map(runs, of_first)) else True, 20)  # no fit goes on without its worker
+    wait_for(lambda: None if any(map(runs, of_first)) else True, 5)  # no fit goes on without its worker
     assert second.wait(200) == 0
     (killed,) = [each for each in check_all_points_once(tmp_path) if each.name == point.name]
     begun = events_of(killed, "began")
