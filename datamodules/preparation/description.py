@@ -92,27 +92,20 @@ def finish(
     """Write dataset.json, the last file, from the sidecars of all shards."""
     directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
     for split, names in shards.items():
-        tracks: set[str] = set()
-        labels: Counter[str] = Counter()
-        indexes, records, frames = [], 0, 0
-        for name in names:  # one after the other: together they may take more memory than there is
-            index = read_sidecar(directory / name)
-            digests.append(index["sha256"])
-            indexes.append(sha256_of(sidecar(directory / name)))
-            records += len(index["records"])
-            frames += sum(record["frames"] for record in index["records"])
-            tracks.update(record["track"] for record in index["records"])
-            if recipe.classes is not None:
-                labels.update(record["label"] for record in index["records"])
+        indexes = [read_sidecar(directory / name) for name in names]
+        records = [record for index in indexes for record in index["records"]]
+        frames = sum(record["frames"] for record in records)
+        digests += [index["sha256"] for index in indexes]
         splits[split] = {
             "shards": list(names),
-            "indexes": indexes,
-            "records": records,
-            "tracks": len(tracks),
+            "indexes": [sha256_of(sidecar(directory / name)) for name in names],
+            "records": len(records),
+            "tracks": len({record["track"] for record in records}),
             "frames": frames,
             "hours": frames * grid.hop / grid.rate / 3600,
-            **({} if recipe.classes is None else {"labels": labels}),
         }
+        if recipe.classes is not None:
+            splits[split]["labels"] = Counter(record["label"] for record in records)
     description = {
         "format": FORMAT,
         "id": hashlib.sha256("".join(digests).encode()).hexdigest(),

@@ -1,4 +1,4 @@
-"""`Notes`: what preprocessing gave for each recording, from all processes that share the work."""
+"""`RecordingNotes`: what preprocessing gave for each recording, from all processes that share the work."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from datamodules.corpora.sources.audio_files import AudioFormat
-from datamodules.preparation.preprocess import Note, Rejected, Staged
+from datamodules.preparation.preprocess import RecordingNote, Rejected, Staged
 
 LOOK = 1.0  # s between two looks at what others have noted
 SAFE = 5.0  # s after which a note has reached the disk, and with it the other hosts of a network file system
 
 
-class Notes:
-    """Notes by the id of their recording, in files that grow by a line for each; to be used in a `with` block.
+class RecordingNotes:
+    """RecordingNotes by the id of their recording, in files that grow by a line for each; to be used in a `with` block.
 
     Each process has a file of its own and reads the others' on from where it was. A line is there as a whole or does
     not count, whatever was killed. A note that is lost costs the time to make it again.
@@ -54,7 +54,7 @@ class Notes:
         assert self._file is not None
         os.close(self._file)
 
-    def add(self, note: Note) -> None:
+    def add(self, note: RecordingNote) -> None:
         """Note something for all processes."""
         assert self._file is not None
         self._known[note.recording] = _kept(note)
@@ -100,7 +100,7 @@ class Notes:
         try:
             recording, stamp, kind, *values = json.loads(line)
             result = _staged(*values) if kind == Staged.__name__ else Rejected(*values)
-            self._known[recording] = _kept(Note(recording, stamp, result))
+            self._known[recording] = _kept(RecordingNote(recording, stamp, result))
         except (ValueError, TypeError):  # the machine lost power as it was written
             return
 
@@ -110,7 +110,7 @@ class _Known(NamedTuple):
     result: Staged | Rejected
 
 
-def _kept(note: Note) -> _Known:
+def _kept(note: RecordingNote) -> _Known:
     """In as little memory as there is for a million of them."""
     result = note.result
     if isinstance(result, Staged):

@@ -14,7 +14,7 @@ from datamodules.errors import DataError
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.description import Prepared, conversions, finish, prepared
 from datamodules.preparation.engines import Engine
-from datamodules.preparation.notes import Notes
+from datamodules.preparation.notes import RecordingNotes
 from datamodules.preparation.preprocess import Preprocessor, Rejected, Staged
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.preparation.shard_tasks import ShardTask, SplitPlan
@@ -105,7 +105,7 @@ class _Build:
         return left_out
 
     def _preprocess(self, recordings: Sequence[Recording]) -> tuple[dict[str, Staged], dict[str, str]]:
-        with Notes(self.staging.folder / "notes") as notes:
+        with RecordingNotes(self.staging.folder / "notes") as notes:
             # What another process or an earlier call noted is only compared with its sources.
             arguments = (
                 (recordings[place], notes.stamp(recordings[place].id, tried_again=self.share.owns(place)))

@@ -46,7 +46,7 @@ class Rejected(NamedTuple):
     reason: str
 
 
-class Note(NamedTuple):
+class RecordingNote(NamedTuple):
     """What preprocessing gave for a recording.
 
     Attributes:
@@ -106,7 +106,7 @@ class Preprocessor:
     def __init__(self, cache: ArrayCache, rate: int, hop: int, spectrogram: Spectrogram | None = None) -> None:
         self.cache, self.rate, self.hop, self.spectrogram = cache, rate, hop, spectrogram
 
-    def note(self, recording: Recording, stamp: str | None = None) -> Note | None:
+    def note(self, recording: Recording, stamp: str | None = None) -> RecordingNote | None:
         """Compute the arrays of a recording that are missing, unless what was noted of it still holds.
 
         Args:
@@ -117,7 +117,7 @@ class Preprocessor:
             What to note; None: what was noted.
         """
         present = self._stamp(recording)
-        return None if present == stamp else Note(recording.id, present, self.put(recording))
+        return None if present == stamp else RecordingNote(recording.id, present, self.put(recording))
 
     def put(self, recording: Recording) -> Staged | Rejected:
         """Compute the arrays of a recording that are missing; their keys, or why the recording cannot be used."""

@@ -1,4 +1,4 @@
-"""How `melisma prepare` grows with the number of recordings: time and memory for each of them.
+"""How `melisma prepare` grows with the number of recordings: processor time and memory for each of them.
 
     python -m experiments.benchmarks.prepare_scale --recordings 10000 100000 1000000
 
@@ -75,7 +75,7 @@ class Spent(NamedTuple):
     """What a call took.
 
     Attributes:
-        seconds: on the clock.
+        seconds: of the processor.
         memory: bytes by which the largest resident set of the main process exceeded that before the call; None: not
             measured.
     """
@@ -93,7 +93,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recordings", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--files", type=int, default=20_000, help="audio files; 0: none")
-    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--most-shared", type=int, default=1_000_000, help="recordings up to which it is one of eight")
     parser.add_argument("--folder", type=Path, default=None, help="where it is written; by default that of tempfile")
     options = parser.parse_args(arguments)
@@ -105,18 +104,18 @@ def main(arguments: list[str] | None = None) -> None:
         for count in options.recordings:
             recipe = _recipe(TinyRecordings(str(folder / "features"), count), folder / "out")
             parts: dict[str, Callable[[], Spent]] = {
-                "from nothing": partial(_spent, recipe, options.jobs),
-                "after a kill": partial(_after_a_kill, recipe, options.jobs),
+                "from nothing": partial(_spent, recipe),
+                "after a kill": partial(_after_a_kill, recipe),
             }
             if count <= options.most_shared:
-                parts["one of eight"] = partial(_spent, recipe, options.jobs, Share(0, SHARES))
+                parts["one of eight"] = partial(_spent, recipe, Share(0, SHARES))
             for part, measured in parts.items():
                 results.setdefault(part, {})[count] = _told(part, count, measured())
                 shutil.rmtree(folder / "out")
         if options.files:
             _write_audio(folder / "audio", options.files)
             recipe = _recipe(AudioFolder(str(folder / "audio")), folder / "out")
-            results["audio files"] = {options.files: _told("audio files", options.files, _spent(recipe, options.jobs))}
+            results["audio files"] = {options.files: _told("audio files", options.files, _spent(recipe))}
     rates = {
         part: {str(count): round(spent.seconds / count * 1000, 4) for count, spent in sizes.items()}
         for part, sizes in results.items()
@@ -161,10 +160,10 @@ def _recipe(corpus: Corpus, out: Path) -> ShardRecipe:
     return ShardRecipe(corpus, str(out), segment=None, context=0.0, splits={"train": 1.0}, records_per_shard=1000)
 
 
-def _spent(recipe: ShardRecipe, jobs: int, share: Share | None = None) -> Spent:
+def _spent(recipe: ShardRecipe, share: Share | None = None) -> Spent:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_prepare, args=(recipe, jobs, share, there))
+    process = context.Process(target=_prepare, args=(recipe, share, there))
     process.start()
     there.close()
     here.recv()
@@ -173,30 +172,36 @@ def _spent(recipe: ShardRecipe, jobs: int, share: Share | None = None) -> Spent:
     return spent
 
 
-def _prepare(recipe: ShardRecipe, jobs: int, share: Share | None, connection: Connection) -> None:
-    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+def _prepare(recipe: ShardRecipe, share: Share | None, connection: Connection) -> None:
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, _processor(os.getpid())
     connection.send(None)
-    prepare(recipe, Engine(jobs), progress=False, share=share)
-    seconds = time.perf_counter() - begun
+    prepare(recipe, Engine(), progress=False, share=share)
+    seconds = _processor(os.getpid()) - begun
     connection.send(Spent(seconds, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)))
 
 
-def _after_a_kill(recipe: ShardRecipe, jobs: int) -> Spent:
+def _processor(process: int | None) -> float:
+    """Seconds that all threads of a process have computed, as Linux counts them."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _after_a_kill(recipe: ShardRecipe) -> Spent:
     """Until the second shard is there, of a call that goes on after one which was killed at the first."""
-    _until_shards(recipe, jobs, 1)
-    return _until_shards(recipe, jobs, 2)
+    _until_shards(recipe, 1)
+    return _until_shards(recipe, 2)
 
 
-def _until_shards(recipe: ShardRecipe, jobs: int, shards: int) -> Spent:
+def _until_shards(recipe: ShardRecipe, shards: int) -> Spent:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_prepare, args=(recipe, jobs, None, there))
+    process = context.Process(target=_prepare, args=(recipe, None, there))
     process.start()
     here.recv()
-    begun = time.perf_counter()
+    begun = _processor(process.pid)
     while process.is_alive() and len(list(Path(recipe.directory).glob("*.json"))) < shards:
         time.sleep(0.01)
-    seconds = time.perf_counter() - begun
+    seconds = _processor(process.pid) - begun
     process.kill()
     process.join()
     return Spent(seconds, None)

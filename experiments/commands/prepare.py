@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from jsonargparse import ArgumentParser
 
 from datamodules import corpora
-from datamodules.errors import DataError
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.mistakes import parse
+from experiments.shares import share
 
 if TYPE_CHECKING:
     from datamodules.preparation.description import Prepared
-    from datamodules.preparation.sharing import Share
 
 
 def main(arguments: list[str]) -> None:
@@ -63,22 +62,6 @@ def _parser() -> ArgumentParser:
 def _with_config_option(arguments: list[str]) -> list[str]:
     """A leading CONFIG as --config: jsonargparse reads configuration files from options only."""
     return ["--config", *arguments] if arguments and not arguments[0].startswith("-") else arguments
-
-
-def share(text: str | None) -> Share | None:
-    """The value of --share.
-
-    Raises:
-        DataError: it is not I/N with 0 <= I < N.
-    """
-    from datamodules.preparation.sharing import Share
-
-    if text is None:
-        return None
-    task, _, tasks = text.partition("/")
-    if not (task.isdecimal() and tasks.isdecimal() and int(task) < int(tasks)):
-        raise DataError(f"--share {text}: expected I/N with I from 0 to N - 1, as in 2/8")
-    return Share(int(task), int(tasks))
 
 
 def report(directory: Path, result: Prepared) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from datamodules.errors import DataError
+from experiments.shares import share
 from experiments.studies.study import Study, read
 
 
@@ -18,6 +19,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--config", action="config", help="the same as CONFIG: YAML of a study")
     parser.add_class_arguments(Study)
     parser.add_argument("--jobs", "-j", type=int, default=1, help="runs at once, each with one thread")
+    parser.add_argument(
+        "--share",
+        type=str | None,
+        default=None,
+        help="I/N: begin with part I (from 0) of N; for arrays of jobs, see experiments/cluster/study.sbatch",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/studies"), help="folder of the studies' folders")
     parser.add_argument(
         "--record", type=Path | None, default=None, help="folder that gets NAME.json and NAME.png as well"
@@ -32,6 +39,9 @@ def main(arguments: list[str]) -> None:
 
     name = Path(str(options.config[0])).stem
     folder = options.out / name
-    make_runs(study, folder, options.jobs)
+    others = make_runs(study, folder, options.jobs, share(options.share))
+    if others:
+        print(f"{folder}: {len(others)} runs are being made by other processes; the last one writes the record")
+        return
     record = write(study, str(options.config[0]), folder, options.record)
     print("\n".join(table(record)))

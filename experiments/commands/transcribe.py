@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from datamodules.errors import DataError
 from experiments.mistakes import parse, stop
+from experiments.shares import share
 
 _WILD = frozenset("*?[")
 
@@ -25,9 +26,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "audio",
         type=Path,
-        nargs="+",
+        nargs="*",
         help="files of any rate, folders, of which every audio file is taken, or patterns such as 'in/**/*.wav'; "
         "- is a WAV file from a pipe, whose f0 is printed as it is known (by tracker_live, if no model is named)",
+    )
+    parser.add_argument(
+        "--list", type=Path | None, default=None, help="text file with a recording, folder or pattern on each line"
     )
     parser.add_argument(
         "--model",
@@ -58,6 +62,12 @@ def main(arguments: list[str]) -> None:
         default=None,
         help="a frame is voiced if its confidence is greater; null: the one of the model",
     )
+    parser.add_argument(
+        "--share",
+        type=str | None,
+        default=None,
+        help="I/N: begin with part I (from 0) of N; for arrays of jobs, see experiments/cluster/transcribe.sbatch",
+    )
     parser.add_argument("--again", action="store_true", help="replace what is there, also of another model")
     options = parse(parser, arguments)
     if options.jobs < 1:
@@ -65,15 +75,20 @@ def main(arguments: list[str]) -> None:
     if Path("-") in options.audio or options.rate is not None:
         _from_pipe(options)
         return
+    if not options.audio and options.list is None:
+        stop("name recordings, or a file with --list")
     for path in options.audio:
         if path.suffix == ".ckpt":
             stop(f"{path} is a checkpoint, not audio; say --model {path}")
-    recordings = list(_recordings(options.audio))
+    part = share(options.share)
+    if part is not None and options.again:
+        stop("--again with --share: who comes later could not tell old answers from new; name another folder")
+    recordings = list(_recordings([*options.audio, *_listed(options.list)]))
     _refuse_same_names(recordings)
 
     from tqdm import tqdm
 
-    from experiments.transcription.jobs import Answering, TranscriptionRequest, answers, state, waiting
+    from experiments.transcription.jobs import Answering, TranscriptionRequest, answers, shared, state, waiting
 
     request = TranscriptionRequest(
         options.model, options.out, options.format, options.device, voicing_threshold=options.voicing_threshold
@@ -81,13 +96,14 @@ def main(arguments: list[str]) -> None:
     answering = Answering(request)
     kept = state(request, options.again)
     left = waiting(recordings, options.out, answering.formats) if kept else recordings
-    results = answers(left, request, answering, options.jobs)
+    mine = left if part is None else shared(left, part, options.out, answering.formats)
+    results = answers(mine, request, answering, options.jobs)
     outcomes = list(tqdm(results, desc="transcribing", unit="recording", total=len(left)))
     failed = sorted(filter(None, outcomes))
-    before = len(recordings) - len(left)
+    done, before = len(outcomes) - len(failed), len(recordings) - len(outcomes)
     print(
-        f"{len(left) - len(failed)} {'recording' if len(left) - len(failed) == 1 else 'recordings'} transcribed to "
-        f"{options.out}{f', {before} kept' if before else ''}"
+        f"{done} {'recording' if done == 1 else 'recordings'} transcribed to {options.out}"
+        f"{f', {before} kept' if before else ''}"
     )
     if failed:
         print("\n".join(["melisma: could not transcribe:", *(f"  {reason}" for reason in failed)]), file=sys.stderr)
@@ -109,6 +125,17 @@ def _from_pipe(options: Namespace) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _listed(path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    from datamodules.files import read_text
+
+    listed = [Path(line) for line in read_text(path).split("\n") if line.strip()]
+    if not listed:
+        raise DataError(f"{path}: it lists no recording")
+    return listed
+
+
 def _recordings(paths: Sequence[Path]) -> Iterator[Path]:
     from datamodules.corpora.sources.audio_files import EXTENSIONS
     from datamodules.corpora.sources.names import visible_files
@@ -119,7 +146,7 @@ def _recordings(paths: Sequence[Path]) -> Iterator[Path]:
             if not found:
                 raise DataError(f"{path}: no audio file in it; folders below it do not count")
             yield from found
-        elif not path.exists() and _WILD & set(str(path)):
+        elif _WILD & set(str(path)) and not path.exists():
             found = [Path(each) for each in sorted(glob(str(path), recursive=True)) if Path(each).is_file()]
             if not found:
                 raise DataError(f"{path}: no file has a name like this")

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from experiments.claims import Claim
+
 # Modules that a fit imports sooner or later; one that is not installed is left out.
 _IMPORTED = [
     "experiments.cli",
@@ -26,37 +28,48 @@ _IMPORTED = [
     "librosa",
     "torchaudio",
 ]
-_LATER = (signal.SIGTERM,)
+_LOOK = 5.0  # s between two looks at the claim
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_LATER = (signal.SIGTERM,)
 
 
 class CommandProcesses:
-    """Runs commands in the working directory and environment of the caller; they end with it, also if it is killed.
+    """Runs commands in the working directory and environment of the caller.
 
-    All share the process that they are forked from, which lives until the interpreter ends.
+    All share the process that they are forked from, which lives until the interpreter ends; none lives longer than the
+    caller.
 
     Args:
         threads: of each command.
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
+        self._threads = threads
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_IMPORTED)
+        self._running: set[BaseProcess] = set()
+        self._terminated = False
 
-    def run(self, words: Sequence[str], log: Path) -> int:
+    def run(self, words: Sequence[str], log: Path, claim: Claim | None = None) -> int:
         """Run one command and wait for it.
 
         Args:
             words: behind `melisma`.
             log: what it prints is appended to this file.
+            claim: on what it does; the command is killed if the claim is lost.
 
         Returns:
             Its exit code; negative is the signal that ended it.
         """
         process = self.start(words, log)
-        process.join()
-        assert process.exitcode is not None
+        self._running.add(process)
+        if self._terminated:  # just now, in another thread
+            process.terminate()
+        while process.exitcode is None:
+            process.join(_LOOK)
+            if claim is not None and process.exitcode is None and claim.lost:
+                process.kill()
+        self._running.discard(process)
         return process.exitcode
 
     def start(self, words: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
@@ -67,11 +80,9 @@ class CommandProcesses:
             log: what it prints is appended to this file.
             environment: of the command; None: that of the caller.
         """
-        variables = {
-            **(os.environ if environment is None else environment),
-            **dict.fromkeys(_THREADS, str(self.threads)),
-        }
-        process = self._context.Process(target=_run, args=(list(words), str(log), variables, self.threads))
+        stated = os.environ if environment is None else environment
+        variables = {**stated, **dict.fromkeys(_THREADS, str(self._threads))}
+        process = self._context.Process(target=_run, args=(list(words), str(log), variables, self._threads))
         # The process that all are forked from must outlive a signal to the whole job, for it knows the exit codes.
         signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)
         try:
@@ -80,11 +91,17 @@ class CommandProcesses:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
         return process
 
+    def terminate(self) -> None:
+        """Send SIGTERM to all commands that are running, which save their state and end."""
+        self._terminated = True
+        for process in list(self._running):
+            process.terminate()
+
 
 def _run(words: list[str], log: str, environment: Mapping[str, str], threads: int) -> None:
     """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other errors."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with open(log, "ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
@@ -96,15 +113,13 @@ def _run(words: list[str], log: str, environment: Mapping[str, str], threads: in
 
     from experiments.cli import main
 
-    torch.set_num_threads(
-        threads
-    )  # OpenMP has read its environment already, that of the process this one is forked from
+    torch.set_num_threads(threads)  # OpenMP has read its environment already, that of the process this is forked from
     main()
 
 
-def _end_with_parent() -> None:
-    """Who takes over the work of a killed process must not find another one at it."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGKILL)
+def _end_with_the_caller() -> None:
+    """Not to work beside the one who takes over what a killed caller was doing."""
+    caller = multiprocessing.parent_process()
+    assert caller is not None
+    caller.join()
+    os._exit(1)

@@ -36,7 +36,7 @@ class SweepFolder:
 
     def __init__(self, folder: Path, file: SweepFile, repeats: int, seed: int, words: Sequence[str]) -> None:
         self.folder, self.file, self.repeats, self.seed, self.words = folder, file, repeats, seed, list(words)
-        self._claims = Claims(folder / "claims")
+        self._claims = Claims(folder / ".claims")
         self._final: dict[str, PointFigures] = {}
         self._threads = threading.RLock()  # of this worker; the claims are between processes
 

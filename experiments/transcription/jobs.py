@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.errors import DataError
 from datamodules.files import file_name, remove_leftovers, write_atomically
+from datamodules.preparation.sharing import Share
 from experiments.allocation import keep_freed_memory
 from experiments.transcription.loading import load
 from experiments.transcription.location import identity, locate
@@ -109,6 +111,20 @@ def waiting(recordings: Sequence[Path], out: Path, formats: Mapping[str, Format]
     ]
 
 
+def shared(recordings: Sequence[Path], share: Share, out: Path, formats: Mapping[str, Format]) -> Iterator[Path]:
+    """One part of the recordings, and behind it those of the other parts that are still waiting when it is their turn.
+
+    Args:
+        recordings: that were waiting.
+        share: which part of them is done here in any case.
+        out: folder of the answers.
+        formats: of an answer.
+    """
+    for place in share.order(len(recordings), lambda place: not waiting([recordings[place]], out, formats)):
+        if share.owns(place) or waiting([recordings[place]], out, formats):
+            yield recordings[place]
+
+
 def _is_newer(made: Path, recording: Path) -> bool:
     try:
         return made.stat().st_mtime_ns >= recording.stat().st_mtime_ns
@@ -155,26 +171,31 @@ def state(request: TranscriptionRequest, again: bool) -> bool:
 
 
 def answers(
-    recordings: Sequence[Path], request: TranscriptionRequest, answering: Answering, jobs: int
+    recordings: Iterable[Path], request: TranscriptionRequest, answering: Answering, jobs: int
 ) -> Iterator[str | None]:
     """Answer about all recordings; for each, as they are finished, None or why not.
 
     Args:
-        recordings: audio files.
+        recordings: audio files; asked for when one can soon begin.
         request: what is asked for.
         answering: the model, loaded in this process.
         jobs: processes that work at once, of one thread each if there are several.
     """
-    if jobs == 1 or len(recordings) < 2:
-        yield from map(answering, recordings)
+    recordings = iter(recordings)
+    ahead = list(islice(recordings, 2))
+    if jobs == 1 or len(ahead) < 2:
+        yield from map(answering, chain(ahead, recordings))
         return
     context = multiprocessing.get_context("spawn")
     each = request._replace(threads=1 if request.threads is None else request.threads)
-    with ProcessPoolExecutor(min(jobs, len(recordings)), context, _begin, (each,)) as pool:
-        running = [pool.submit(_answer, path) for path in recordings]
+    with ProcessPoolExecutor(jobs, context, _begin, (each,)) as pool:
+        begun = (pool.submit(_answer, path) for path in chain(ahead, recordings))
+        running = set(islice(begun, 2 * jobs))
         try:
-            for future in as_completed(running):
-                yield future.result()
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                running.update(islice(begun, len(done)))
+                yield from (future.result() for future in done)
         except BaseException:  # an interrupted command begins no more
             pool.shutdown(cancel_futures=True)
             raise

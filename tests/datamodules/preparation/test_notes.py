@@ -4,8 +4,8 @@ import pytest
 
 from datamodules.corpora.sources.audio_files import AudioFormat
 from datamodules.preparation import notes as module
-from datamodules.preparation.notes import Notes
-from datamodules.preparation.preprocess import Note, Rejected, Staged
+from datamodules.preparation.notes import RecordingNotes
+from datamodules.preparation.preprocess import RecordingNote, Rejected, Staged
 
 STAGED = Staged(12, 0, {"samples": "ab" * 32, "f0": "cd" * 32}, AudioFormat(44100, 2))
 
@@ -16,35 +16,35 @@ def always_looking(monkeypatch):
 
 
 def test_others_read_what_is_added_as_it_is_added(tmp_path):
-    with Notes(tmp_path / "notes") as one, Notes(tmp_path / "notes") as other:
-        one.add(Note("a", "01", STAGED))
+    with RecordingNotes(tmp_path / "notes") as one, RecordingNotes(tmp_path / "notes") as other:
+        one.add(RecordingNote("a", "01", STAGED))
         assert "a" in other and other.stamp("a") == "01" and other["a"] == STAGED
         assert "b" not in other and other.stamp("b") is None
-        other.add(Note("b", "02", Rejected("too short")))
-        one.add(Note("c", "03", Staged(5, 2, {}, None)))
+        other.add(RecordingNote("b", "02", Rejected("too short")))
+        one.add(RecordingNote("c", "03", Staged(5, 2, {}, None)))
         assert one["b"] == Rejected("too short") if "b" in one else None
         assert "c" in other and other["c"] == Staged(5, 2, {}, None)
-    with Notes(tmp_path / "notes") as later:
+    with RecordingNotes(tmp_path / "notes") as later:
         assert [later.stamp(name) for name in "abc"] == ["01", "02", "03"]
 
 
 def test_what_could_not_be_used_is_tried_again_if_asked(tmp_path):
-    with Notes(tmp_path / "notes") as notes:
-        notes.add(Note("a", "01", Rejected("too short")))
-        notes.add(Note("b", "02", STAGED))
+    with RecordingNotes(tmp_path / "notes") as notes:
+        notes.add(RecordingNote("a", "01", Rejected("too short")))
+        notes.add(RecordingNote("b", "02", STAGED))
         assert notes.stamp("a") == "01"
         assert notes.stamp("a", tried_again=True) is None
         assert notes.stamp("b", tried_again=True) == "02"
 
 
 def test_half_a_line_counts_when_it_is_whole_and_a_damaged_one_never(tmp_path):
-    with Notes(tmp_path / "notes") as one:
-        one.add(Note("a", "01", STAGED))
-        one.add(Note("b", "02", STAGED))
+    with RecordingNotes(tmp_path / "notes") as one:
+        one.add(RecordingNote("a", "01", STAGED))
+        one.add(RecordingNote("b", "02", STAGED))
     (path,) = (tmp_path / "notes").iterdir()
     first, second, _ = path.read_bytes().split(b"\n")
     path.write_bytes(b"\x00\x00\n" + first + b"\n" + second[:30])
-    with Notes(tmp_path / "notes") as other:
+    with RecordingNotes(tmp_path / "notes") as other:
         assert "a" in other and "b" not in other
         with path.open("ab") as file:
             file.write(second[30:] + b"\n")
@@ -52,5 +52,5 @@ def test_half_a_line_counts_when_it_is_whole_and_a_damaged_one_never(tmp_path):
 
 
 def test_a_removed_staging_folder_is_not_made_again(tmp_path):
-    with pytest.raises(FileNotFoundError), Notes(tmp_path / "staging" / "notes"):
+    with pytest.raises(FileNotFoundError), RecordingNotes(tmp_path / "staging" / "notes"):
         pass

@@ -42,6 +42,19 @@ def test_each_damage_is_one_line_that_names_the_shard(melisma, copy, damage):
     assert len(complaints) == 1 and str(victim) in complaints[0]
 
 
+def test_parts_of_the_shards_are_verified_by_several_jobs(melisma, copy):
+    shards = sorted(copy.glob("*.tar"))
+    for victim in shards[:2]:
+        victim.write_bytes(b"")
+    shutil.copy(shards[2], copy / "foreign.tar")
+    whole = melisma("verify", copy, "--jobs=3")
+    assert f"{len(shards) + 1} shards, 3 with a problem" in whole.out
+    parts = [melisma("verify", copy, f"--share={part}/2") for part in range(2)]
+    lines = [line for part in parts for line in part.err.splitlines() if line.startswith("melisma: ")]
+    assert sorted(lines) == sorted(line for line in whole.err.splitlines() if line.startswith("melisma: "))
+    assert sum(int(part.out.split(": ")[1].split()[0]) for part in parts) == len(shards) + 1
+
+
 def test_inspect_tells_counts_hours_voicing_and_rows(melisma, melody_shards):
     outcome = melisma("inspect", melody_shards, "--rows=1")
     assert outcome.code == 0
