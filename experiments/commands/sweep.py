@@ -56,7 +56,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of what random and bayes propose")
     parser.add_argument("--threads", type=int, default=1, help="of each fit")
     parser.add_argument(
-        "--wait", type=bool, default=True, help="for points that other workers are at, to go on if one of them dies"
+        "--wait", type=bool, default=True, help="until all points are made, also those that other workers are at"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/sweeps"), help="folder of the sweeps' folders")
     return parser

@@ -30,7 +30,7 @@ _IMPORTED = [
 ]
 _LOOK = 5.0  # s between two looks at the claim
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_LATER = (signal.SIGTERM,)
+_LATER = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class CommandProcesses:

@@ -18,6 +18,7 @@ from experiments.sweeping.points import SweepPoint, add_point, read_point, read_
 from experiments.sweeping.proposals import propose
 from experiments.sweeping.sweep_file import SweepFile
 
+STALE = 300.0  # s; see `Claims`
 _STATED = "stated.json"
 _IDENTITY = ("method", "parameters", "command", "early_terminate")  # run_cap may grow
 _ASKED_AGAIN = 0.2  # s
@@ -36,7 +37,7 @@ class SweepFolder:
 
     def __init__(self, folder: Path, file: SweepFile, repeats: int, seed: int, words: Sequence[str]) -> None:
         self.folder, self.file, self.repeats, self.seed, self.words = folder, file, repeats, seed, list(words)
-        self._claims = Claims(folder / ".claims")
+        self._claims = Claims(folder / ".claims", STALE)
         self._final: dict[str, PointFigures] = {}
         self._threads = threading.RLock()  # of this worker; the claims are between processes
 

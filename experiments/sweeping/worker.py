@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -16,10 +17,11 @@ from experiments.studies.processes import CommandProcesses
 from experiments.sweeping.fits import PointFits
 from experiments.sweeping.points import SweepPoint
 from experiments.sweeping.results import line_of, write_table
-from experiments.sweeping.sweep_folder import SweepFolder
+from experiments.sweeping.sweep_folder import STALE, SweepFolder
 
 _LOOKED = 0.5  # s between two looks at the jobs
 _SOONEST, _LATEST = 1.0, 30.0  # s between two looks at points that others are at
+_PATIENCE = STALE + 2.0  # s, after which whoever is at a point is known to be alive
 
 
 class SweepWorker:
@@ -30,7 +32,8 @@ class SweepWorker:
         wanted: points of the sweep.
         jobs: fits at once.
         threads: of each.
-        stays: whether it waits for points that others are at, to take over those of a worker that died.
+        stays: whether it waits until all points are final, and not only until it is known that those who are at the
+            points that are left are alive.
     """
 
     def __init__(self, sweep: SweepFolder, wanted: int, jobs: int, threads: int, stays: bool) -> None:
@@ -71,16 +74,16 @@ class SweepWorker:
         return sum(point.status(self._sweep.repeats) != "waiting" for point in self._sweep.points())
 
     def _job(self, job: int, bar: tqdm[None]) -> None:
-        pause = _SOONEST
+        pause, patience = _SOONEST, time.monotonic() + _PATIENCE
         while not self._stopping.is_set():
             if (taken := self._sweep.take()) is not None:
                 point, claim = taken
                 with claim:
                     self._fits.make(point, claim, job)
                 self._say(point, bar)
-                pause = _SOONEST
+                pause, patience = _SOONEST, time.monotonic() + _PATIENCE
             elif not self._sweep.add(self._wanted):
-                if not self._stays or self._final() >= self._wanted:
+                if self._final() >= self._wanted or (not self._stays and time.monotonic() > patience):
                     return
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _LATEST)
@@ -95,7 +98,7 @@ class SweepWorker:
 @contextmanager
 def _noted(note: signal._HANDLER) -> Iterator[None]:
     """Signals that end a worker are noted, not raised somewhere."""
-    kinds = (signal.SIGTERM, signal.SIGINT)
+    kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
     before = [signal.signal(kind, note) for kind in kinds]
     try:
         yield

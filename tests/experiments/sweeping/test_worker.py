@@ -187,7 +187,8 @@ def test_two_workers_share_the_points_and_none_is_proposed_or_made_twice(sweep_o
     assert statuses(tmp_path) == ["finished"] * 12
 
 
-def test_who_does_not_wait_leaves_the_points_of_others_to_them(sweep, sweep_of, pretend):
+def test_who_does_not_wait_leaves_the_points_of_others_to_them(sweep, sweep_of, pretend, monkeypatch):
+    monkeypatch.setattr(worker, "_PATIENCE", 0.05)
     pretended = pretend(good_fit)
     assert sweep("--points", 1).code == 0
     others = sweep_of()
