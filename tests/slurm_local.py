@@ -121,7 +121,7 @@ def state_of(job, environment):
 
 def submitted(slurm, folder, script, words, *options, **environment):
     """Submit a script of experiments/cluster with words for it, options for sbatch and more variables; the job's id."""
-    (folder / "runs").mkdir(exist_ok=True)
+    (folder / "runs").mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         ["sbatch", "--parsable", *options, SCRIPTS / script, *map(str, words)],
         cwd=folder, env={**slurm, **environment}, capture_output=True, text=True,

@@ -13,6 +13,7 @@ from callbacks.items import voicing_threshold
 from callbacks.passes import SetCallback, folder_of, in_trial
 from callbacks.pictures.notes import correct_frames
 from callbacks.predictions.set_frames import FramesOfTrack, SetFrames
+from callbacks.predictions.worst_window import worst_window
 from lightning_modules.outputs import PitchTrackOutput
 
 _FULL = 255  # of a salience of 1
@@ -176,10 +177,9 @@ def worst_part(name: str, track: FramesOfTrack, seconds: float) -> Worst:
     if track.reference is None:
         return Worst(True, 0, name, 0, count)
     true, guess = track.reference.astype(np.float64), track.pitch.astype(np.float64)
-    so_far = _bounds((true > 0) & ~correct_frames(true, guess))
-    wrong = so_far[count:] - so_far[: len(so_far) - count]
-    first = int(wrong.argmax())
-    return Worst(False, -int(wrong[first]), name, first, first + count)
+    wrong = (true > 0) & ~correct_frames(true, guess)
+    part = worst_window(wrong, count)
+    return Worst(False, -int(wrong[part].sum()), name, part.start, part.stop)
 
 
 def _bounds(lengths: NDArray[np.bool_] | list[int]) -> NDArray[np.int64]:

@@ -103,7 +103,8 @@ class StopOnSignal(Callback):
         self._replaced = {number: signal.signal(number, self._note) for number in _CODES}
         if trainer.world_size > 1:
             # Of the CPU: on a GPU, looking at an answer would wait for all that it has still to compute.
-            self._group = torch.distributed.new_group(backend="gloo")
+            timeout = getattr(trainer.strategy, "_timeout", None)  # as long as all else waits for a lost process
+            self._group = torch.distributed.new_group(backend="gloo", timeout=timeout)
             # Lightning's messages about the same, which make the host wait for the device in every batch.
             trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
 

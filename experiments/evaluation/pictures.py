@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from callbacks.pictures import FrameClass, box_plots, classify_frames, compare_methods
+from callbacks.predictions.worst_window import worst_window
 from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
 from datamodules.files import write_atomically
@@ -105,6 +106,4 @@ def hardest_part(reference: F0Series, estimates: Sequence[NDArray[np.float64]], 
     right = np.where(reference.f0 > 0, classes == FrameClass.CORRECT, classes != FrameClass.FALSE_ALARM)
     disputed = ~right[0] if len(right) == 1 else right.any(axis=0) & ~right.all(axis=0)
     frames = int(np.searchsorted(reference.times, reference.times[0] + seconds))
-    counts = np.convolve(disputed, np.ones(frames), mode="valid")
-    start = int(counts.argmax())
-    return slice(start, start + frames)
+    return worst_window(disputed, frames)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from callbacks.predictions.worst_window import worst_window
+
 MOST = 6  # windows that are joined
 
 
@@ -25,24 +27,9 @@ class Excerpt(NamedTuple):
     last: int
 
 
-def worst_window(errors: NDArray[np.float64], length: int) -> Excerpt:
-    """The first window with the most errors.
-
-    Args:
-        errors: of each frame, `(frames,)`.
-        length: of the window, frames; a shorter track is one window.
-    """
-    if len(errors) <= length:
-        return Excerpt(0, len(errors))
-    sums = np.concatenate([[0.0], np.cumsum(errors)])
-    within = np.round(sums[length:] - sums[:-length], 9)  # sums of the same errors differ in their last bits
-    first = int(within.argmax())
-    return Excerpt(first, first + length)
-
-
 def tiles(errors: NDArray[np.float64], length: int) -> list[Excerpt]:
     """The worst window of a track, and windows of its length from there to both ends, in order of time."""
-    first = worst_window(errors, length).first
+    first: int = worst_window(errors, length).start
     cuts = [*range(first % length, len(errors), length)]
     edges = sorted({0, *cuts, len(errors)})
     return [Excerpt(*pair) for pair in pairwise(edges)]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from lightning.pytorch import Callback
 
@@ -31,3 +32,20 @@ class Fault(Callback):
     def on_validation_batch_start(self, trainer, module, *_):
         if not trainer.sanity_checking:
             self._signal(trainer, True)
+
+
+class Slow(Callback):
+    """Takes a while for each step, and writes a letter after it.
+
+    Args:
+        path: where to; the number of the process is put behind it.
+        seconds: of a step.
+    """
+
+    def __init__(self, path: str, seconds: float = 0.3) -> None:
+        self.path, self.seconds = path, seconds
+
+    def on_train_batch_end(self, trainer, *_):
+        time.sleep(self.seconds)
+        with open(f"{self.path}.{trainer.global_rank}", "a") as file:
+            file.write(".")

@@ -83,7 +83,8 @@ def test_a_strategy_gives_a_lost_process_up_within_the_stated_time():
 def test_torchrun_with_the_default_devices_trains_no_two_runs(small_recipe, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
-         "-m", "experiments", "fit", "--config", small_recipe, "--trainer.devices=1", f"--trainer.default_root_dir={tmp_path}"],
+         "-m", "experiments", "fit", "--config", small_recipe, "--trainer.devices=1",
+         f"--trainer.default_root_dir={tmp_path}"],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode != 0
