@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from callbacks.pictures.style import PALETTE, say_empty
@@ -19,8 +19,8 @@ from experiments.sweeping.results import ranked, short_names
 from experiments.sweeping.sweep_file import SweepFile
 
 _COLUMNS = 3
-_MOST_LABELS = 8  # letters of a value that fit upright below six of them
-_LONGEST = 24  # letters of a value that are shown
+_LETTERS = 40  # that fit side by side below a panel
+_LONGEST = 16  # letters of a value; longer ones are numbered
 _STYLES: dict[str, dict[str, Any]] = {
     "finished": {"color": PALETTE[0], "marker": "o", "label": "finished"},
     "stopped early": {"color": PALETTE[4], "marker": "v", "label": "stopped early"},
@@ -49,7 +49,7 @@ def draw(figures: Sequence[PointFigures], file: SweepFile) -> Figure:
     _draw_order(every[0], shown, file)
     for axes, key in zip(every[1:], keys, strict=False):
         _draw_parameter(axes, shown, file, key)
-        axes.set_xlabel(names[key], parse_math=False)
+        axes.set_xlabel(f"{names[key]}{axes.get_xlabel()}", parse_math=False)
     for number, axes in enumerate(every):
         axes.set_visible(number < panels)
         axes.grid(axis="y", color="0.92", linewidth=0.6)
@@ -60,7 +60,7 @@ def draw(figures: Sequence[PointFigures], file: SweepFile) -> Figure:
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     handles = [Line2D([], [], linestyle="", **_STYLES[kind]) for kind in _kinds(shown)]
     if len(handles) > 1:
-        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=9)
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
     return figure
 
 
@@ -89,9 +89,13 @@ def _draw_parameter(axes: Axes, figures: Sequence[PointFigures], file: SweepFile
     if "values" not in stated and all(isinstance(value, (int, float)) for value in found):
         if "log" in str(stated.get("distribution", "")):
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         _draw_points(axes, figures, file, np.array(found, dtype=np.float64))
         return
-    labels = list(dict.fromkeys(as_word(value) for value in stated.get("values", found)))
+    choices = {as_word(value): value for value in stated.get("values", found)}
+    labels = list(choices)
     places = np.array([labels.index(as_word(value)) for value in found], dtype=np.float64)
     values = np.array([each.best for each in figures], dtype=np.float64)
     for place in range(len(labels)):
@@ -100,12 +104,14 @@ def _draw_parameter(axes: Axes, figures: Sequence[PointFigures], file: SweepFile
             axes.hlines(of_value.mean(), place - 0.28, place + 0.28, color="0.6", linewidth=2, zorder=1)
     spread = np.array([_spread(places, number) for number in range(len(places))])
     _draw_points(axes, figures, file, places + spread)
-    slanted = len(labels) > 4 or max(map(len, labels)) > _MOST_LABELS
+    shown, explained = _labels(list(choices.values()), labels)
+    axes.set_xlabel(explained)
+    slanted = len(shown) > 1 and len(shown) * max(map(len, shown)) > _LETTERS
     axes.set_xticks(
-        range(len(labels)), [_shortened(label) for label in labels], rotation=25 if slanted else 0,
-        ha="right" if slanted else "center", parse_math=False, fontsize=8 if slanted else None,
+        range(len(shown)), shown, rotation=30 if slanted else 0, ha="right" if slanted else "center", parse_math=False,
+        fontsize=8 if slanted else None,
     )  # fmt: skip
-    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
 
 
 def _spread(places: NDArray[np.float64], number: int) -> float:
@@ -127,5 +133,13 @@ def _draw_points(axes: Axes, figures: Sequence[PointFigures], file: SweepFile, p
         axes.plot([place], [best.best or 0.0], "o", markersize=12, fillstyle="none", color="0.2", markeredgewidth=1.2)
 
 
-def _shortened(label: str) -> str:
-    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 3]}..."
+def _labels(values: Sequence[Any], labels: Sequence[str]) -> tuple[list[str], str]:
+    """What stands below each value, and behind the name of the parameter; of mappings only what differs."""
+    shown, explained = list(labels), ""
+    if values and all(isinstance(value, dict) for value in values):
+        differing = [key for key in values[0] if len({as_word(value.get(key)) for value in values}) > 1]
+        shown = [", ".join(as_word(value.get(key)) for key in differing) for value in values]
+        explained = f": {', '.join(differing)}"
+    if max(map(len, shown), default=0) > _LONGEST:
+        return [str(number) for number in range(1, len(shown) + 1)], f"{explained} (numbered as in the file)"
+    return shown, explained
