@@ -8,6 +8,11 @@ from experiments.sweeping.points import read_points
 from tests.experiments.sweeping.conftest import METRIC, good_fit, leave_run
 
 
+def add_six(sweep):
+    for _ in range(6):
+        sweep.add(6)
+
+
 def test_only_one_worker_proposes_at_a_time(sweep_of, monkeypatch):
     propose, numbers = sweep_folder.propose, []
 
@@ -18,7 +23,7 @@ def test_only_one_worker_proposes_at_a_time(sweep_of, monkeypatch):
 
     monkeypatch.setattr(sweep_folder, "propose", slow)
     monkeypatch.setattr(sweep_folder, "_ASKED_AGAIN", 0.01)
-    threads = [threading.Thread(target=lambda sweep=sweep_of(): [sweep.add(6) for _ in range(6)]) for _ in range(2)]
+    threads = [threading.Thread(target=add_six, args=(sweep_of(),)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
