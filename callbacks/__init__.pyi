@@ -18,6 +18,7 @@ from .run.curves import RunCurves
 from .run.folder import RunFolder, run_folder
 from .run.processes import AlikeProcesses
 from .run.record import RunRecord
+from .run.repeats import RepeatedRun
 from .run.score_table import ScoreTable
 from .run.signals import StopOnSignal
 
@@ -37,6 +38,7 @@ __all__ = [
     "PredictedF0",
     "PredictedMultiF0",
     "PredictedPhonemes",
+    "RepeatedRun",
     "ResumeCheckpoint",
     "RunConfig",
     "RunCurves",

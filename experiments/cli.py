@@ -41,9 +41,7 @@ def main() -> None:
         if not words or words[0] in ("-h", "--help"):
             print(overview())
         elif words[0] in SUBCOMMANDS:
-            run()
-            if "wandb" in sys.modules:
-                sys.modules["wandb"].finish()  # at its own exit it prints how to upload a run behind the result
+            _run_to_the_end()
         elif words[0] in files:
             with words_taken():
                 importlib.import_module(f"{commands.__name__}.{words[0]}").main(words[1:])
@@ -54,6 +52,22 @@ def main() -> None:
             raise
         print(f"melisma: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _run_to_the_end() -> None:
+    try:
+        run()
+    except SystemExit as end:
+        # One that was raised, as after a signal, wandb takes for success, and gives the run to no other agent.
+        _finish_wandb(end.code if isinstance(end.code, int) else 1)
+        raise
+    _finish_wandb(0)
+
+
+def _finish_wandb(code: int) -> None:
+    """At its own exit it prints how to upload a run behind the result."""
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].finish(exit_code=code)
 
 
 def run(args: list[str] | None = None) -> MelismaCLI:

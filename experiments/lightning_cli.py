@@ -66,6 +66,7 @@ class MelismaCLI(LightningCLI):
         parser.add_lightning_class_args(callbacks.RunCurves, "run_curves")
         # Behind all that do something at the end of a batch, which it may not be the end of for those that follow.
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
+        parser.add_lightning_class_args(callbacks.RepeatedRun, "repeated_run")
         parser.add_lightning_class_args(callbacks.BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(callbacks.ResumeCheckpoint, "resume")
         links.link_to_network(parser)

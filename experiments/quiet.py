@@ -11,6 +11,8 @@ WARNINGS = {
     ".*LeafSpec.*",
     # tqdm in a notebook without ipywidgets, which draws its bars as text then.
     ".*IProgress not found.*",
+    # The package `sweeps` 0.3 speaks of an option by the name that it had in pydantic 1.
+    "Valid config keys have changed in V2",
 }
 LOGGED = (
     "💡 Tip:",  # advertises Lightning's services

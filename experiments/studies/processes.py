@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -28,17 +29,22 @@ _IMPORTED = [
     "torchaudio",
 ]
 _LOOK = 5.0  # s between two looks at the claim
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_LATER = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class CommandProcesses:
-    """Runs commands with one thread each, in the working directory and environment of the caller.
+    """Runs commands in the working directory and environment of the caller.
 
     All share the process that they are forked from, which lives until the interpreter ends; none lives longer than the
     caller.
+
+    Args:
+        threads: of each command.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_IMPORTED)
         self._running: set[BaseProcess] = set()
@@ -55,11 +61,7 @@ class CommandProcesses:
         Returns:
             Its exit code; negative is the signal that ended it.
         """
-        # A run is one process: how many a job of SLURM has, and which of them this is, does not concern it.
-        own = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
-        environment = {**own, **_ONE_THREAD}
-        process = self._context.Process(target=_run, args=(list(words), str(log), environment))
-        process.start()
+        process = self.start(words, log)
         self._running.add(process)
         if self._terminated:  # just now, in another thread
             process.terminate()
@@ -70,6 +72,27 @@ class CommandProcesses:
         self._running.discard(process)
         return process.exitcode
 
+    def start(self, words: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
+        """Start one command, which the caller waits for.
+
+        Args:
+            words: behind `melisma`.
+            log: what it prints is appended to this file.
+            environment: of the command; None: that of the caller.
+        """
+        stated = os.environ if environment is None else environment
+        # A run is one process: how many a job of SLURM has, and which of them this is, does not concern it.
+        own = {name: value for name, value in stated.items() if not name.startswith("SLURM_")}
+        variables = {**own, **dict.fromkeys(_THREADS, str(self._threads))}
+        process = self._context.Process(target=_run, args=(list(words), str(log), variables, self._threads))
+        # The process that all are forked from must outlive a signal to the whole job, for it knows the exit codes.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
+        return process
+
     def terminate(self) -> None:
         """Send SIGTERM to all commands that are running, which save their state and end."""
         self._terminated = True
@@ -77,8 +100,9 @@ class CommandProcesses:
             process.terminate()
 
 
-def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
+def _run(words: list[str], log: str, environment: Mapping[str, str], threads: int) -> None:
     """What the forked process does; `multiprocessing` makes its exit code of SystemExit, and prints other errors."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with open(log, "ab") as file:
         for stream in (1, 2):
@@ -91,7 +115,7 @@ def _run(words: list[str], log: str, environment: Mapping[str, str]) -> None:
 
     from experiments.cli import main
 
-    torch.set_num_threads(1)  # OpenMP has read its environment already, that of the process this one is forked from
+    torch.set_num_threads(threads)  # OpenMP has read its environment already, that of the process this is forked from
     main()
 
 

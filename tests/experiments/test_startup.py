@@ -21,7 +21,7 @@ from experiments import quiet
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     *("browser", "catalogue", "compare", "completion", "demo", "diff", "evaluate", "inspect", "prepare", "release"),
-    *("report", "rerun", "schema", "transcribe", "verify"),
+    *("report", "rerun", "schema", "sweep", "transcribe", "verify"),
 )
 HEAVY = ("torch", "lightning", "torchaudio", "torchmetrics", "wandb", "scipy", "matplotlib")
 SCRIPT = f"""
