@@ -13,18 +13,21 @@ from .predictions.scores import ItemScores
 from .predictions.submission import Submission
 from .run.averaging import AveragedWeights
 from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
+from .run.compilation import CompiledNetwork
 from .run.config import RunConfig
 from .run.curves import RunCurves
 from .run.folder import RunFolder, run_folder
 from .run.record import RunRecord
 from .run.score_table import ScoreTable
 from .run.signals import StopOnSignal
+from .run.throughput import Throughput
 
 __all__ = [
     "AlignmentPictures",
     "AveragedWeights",
     "BestCheckpoint",
     "ClipPictures",
+    "CompiledNetwork",
     "ErrorPictures",
     "ExcerptValidation",
     "ItemScores",
@@ -43,6 +46,7 @@ __all__ = [
     "ScoreTable",
     "StopOnSignal",
     "Submission",
+    "Throughput",
     "TrackFrames",
     "WindowGaps",
     "run_folder",

@@ -18,7 +18,7 @@ import architectures
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import links, mistakes
+from experiments import links, mistakes, strategies
 from experiments.precision import refusal
 
 BASE = Path(__file__).with_name("base.yaml")
@@ -62,6 +62,8 @@ class MelismaCLI(LightningCLI):
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
         parser.add_lightning_class_args(callbacks.TrackFrames, "track_frames")
+        parser.add_lightning_class_args(callbacks.CompiledNetwork, "compile")
+        parser.add_lightning_class_args(callbacks.Throughput, "throughput")
         parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
         parser.add_lightning_class_args(callbacks.RunCurves, "run_curves")
         parser.add_lightning_class_args(callbacks.StopOnSignal, "stop_on_signal")
@@ -93,6 +95,7 @@ class MelismaCLI(LightningCLI):
         asked = self.config[str(self.subcommand)].trainer.precision or self.trainer.precision
         if why := refusal(str(asked), self.trainer.strategy.root_device):
             raise MisconfigurationException(why)
+        strategies.settle(self.trainer, self.model)
 
     def before_validate(self) -> None:
         """ScoreTable prints the figures."""

@@ -11,9 +11,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from typing_extensions import override
 
 from datamodules.files import remove_leftovers, write_atomically
+
+_SHARDED = "meta.pt"  # in the folder that a checkpoint of shards is: all but the weights
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -82,9 +85,10 @@ class BestCheckpoint(ModelCheckpoint):
         # On resuming, the best checkpoint itself says how good it is. The checkpoint that is resumed may be older than
         # the best one, or the run may have been moved: by its state alone a worse validation would overwrite the best.
         best = Path(str(self.dirpath), f"{self.filename}{self.FILE_EXTENSION}")
-        if trainer.ckpt_path is None or self.save_top_k != 1 or not best.is_file():
+        if trainer.ckpt_path is None or self.save_top_k != 1 or not best.exists():
             return
-        saved = torch.load(best, map_location="cpu", weights_only=True, mmap=True)["callbacks"].get(self.state_key)
+        states = best / _SHARDED if best.is_dir() else best
+        saved = torch.load(states, map_location="cpu", weights_only=True, mmap=True)["callbacks"].get(self.state_key)
         if saved is not None:
             score = saved["best_model_score"].clone()
             self.best_model_path = self.kth_best_model_path = str(best)
@@ -105,7 +109,8 @@ class BestCheckpoint(ModelCheckpoint):
 class ResumeCheckpoint(ModelCheckpoint):
     """Keeps `last.ckpt`, to resume from: saved regularly, at the end of fit, and when fit is stopped half-way.
 
-    An exception, Ctrl+C and SIGTERM (which Lightning raises as an exception after the current batch) all save it.
+    An exception, Ctrl+C and SIGTERM (which Lightning raises as an exception after the current batch) all save it;
+    where several processes share the weights (FSDP), SIGTERM alone.
 
     Args:
         every_n_train_steps: optimiser steps between two saves.
@@ -154,5 +159,6 @@ class ResumeCheckpoint(ModelCheckpoint):
             self._last_global_step_saved = trainer.global_step
             checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
             trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
-        else:
+        elif trainer.world_size == 1 or isinstance(exception, SIGTERMException):
+            # Sharded weights take all processes, which agree on a signal; of another failure nobody knows who is left.
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
