@@ -48,7 +48,7 @@ class CompiledNetwork(Callback):
         self._check(trainer.strategy.root_device)
         network = pl_module.network
         assert isinstance(network, nn.Module)
-        network.compile(mode=self.mode, backend=self.backend, dynamic=self.dynamic)  # type: ignore[no-untyped-call]
+        network.compile(mode=self.mode, backend=self.backend, dynamic=self.dynamic)
         compiled = network._compiled_call_impl
         assert compiled is not None
 
@@ -60,7 +60,7 @@ class CompiledNetwork(Callback):
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
         if self.mode in _GRAPHS:
-            torch.compiler.cudagraph_mark_step_begin()
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

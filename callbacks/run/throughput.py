@@ -220,7 +220,7 @@ class Throughput(Callback):
         own = [seconds, self._wait.take(), float(self._examples), float(self._frames)]
         summed = trainer.strategy.reduce(torch.tensor(own, dtype=torch.float64, device=self._device), reduce_op="sum")
         assert isinstance(summed, Tensor)
-        stretch = Stretch(*summed.tolist(), elements=float(self._elements), device_seconds=seconds)
+        stretch = Stretch(*summed.tolist())._replace(elements=float(self._elements), device_seconds=seconds)
         self._total = self._total.joined(stretch)
         return stretch
 

@@ -33,8 +33,10 @@ class DataWait:
         self._profiler = profiler
         start, stop = profiler.start, profiler.stop
         # Lightning has no hook around the loader's `next`; what a profiler is told is its public word of it.
-        profiler.start = self._listening(start, self._begin, before=False)
-        profiler.stop = self._listening(stop, self._end, before=True)
+        vars(profiler).update(
+            start=self._listening(start, self._begin, before=False),
+            stop=self._listening(stop, self._end, before=True),
+        )
 
     def detach(self) -> None:
         """Listen no more."""
@@ -45,7 +47,7 @@ class DataWait:
 
     def take(self) -> float:
         """Seconds since the last call; on a GPU, which must have been synchronised."""
-        seconds = self._seconds + sum(begun.elapsed_time(ended) for begun, ended in self._events) / 1000
+        seconds: float = self._seconds + sum(begun.elapsed_time(ended) for begun, ended in self._events) / 1000
         self._seconds = 0.0
         self._events.clear()
         return seconds
@@ -64,7 +66,9 @@ class DataWait:
 
     def _begin(self) -> None:
         if self._cuda:
-            self._events.append((self._recorded(), torch.cuda.Event(enable_timing=True)))
+            begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+            begun.record()
+            self._events.append((begun, ended))
         else:
             self._begun = time.perf_counter()
 
@@ -73,9 +77,3 @@ class DataWait:
             self._events[-1][1].record()
         else:
             self._seconds += time.perf_counter() - self._begun
-
-    @staticmethod
-    def _recorded() -> torch.cuda.Event:
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
