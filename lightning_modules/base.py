@@ -84,11 +84,6 @@ class AudioModule(lightning.LightningModule):
         return loss
 
     @override
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        # Only from pinned memory is a copy to the GPU made while the host goes on.
-        return pinned(batch) if self.trainer.strategy.root_device.type == "cuda" else batch
-
-    @override
     def on_fit_start(self) -> None:
         self._seed = torch.initial_seed()  # set by seed_everything
 
@@ -146,14 +141,6 @@ class AudioModule(lightning.LightningModule):
                     f"checkpoint: {name} is {_shape(there)} in it but {_shape(here)} in the configured model; use the "
                     "config.yaml of the run that wrote it, or change --model accordingly"
                 )
-
-
-def pinned(batch: Any) -> Any:  # noqa: ANN401 - of any data module
-    """A batch, a named tuple, whose tensors are in pinned memory; anything else as it is."""
-    if not hasattr(batch, "_asdict"):
-        return batch
-    fields: dict[str, Any] = batch._asdict()
-    return batch._replace(**{name: each.pin_memory() for name, each in fields.items() if isinstance(each, Tensor)})
 
 
 def _shape(entry: tuple[int, ...] | bool) -> str:
