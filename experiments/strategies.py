@@ -46,6 +46,11 @@ def refusal(trainer: Trainer, model: AudioModule) -> str | None:
         )
     if not isinstance(strategy, FSDPStrategy):
         return None
+    if strategy._state_dict_type != "full":
+        return (
+            "trainer.strategy.state_dict_type: sharded, but checkpoints are one file here, which validate, transcribe "
+            "and release read, and torch cannot resume tuned thresholds from shards; leave it out"
+        )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         for kind, why in _WHOLE.items():
             if isinstance(callback, kind) and not (isinstance(callback, CompiledNetwork) and callback.mode is None):

@@ -16,8 +16,6 @@ from typing_extensions import override
 
 from datamodules.files import remove_leftovers, write_atomically
 
-_SHARDED = "meta.pt"  # in the folder that a checkpoint of shards is: all but the weights
-
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the checkpoint and renames.
@@ -85,10 +83,9 @@ class BestCheckpoint(ModelCheckpoint):
         # On resuming, the best checkpoint itself says how good it is. The checkpoint that is resumed may be older than
         # the best one, or the run may have been moved: by its state alone a worse validation would overwrite the best.
         best = Path(str(self.dirpath), f"{self.filename}{self.FILE_EXTENSION}")
-        if trainer.ckpt_path is None or self.save_top_k != 1 or not best.exists():
+        if trainer.ckpt_path is None or self.save_top_k != 1 or not best.is_file():
             return
-        states = best / _SHARDED if best.is_dir() else best
-        saved = torch.load(states, map_location="cpu", weights_only=True, mmap=True)["callbacks"].get(self.state_key)
+        saved = torch.load(best, map_location="cpu", weights_only=True, mmap=True)["callbacks"].get(self.state_key)
         if saved is not None:
             score = saved["best_model_score"].clone()
             self.best_model_path = self.kth_best_model_path = str(best)

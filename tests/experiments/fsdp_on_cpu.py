@@ -26,8 +26,10 @@ def on_cpu(self, *arguments, device_id=None, **options):
 class FSDPOnCPU(FSDPStrategy):
     """What GPUs would do, of a recipe on two processes."""
 
-    def __init__(self, state_dict_type="full"):
-        super().__init__(state_dict_type=state_dict_type)
+    def __init__(self, state_dict_type: str = "full", wrap: bool = False):
+        """`wrap` shares each linear layer for itself."""
+        policy = {"auto_wrap_policy": {torch.nn.Linear}} if wrap else {}
+        super().__init__(state_dict_type=state_dict_type, **policy)
 
     def _setup_model(self, model):
         with mock.patch.object(FullyShardedDataParallel, "__init__", on_cpu):
