@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningDataModule, LightningModule
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -50,15 +50,9 @@ def clips():
 class Module(LightningModule):
     """A linear layer on windows; loading, computing and validating take their seconds."""
 
-    def __init__(self, clock, batch, batches=12):
+    def __init__(self, clock):
         super().__init__()
-        self.network = nn.Linear(SAMPLES, 3)
-        self.clock, self.batch, self.batches = clock, batch, batches
-
-    def loaded(self):
-        for _ in range(self.batches):
-            self.clock.now += LOADING
-            yield self.batch
+        self.network, self.clock = nn.Linear(SAMPLES, 3), clock
 
     def training_step(self, batch, index):
         self.clock.now += COMPUTING
@@ -72,11 +66,29 @@ class Module(LightningModule):
 
 
 class Loading:
-    def __init__(self, module):
-        self.module = module
+    def __init__(self, clock, batch, batches):
+        self.clock, self.batch, self.batches = clock, batch, batches
+
+    def __len__(self):
+        return self.batches
 
     def __iter__(self):
-        return self.module.loaded()
+        for _ in range(self.batches):
+            self.clock.now += LOADING
+            yield self.batch
+
+
+class Data(LightningDataModule):
+    def __init__(self, loading, validates):
+        super().__init__()
+        self.loading, self.validates = loading, validates
+        self.training_index = SimpleNamespace(grid=SimpleNamespace(rate=8, hop=2))
+
+    def train_dataloader(self):
+        return self.loading
+
+    def val_dataloader(self):
+        return DataLoader(range(1)) if self.validates else []
 
 
 @pytest.fixture
@@ -84,13 +96,11 @@ def fit(quiet, clock):
     """Fits on some kind of batch; gives the trainer."""
 
     def run(batch, *more, every=4, validate=None, callback=None, **options):
-        module = Module(clock, batch)
         trainer = quiet(
             RunFolder(), *more, callback or Throughput(warm_up=2), RunRecord(), RunCurves(), max_epochs=1,
             log_every_n_steps=every, val_check_interval=validate, check_val_every_n_epoch=None, **options,
         )  # fmt: skip
-        trainer.datamodule = SimpleNamespace(training_index=SimpleNamespace(grid=SimpleNamespace(rate=8, hop=2)))
-        trainer.fit(module, Loading(module), DataLoader(range(1)) if validate else None)
+        trainer.fit(Module(clock), datamodule=Data(Loading(clock, batch, 12), validates=validate))
         return trainer
 
     return run
