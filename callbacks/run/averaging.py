@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -38,7 +39,7 @@ class AveragedWeights(WeightAveraging):
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
         if self._average_model is not None:  # no step waits for a GPU to say how many there were
-            self._average_model.n_averaged = self._average_model.n_averaged.cpu()
+            self._average_model.n_averaged = torch.zeros_like(self._average_model.n_averaged, device="cpu")
 
     def _average(self, averages: Sequence[Tensor], currents: Sequence[Tensor], _: Tensor | int) -> None:
         assert self._average_model is not None
