@@ -238,7 +238,8 @@ def _speeds(throughput: Mapping[str, float]) -> Iterator[str]:
     """What `callbacks.Throughput` measured, for people."""
     for name, value in throughput.items():
         if name.endswith("_per_second"):
-            yield f"{value:.4g} {name.removesuffix('_per_second').replace('_', ' ')} a second"
+            of = name.removesuffix("_per_second").replace("audio_seconds", "s of audio")
+            yield f"{value:.4g} {of} a second"
     for name, words in (
         ("waiting_for_data", "of the time waiting for data"),
         ("matrix_rate_share", "of the matrix rate"),
