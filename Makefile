@@ -5,7 +5,7 @@ BIN := .venv/bin
 # As many tests at once as there are cores; each computes on one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: install demo test test-all lint types clean
+.PHONY: install demo test test-all gpu lint types clean
 
 install: .venv/installed
 
@@ -26,6 +26,12 @@ test: install
 test-all: install
 	$(PYTEST) -m 'not cluster'
 	$(BIN)/python -m pytest -m cluster tests/experiments/test_cluster*.py
+
+# All that needs a GPU: its tests, and training steps measured in one line RESULT. Says so where there is none.
+gpu: install
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	  $(BIN)/python -m pytest -m gpu && $(BIN)/python -m experiments.benchmarks.gpu; \
+	else echo 'No GPU on this machine: nothing is tested or measured.'; fi
 
 lint: install
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from .predictions.scores import ItemScores
 from .predictions.submission import Submission
 from .run.averaging import AveragedWeights
 from .run.checkpoints import BestCheckpoint, ResumeCheckpoint
+from .run.compilation import CompiledNetwork
 from .run.config import RunConfig
 from .run.curves import RunCurves
 from .run.folder import RunFolder, run_folder
@@ -21,6 +22,7 @@ from .run.record import RunRecord
 from .run.repeats import RepeatedRun
 from .run.score_table import ScoreTable
 from .run.signals import StopOnSignal
+from .run.throughput import Throughput
 
 __all__ = [
     "AlignmentPictures",
@@ -28,6 +30,7 @@ __all__ = [
     "AveragedWeights",
     "BestCheckpoint",
     "ClipPictures",
+    "CompiledNetwork",
     "ErrorPictures",
     "ExcerptValidation",
     "ItemScores",
@@ -47,6 +50,7 @@ __all__ = [
     "ScoreTable",
     "StopOnSignal",
     "Submission",
+    "Throughput",
     "TrackFrames",
     "WindowGaps",
     "run_folder",

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from datamodules.errors import DataError
+from datamodules.loading import pinned
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.resume import (
@@ -115,6 +116,12 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
     def setup(self, stage: str) -> None:
         if stage == "fit" and self.trainer is not None:
             attach(self, self.trainer)
+
+    @override
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        # Only from pinned memory is a copy to the GPU made while the host goes on.
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return pinned(batch) if on_gpu else batch
 
     @property
     def training_index(self) -> SplitIndex:

@@ -108,6 +108,14 @@ class Message(NamedTuple):
     batches: list[Any]
 
 
+def pinned(batch: Any) -> Any:  # noqa: ANN401 - of any data module
+    """A batch, a named tuple, whose tensors are in pinned memory; anything else as it is."""
+    if not hasattr(batch, "_asdict"):
+        return batch
+    fields: dict[str, Any] = batch._asdict()
+    return batch._replace(**{name: each.pin_memory() for name, each in fields.items() if isinstance(each, Tensor)})
+
+
 def pack(batches: Sequence[Any]) -> Message:
     """Put batches, named tuples of tensors and other values, into a message."""
     tensors: list[tuple[Slot, Tensor]] = []

@@ -17,7 +17,7 @@ import architectures
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import launch, links, mistakes, naming
+from experiments import launch, links, mistakes, naming, strategies
 from experiments.precision import refusal
 
 BASE = Path(__file__).with_name("base.yaml")
@@ -62,6 +62,8 @@ class MelismaCLI(LightningCLI):
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
         parser.add_lightning_class_args(callbacks.TrackFrames, "track_frames")
+        parser.add_lightning_class_args(callbacks.CompiledNetwork, "compile")
+        parser.add_lightning_class_args(callbacks.Throughput, "throughput")
         parser.add_lightning_class_args(callbacks.RunRecord, "run_record")
         parser.add_lightning_class_args(callbacks.RunCurves, "run_curves")
         # Behind all that do something at the end of a batch, which it may not be the end of for those that follow.
@@ -105,6 +107,7 @@ class MelismaCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, callbacks.AlikeProcesses):
                 callback.refusal = refusal(str(asked), self.trainer.strategy.root_device)
+        strategies.settle(self.trainer, self.model)
 
     def before_fit(self) -> None:
         """A run that was begun under this name goes on."""

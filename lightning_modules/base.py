@@ -13,6 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from typing_extensions import override
 
 from lightning_modules.epoch_decay import EpochDecay
@@ -111,7 +112,23 @@ class AudioModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval}}
 
     @override
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # Of sharded weights each process has a part of the gradient; its whole norm is known to their wrapper alone.
+        clip = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)
+        if clip is None or gradient_clip_val is None or gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        else:
+            clip(gradient_clip_val)
+
+    @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if "state_dict" not in checkpoint:  # a strategy that shards weights has loaded them
+            return
         # Before torch compares them, to name the first difference in one line.
         ours, theirs = self.state_dict(), checkpoint["state_dict"]
         for name in [*ours, *(name for name in theirs if name not in ours)]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from typing_extensions import override
 
@@ -49,6 +50,14 @@ class ScoredModule(AudioModule, Generic[Batch, Scores, StepOutput]):
     @override
     def on_validation_epoch_start(self) -> None:
         self.begin()
+        if self.trainer.world_size > 1 and self.trainer.state.fn == TrainerFn.FITTING:
+            self._share_statistics()
+
+    def _share_statistics(self) -> None:
+        """Give all processes the statistics of batch normalisation that the first one has, and a checkpoint holds."""
+        for buffer in self.network.buffers():
+            if buffer.is_contiguous():  # others are views of constants
+                torch.distributed.broadcast(buffer, 0)
 
     @override
     def on_test_epoch_start(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -29,12 +31,22 @@ class AveragedWeights(WeightAveraging):
             raise ValueError(f"decay: {decay} does not lie between 0 and 1")
         self.decay = decay
         # Buffers are those of the last step: most are tables, and none of them is trained.
-        super().__init__(use_buffers=False, avg_fn=self._average)
+        super().__init__(use_buffers=False, multi_avg_fn=self._average)
 
-    def _average(self, average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-        steps = int(steps)
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # The module is not yet on its device, from which the weights would be copied at every step.
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:  # no step waits for a GPU to say how many there were
+            self._average_model.n_averaged = torch.zeros_like(self._average_model.n_averaged, device="cpu")
+
+    def _average(self, averages: Sequence[Tensor], currents: Sequence[Tensor], _: Tensor | int) -> None:
+        assert self._average_model is not None
+        steps = int(self._average_model.n_averaged)
         decay = min(self.decay, (1 + steps) / (10 + steps))
-        return decay * average + (1 - decay) * current
+        for average, current in zip(averages, currents, strict=True):
+            average.copy_(decay * average + (1 - decay) * current)
 
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -113,7 +113,8 @@ class ResumeCheckpoint(ModelCheckpoint):
     of that step. Where an error ends it within a step, a batch that was begun has changed nothing but buffers, such as
     the running means of batch normalisation: they are put back, and the step before is saved. Where it falls into the
     optimiser's update, some parameters may be changed and others not; nothing is saved then, and the checkpoint that is
-    there stays. So a run that goes on from `last.ckpt` is always the run that was not stopped.
+    there stays. So a run that goes on from `last.ckpt` is always the run that was not stopped. Where
+    several processes share the weights (FSDP), which takes all of them to save, only a signal saves.
 
     Args:
         every_n_train_steps: optimiser steps between two saves.
@@ -206,7 +207,8 @@ class ResumeCheckpoint(ModelCheckpoint):
                 self._last_global_step_saved = trainer.global_step
                 checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
                 trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
-            else:
+            elif trainer.world_size == 1 or agreed:
+                # Sharded weights take all processes; of another failure nobody knows who is left.
                 self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
         if isinstance(exception, StoppedBySignal):
             step, path = trainer.global_step, self.best_model_path

@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from typing_extensions import override
 
 from callbacks.drawing.loggers import log_configuration
-from callbacks.run.folder import run_folder
+from callbacks.run.folder import resumed_late, run_folder
 from datamodules.files import write_atomically
 
 
@@ -35,6 +35,15 @@ class RunConfig(SaveConfigCallback):
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not resumed_late(trainer):
+            self._save(trainer, pl_module)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if resumed_late(trainer):
+            self._save(trainer, pl_module)
+
+    def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
         run_folder(trainer)
         if trainer.is_global_zero:
             self.save_config(trainer, pl_module, "fit")

@@ -49,6 +49,11 @@ def run_folder(trainer: Trainer) -> Path:
     return answers[question]
 
 
+def resumed_late(trainer: Trainer) -> bool:
+    """Whether it is only known after `on_fit_start` what is resumed, as of weights that processes share (FSDP)."""
+    return trainer.strategy.restore_checkpoint_after_setup
+
+
 def _question(trainer: Trainer) -> tuple[bool, str | None]:
     checkpoint = trainer.ckpt_path
     return trainer.state.fn == TrainerFn.FITTING, None if checkpoint is None else str(checkpoint)
@@ -120,7 +125,13 @@ class RunFolder(Callback):
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._place_checkpoints(trainer)
+        if not resumed_late(trainer):
+            self._place_checkpoints(trainer)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if resumed_late(trainer):
+            self._place_checkpoints(trainer)
 
     def _place_checkpoints(self, trainer: Trainer) -> None:
         folder = run_folder(trainer) / _CHECKPOINTS

@@ -19,6 +19,7 @@ from callbacks.run.command import typed_command
 from callbacks.run.config import RunConfig
 from callbacks.run.folder import run_folder
 from callbacks.run.machine import machine
+from callbacks.run.throughput import Throughput
 from datamodules.files import write_atomically
 
 _PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
@@ -32,10 +33,11 @@ class RunRecord(Callback):
     null: none), `seed`, `commit` of the code (`-dirty` behind it if files were changed; null outside a repository),
     `data_sets` (id of each prepared directory), `checkpoint` (the weights that were scored; null in fit), `metrics` (by
     their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored metric, its best value,
-    its step and epoch), `finished` (whether the fit came to its end), `parameters`, `processes`, `hours`, `hardware`,
-    `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, and `config` (the resolved configuration of
-    the fit, validation or test; null where it was not started by the command line). A resumed run goes on with the
-    record of the one that it continues.
+    its step and epoch), `finished` (whether the fit came to its end), `throughput` (figures of `Throughput` since the
+    fit began or was resumed; null where it was too short, absent in records of earlier versions), `parameters`,
+    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, and
+    `config` (the resolved configuration of the fit, validation or test; null where it was not started by the command
+    line). A resumed run goes on with the record of the one that it continues.
 
     Args:
         repeats: path of the record that this run repeats; `melisma rerun` says it.
@@ -48,6 +50,7 @@ class RunRecord(Callback):
         self._begun = time.monotonic()
         self._commit: str | None = None
         self._finished = False
+        self._parameters = 0
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -61,6 +64,8 @@ class RunRecord(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # The commit is noted now, before anybody changes the code.
         self._begun, self._commit, self._finished = time.monotonic(), commit_of_code(), False
+        # Counted now as well, before a strategy shares them among the processes.
+        self._parameters = sum(parameter.numel() for parameter in pl_module.parameters())
 
     @property
     def _seconds(self) -> float:
@@ -103,7 +108,7 @@ class RunRecord(Callback):
             "checkpoint": None if fitting or trainer.ckpt_path is None else str(trainer.ckpt_path),
             "metrics": _metrics(trainer, "val/" if folder != "test" else "test/"),
             **(self._of_fit(trainer) if fitting else {}),
-            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "parameters": self._parameters,
             "processes": trainer.world_size,
             "hours": round(self._seconds / 3600, 4),
             **machine(trainer),
@@ -116,12 +121,21 @@ class RunRecord(Callback):
 
     def _of_fit(self, trainer: Trainer) -> dict[str, Any]:
         validations = self._validations
-        return {"validations": validations, "best": _best(trainer, validations), "finished": self._finished}
+        best, measured = (
+            _best(trainer, validations),
+            [each for each in _callbacks(trainer) if isinstance(each, Throughput)],
+        )
+        throughput = measured[0].summary(trainer) if measured else None
+        return {"validations": validations, "best": best, "finished": self._finished, "throughput": throughput}
+
+
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined,no-any-return]
 
 
 def _config(trainer: Trainer) -> dict[str, Any] | None:
     """What the command line resolved; a validation may be of other sets than the fit."""
-    stated = [each.stated() for each in trainer.callbacks if isinstance(each, RunConfig)]  # type: ignore[attr-defined]
+    stated = [each.stated() for each in _callbacks(trainer) if isinstance(each, RunConfig)]
     return stated[0] if stated else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,6 +132,8 @@ class Run:
             yield "step", f"{latest.step}{of}"
             yield "epoch", f"{latest.epoch + 1}{epochs}"
             yield "training time", f"{latest.seconds / 60:.1f} min{_left(curves)}"
+        if throughput := record.get("throughput"):
+            yield "throughput", ", ".join(_speeds(throughput))
         if best := record.get("best"):
             yield "best", f"{best['metric']} {best['value']:.4f} at step {best['step']}"
         for name in ("seed", "commit", "parameters", "processes", "hours", "hardware"):
@@ -231,14 +234,36 @@ def _state(record: Mapping[str, Any], curves: Curves | None) -> str:
     return "finished" if curves.finished else "in training, or killed"
 
 
+def _speeds(throughput: Mapping[str, float]) -> Iterator[str]:
+    """What `callbacks.Throughput` measured, for people."""
+    for name, value in throughput.items():
+        if name.endswith("_per_second"):
+            of = name.removesuffix("_per_second").replace("audio_seconds", "s of audio")
+            yield f"{value:.4g} {of} a second"
+    for name, words in (
+        ("waiting_for_data", "of the time waiting for data"),
+        ("matrix_rate_share", "of the matrix rate"),
+    ):
+        if name in throughput:
+            yield f"{throughput[name]:.1%} {words}"
+    if "memory_gib" in throughput:
+        yield f"{throughput['memory_gib']:.2f} GiB"
+
+
+_THROUGHPUT = "throughput/"
+_SPEED = re.compile(_THROUGHPUT + r"((windows|utterances|examples)_per_second|waiting_for_data)")  # what is drawn of it
+
+
 def _charts(points: list[CurvePoint], best: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Curves by what they show: loss first, then what is monitored, learning rate last; sets side by side."""
     names = list(dict.fromkeys(name for point in points for name in point.metrics))
+    names = [name for name in names if not name.startswith(_THROUGHPUT) or _SPEED.fullmatch(name)]
     by_chart: dict[str, list[str]] = {}
     for name in names:
         by_chart.setdefault("learning rate" if name.split("/")[0] == "lr" else name.split("/")[-1], []).append(name)
     monitored = str(best["metric"]).split("/")[-1] if best else ""
-    order = {"loss": 0, monitored: 1, "learning rate": 3}
+    last = {name.split("/")[-1]: 4 for name in names if name.startswith(_THROUGHPUT)}
+    order = {"loss": 0, monitored: 1, "learning rate": 3, **last}
     charts = []
     for chart, members in sorted(by_chart.items(), key=lambda item: order.get(item[0], 2)):
         lines = []

@@ -45,19 +45,20 @@ class PitchDistribution(PitchLoss):
         check_shapes(logits, f0, valid, grid)
         check_one_pitch(f0, self)
         counts = self.covers(f0, grid) & valid
-        logits, f0 = logits.float()[counts], f0[counts]  # (notes, bins), (notes,)
+        rows = selected if logits.device.type == "cpu" else silenced  # a GPU would be waited for to say how many
+        logits, f0, weight = rows(logits.float(), f0, counts, grid)
         target = grid.gaussian(f0, self.sigma)
         target = target / target.sum(dim=-1, keepdim=True).clamp_min(1e-9)
-        total = -(target * logits.log_softmax(dim=-1)).sum()
+        total = -(weight[:, None] * target * logits.log_softmax(dim=-1)).sum()
         if self.deviation_weight:
-            total = total + self.deviation_weight * self._deviation(logits, f0, grid)
-        return total / max(len(f0), 1)
+            total = total + self.deviation_weight * self._deviation(logits, f0, weight, grid)
+        return total / weight.sum().clamp_min(1)
 
     @override
     def salience(self, logits: Tensor) -> Tensor:
         return torch.softmax(logits.float(), dim=-1)
 
-    def _deviation(self, logits: Tensor, f0: Tensor, grid: PitchGrid) -> Tensor:
+    def _deviation(self, logits: Tensor, f0: Tensor, note: Tensor, grid: PitchGrid) -> Tensor:
         """The sum over notes."""
         reach = math.ceil(self.radius * grid.bins_per_semitone) - 1
         near = grid.classes(f0)[:, None] + torch.arange(-reach, reach + 1, device=f0.device)
@@ -65,5 +66,17 @@ class PitchDistribution(PitchLoss):
         near = near.clamp(0, grid.bins - 1)
         weight = logits.gather(1, near).masked_fill(~inside, -math.inf).softmax(dim=-1)
         wanted = (grid.note_of(f0) - grid.lowest_note) * grid.bins_per_semitone
-        away = (weight * (near - wanted[:, None])).sum(dim=-1) / grid.bins_per_semitone
+        away = note * (weight * (near - wanted[:, None])).sum(dim=-1) / grid.bins_per_semitone
         return functional.huber_loss(away, torch.zeros_like(away), reduction="sum", delta=FINE) / FINE
+
+
+def selected(logits: Tensor, f0: Tensor, counts: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows that count: logits `(rows, bins)`, f0 `(rows,)` and weights `(rows,)`, all 1."""
+    return logits[counts], f0[counts], logits.new_ones(()).expand(int(counts.sum()))
+
+
+def silenced(logits: Tensor, f0: Tensor, counts: Tensor, grid: PitchGrid) -> tuple[Tensor, Tensor, Tensor]:
+    """All rows, as `selected` gives them; those that do not count are of no logit, some note and weight 0."""
+    some = 440.0 * 2 ** ((grid.lowest_note - 69) / 12)
+    logits, f0 = logits.masked_fill(~counts[..., None], 0.0), f0.masked_fill(~counts, some)
+    return logits.flatten(0, 1), f0.flatten(), counts.flatten().to(logits)

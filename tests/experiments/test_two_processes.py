@@ -29,14 +29,14 @@ def start(rank, folder, words, environment):
         main()
 
 
-def melisma(folder, *words, processes=1):
+def melisma(folder, *words, processes=1, strategy="ddp"):
     """Run in processes with the variables of torch's launcher; the figures that the validation's table printed.
 
     They are forked, which imports nothing anew. The launcher itself starts those of `test_resume_elsewhere`.
     """
     environment = {}
     if processes > 1:
-        words += (f"--trainer.devices={processes}", "--trainer.strategy=ddp")
+        words += (f"--trainer.devices={processes}", f"--trainer.strategy={strategy}")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}

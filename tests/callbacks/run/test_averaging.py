@@ -101,3 +101,12 @@ class Saves(Callback):
 def test_a_decay_that_is_none_is_refused(decay):
     with pytest.raises(ValueError, match="decay"):
         AveragedWeights(decay)
+
+
+def test_the_average_is_where_the_weights_will_be_and_its_steps_are_counted_on_the_host(tmp_path, monkeypatch):
+    """The module moves to its device only behind this hook."""
+    averaged, line = AveragedWeights(), Line()
+    strategy = type("Strategy", (), {"root_device": torch.device("meta")})
+    averaged.setup(type("Trainer", (), {"strategy": strategy}), line, "fit")
+    assert {each.device.type for each in averaged._average_model.module.parameters()} == {"meta"}
+    assert averaged._average_model.n_averaged.device.type == "cpu" and line.layer.weight.device.type == "cpu"

@@ -147,6 +147,12 @@ def write_run(folder, finished=True):
     lines = [
         {"event": "fit", "step": 0, "epoch": 0, "max_steps": 40, "max_epochs": None, "batches": 10},
         {"step": 10, "epoch": 0, "seconds": 2.5, "metrics": {"train/loss": 0.5, "lr": 0.1}},
+        {
+            "step": 10,
+            "epoch": 0,
+            "seconds": 2.5,
+            "metrics": {"throughput/waiting_for_data": 0.1, "throughput/memory_gib": 1},
+        },
         {"step": 20, "epoch": 1, "seconds": 60.0, "metrics": {"val/toy/raw_pitch_accuracy": 0.5, "val/toy/loss": None}},
         *([{"event": "end", "step": 20, "epoch": 1, "seconds": 61.0}] if finished else []),
     ]
@@ -159,6 +165,7 @@ def write_run(folder, finished=True):
             "validations": [],
             "best": {"metric": "val/toy/raw_pitch_accuracy", "value": 0.5, "step": 20, "epoch": 1},
             "finished": True,
+            "throughput": {"windows_per_second": 1234.0, "waiting_for_data": 0.125, "memory_gib": 0.5},
         }
         (folder / "record.json").write_text(json.dumps(record))
 
@@ -181,6 +188,8 @@ class TestRun:
         assert [line["name"] for line in curves["loss"]["lines"]] == ["train/loss", "val/toy/loss"]
         assert curves["loss"]["lines"][1]["value"] == [None]
         assert curves["raw pitch accuracy"]["best"] == 20
+        assert list(curves)[-1] == "waiting for data" and "memory gib" not in curves
+        assert facts["throughput"] == "1234 windows a second, 12.5% of the time waiting for data, 0.50 GiB"
 
     def test_it_names_no_home(self, tmp_path):
         write_run(tmp_path / "run")
