@@ -204,13 +204,14 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file unless somebody holds it; whether it is gone."""
+    """Remove a file unless somebody holds it; whether it is gone.
+
+    One that is not there any more has been finished meanwhile, and is in another folder.
+    """
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
-    except FileNotFoundError:
-        return True
     except OSError:
         return False
     return True

@@ -1,6 +1,7 @@
 """Tasks run somewhere; what is asked for is asked for in time, and errors arrive."""
 
 import itertools
+import time
 
 import pytest
 
@@ -16,6 +17,11 @@ def squared(number):
     return number**2
 
 
+def slowly_squared(number):
+    time.sleep(0.01)
+    return squared(number)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_task_once(engine):
     with engine.started() as workers:
@@ -27,7 +33,9 @@ def test_every_task_once(engine):
 def test_tasks_are_not_asked_for_long_before_they_can_begin(engine):
     asked = itertools.count()
     with engine.started() as workers:
-        results = workers.run(squared, ((min(n, 12),) for n in itertools.takewhile(lambda n: n < 100_000, asked)))
+        results = workers.run(
+            slowly_squared, ((min(n, 12),) for n in itertools.takewhile(lambda n: n < 100_000, asked))
+        )
         next(results)
         assert next(asked) < 1000
         results.close()

@@ -45,7 +45,7 @@ def statuses(tmp_path, repeats=1):
 def test_every_point_of_a_grid_is_one_run_and_the_best_is_named(sweep, pretend, tmp_path):
     pretended = pretend(good_fit)
     outcome = sweep("--jobs", 2, "--", "--trainer.max_steps=4")
-    assert outcome.code == 0
+    assert outcome.code == 0, outcome.out + outcome.err
     assert sorted(pretended.started_points()) == [f"p{number:04d}" for number in range(6)]
     grid = {(value_of(words, "model.width"), value_of(words, "model.lr")) for words in pretended.started}
     assert grid == {(width, lr) for width in (1, 2) for lr in (0.1, 0.01, 1e-5)}
