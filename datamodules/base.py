@@ -25,12 +25,11 @@ from datamodules.resume import (
     stepped_batches,
     trained_batches,
 )
-from datamodules.shards.index import SplitIndex, describe
+from datamodules.shards.access import describe, is_prepared
+from datamodules.shards.index import SplitIndex
 from datamodules.storage.base import Storage
-from datamodules.storage.local import LocalFolder
 from datamodules.storage.options import RemoteShards
 from datamodules.storage.places import open_storage
-from datamodules.storage.remote import RemoteFolder
 
 Loader = TypeVar("Loader")
 
@@ -205,7 +204,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         """
         named = {*self.train_directories, *(each for sets in self.evaluated.values() for each in sets.values())}
         storages = map(self.storage, sorted(named))
-        return {storage.label: str(describe(storage)["id"]) for storage in storages if _is_prepared(storage)}
+        return {storage.label: str(describe(storage)["id"]) for storage in storages if is_prepared(storage)}
 
     @property
     def rank(self) -> int:
@@ -345,9 +344,3 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
                 f"{self._resumed['step_size']}; trainer.limit_train_batches: {limit} counts an epoch in steps, so that "
                 "in the middle of one processes x batch_size must stay the same"
             )
-
-
-def _is_prepared(storage: Storage) -> bool:
-    if isinstance(storage, RemoteFolder):
-        return storage.opened
-    return isinstance(storage, LocalFolder) and (storage.folder / "dataset.json").is_file()

@@ -9,7 +9,9 @@ from typing import Any
 
 from datamodules.errors import DataError
 from datamodules.storage.base import Storage
+from datamodules.storage.local import LocalFolder
 from datamodules.storage.places import open_storage
+from datamodules.storage.remote import RemoteFolder
 
 _SHARD = re.compile(r"[^./\\:][^/\\:]*\.tar")
 
@@ -70,3 +72,10 @@ def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tup
         DataError: as `named_shards`.
     """
     return [(folder / name, digest) for name, digest in named_shards(str(folder), description, split)]
+
+
+def is_prepared(storage: Storage) -> bool:
+    """Whether there is a dataset.json; of what is not on this machine, whether it is in use."""
+    if isinstance(storage, RemoteFolder):
+        return storage.opened
+    return isinstance(storage, LocalFolder) and (storage.folder / "dataset.json").is_file()

@@ -61,6 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.baseline is not None:
         sides["sidecars"] = options.baseline.resolve()
     found: list[dict[str, Any]] = []
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="index-scale-", dir=options.folder) as name:
         shard = real_shard(Path(name) / "real", SHARD)
         for hours in options.hours:

@@ -34,9 +34,9 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from datamodules.melody import MelodyData
-from experiments.benchmarks import loader_memory, loader_order, loader_sets, loader_sides
 from experiments.benchmarks.interleaved import Costs, Side, measure, processor_microseconds, ratio, table
-from experiments.benchmarks.loader_sets import BATCH, installed
+from experiments.benchmarks.loader_parts import memory, order, sets, sides
+from experiments.benchmarks.loader_parts.sets import BATCH, installed
 from experiments.benchmarks.machine import describe_machine
 from experiments.benchmarks.tones import RATE, track_samples, tracks_of
 
@@ -59,20 +59,20 @@ def main(arguments: list[str] | None = None) -> None:
     print(describe_machine(PACKAGES), flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        flac = loader_sets.make_shards(Path(folder) / "flac", options.records, options.hop, "flac")
+        flac = sets.make_shards(Path(folder) / "flac", options.records, options.hop, "flac")
         costs = measure(_sides(Path(folder), flac, options, streams, group), options.rounds)
         print(f"\n{table(costs)}", flush=True)
         hours = _windows(options) * options.hop / RATE / 3600
-        grown = loader_memory.memory_growth(flac, hours, options.sizes, options.processes, streams, group)
-        print(f"\n{loader_memory.memory_table(grown)}", flush=True)
+        grown = memory.memory_growth(flac, hours, options.sizes, options.processes, streams, group)
+        print(f"\n{memory.memory_table(grown)}", flush=True)
     plot = options.out / "loader_memory.png"
-    loader_memory.memory_figure(grown).savefig(plot, dpi=150)
+    memory.memory_figure(grown).savefig(plot, dpi=150)
     print(f"\nmemory    {plot}")
-    order = loader_order.measure_order(options.tracks, streams, group)
+    found = order.measure_order(options.tracks, streams, group)
     result = {
         **_ratios(costs),
-        f"memory_growth_{options.sizes[-1]}x": loader_memory.growth(grown, "worker"),
-        **order._asdict(),
+        f"memory_growth_{options.sizes[-1]}x": memory.growth(grown, "worker"),
+        **found._asdict(),
     }
     print(f"RESULT {json.dumps({name: _rounded(value) for name, value in result.items()})}")
 
@@ -101,35 +101,32 @@ def _windows(options: Namespace) -> int:
 
 
 def _sides(folder: Path, flac: Path, options: Namespace, streams: int, group: int) -> list[Side]:
-    int16 = loader_sets.make_shards(folder / "int16", options.records, options.hop, "i16")
-    lean = loader_sets.write_lean_tars(folder / "lean", int16, options.windows)
-    customary = loader_sets.write_customary_tars(folder / "customary", int16, options.windows)
+    int16 = sets.make_shards(folder / "int16", options.records, options.hop, "i16")
+    lean = sets.write_lean_tars(folder / "lean", int16, options.windows)
+    customary = sets.write_customary_tars(folder / "customary", int16, options.windows)
     epoch = _windows(options) // BATCH * BATCH
     slow = options.windows // 4
 
-    sides = [
-        Side(FLAC, loader_sides.our_loader, (flac, 0, streams, group), epoch),
-        Side(INT16, loader_sides.our_loader, (int16, 0, streams, group), epoch),
-        Side(WORKERS, loader_sides.our_loader, (flac, 2, streams, group), epoch),
-        Side(MEMORY, loader_sides.gather_from_memory, (int16,), epoch),
+    made = [
+        Side(FLAC, sides.our_loader, (flac, 0, streams, group), epoch),
+        Side(INT16, sides.our_loader, (int16, 0, streams, group), epoch),
+        Side(WORKERS, sides.our_loader, (flac, 2, streams, group), epoch),
+        Side(MEMORY, sides.gather_from_memory, (int16,), epoch),
     ]
-    forms = (loader_sides.collated, loader_sides.batched)
+    forms = (sides.collated, sides.batched)
     for names, windows, tars in (
-        (LEAN, loader_sides.lean_tars, lean),
-        (CUSTOMARY, loader_sides.customary_tars, customary),
+        (LEAN, sides.lean_tars, lean),
+        (CUSTOMARY, sides.customary_tars, customary),
     ):
         # Two samples are read for each that leaves the buffer until it is full.
-        sides += [
-            Side(name, form, (windows, tars), slow, loader_sides.BUFFER)
-            for name, form in zip(names, forms, strict=True)
-        ]
+        made += [Side(name, form, (windows, tars), slow, sides.BUFFER) for name, form in zip(names, forms, strict=True)]
     if installed("litdata"):
-        chunks = loader_sets.write_litdata(folder / "litdata", int16, options.windows)
-        sides.append(Side(LITDATA, loader_sides.litdata_windows, (chunks,), options.windows, BATCH))
+        chunks = sets.write_litdata(folder / "litdata", int16, options.windows)
+        made.append(Side(LITDATA, sides.litdata_windows, (chunks,), options.windows, BATCH))
     if installed("streaming"):
-        samples = loader_sets.write_mosaic(folder / "mosaic", int16, options.windows)
-        sides.append(Side(MOSAIC, loader_sides.mosaic_windows, (samples,), slow, BATCH))
-    return sides
+        samples = sets.write_mosaic(folder / "mosaic", int16, options.windows)
+        made.append(Side(MOSAIC, sides.mosaic_windows, (samples,), slow, BATCH))
+    return made
 
 
 def _ratios(costs: Costs) -> dict[str, float]:

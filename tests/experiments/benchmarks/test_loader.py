@@ -16,16 +16,24 @@ import torch
 
 from architectures import Perceptron, SpectralPeak
 from architectures.layers import parameter_count
-from experiments.benchmarks import loader_sets, loader_sides, networks
+from experiments.benchmarks import networks
 from experiments.benchmarks.interleaved import Cost, Side, measure, processor_microseconds, ratio, table
-from experiments.benchmarks.loader_memory import Measured, Memory, growth, memory_figure, memory_table, unique_set_size
+from experiments.benchmarks.loader_parts import sets, sides
+from experiments.benchmarks.loader_parts.memory import (
+    Measured,
+    Memory,
+    growth,
+    memory_figure,
+    memory_table,
+    unique_set_size,
+)
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    return loader_sets.make_shards(tmp_path_factory.mktemp("tones") / "shards", 20, 160, "i16")
+    return sets.make_shards(tmp_path_factory.mktemp("tones") / "shards", 20, 160, "i16")
 
 
 def idle(seconds, batch):
@@ -72,46 +80,46 @@ def test_ratios_are_taken_within_each_round():
 
 def test_sides_deliver_full_batches_without_end(shards, tmp_path):
     """A set holds nineteen batches, a tar one."""
-    lean = loader_sets.write_lean_tars(tmp_path / "lean", shards, loader_sets.BATCH)
-    customary = loader_sets.write_customary_tars(tmp_path / "customary", shards, loader_sets.BATCH)
+    lean = sets.write_lean_tars(tmp_path / "lean", shards, sets.BATCH)
+    customary = sets.write_customary_tars(tmp_path / "customary", shards, sets.BATCH)
     sides = {
-        loader_sides.our_loader(shards, 0, 4, 2): 20,
-        loader_sides.gather_from_memory(shards): 20,
-        loader_sides.collated(loader_sides.lean_tars, lean): 3,
-        loader_sides.batched(loader_sides.lean_tars, lean): 3,
-        loader_sides.collated(loader_sides.customary_tars, customary): 3,
-        loader_sides.batched(loader_sides.customary_tars, customary): 3,
+        sides.our_loader(shards, 0, 4, 2): 20,
+        sides.gather_from_memory(shards): 20,
+        sides.collated(sides.lean_tars, lean): 3,
+        sides.batched(sides.lean_tars, lean): 3,
+        sides.collated(sides.customary_tars, customary): 3,
+        sides.batched(sides.customary_tars, customary): 3,
     }
     for side, batches in sides.items():
-        assert [next(side) for _ in range(batches)] == [loader_sets.BATCH] * batches
+        assert [next(side) for _ in range(batches)] == [sets.BATCH] * batches
 
 
 @pytest.mark.parametrize(
     ("write", "windows_of"),
     [
-        (loader_sets.write_lean_tars, loader_sides.lean_tars),
-        (loader_sets.write_customary_tars, loader_sides.customary_tars),
+        (sets.write_lean_tars, sides.lean_tars),
+        (sets.write_customary_tars, sides.customary_tars),
     ],
 )
 def test_tars_hold_the_windows_of_our_shards(shards, tmp_path, write, windows_of):
-    stored = loader_sets.some_windows(shards, 40, "reference")
+    stored = sets.some_windows(shards, 40, "reference")
     audio, f0 = next(iter(windows_of(write(tmp_path / "tars", shards, 40)).batched(40)))
     wanted = {(window.audio.tobytes(), float(window.f0[0])) for window in stored}
-    assert np.asarray(audio).shape == (40, loader_sets.WINDOW)
+    assert np.asarray(audio).shape == (40, sets.WINDOW)
     assert {(np.asarray(a).tobytes(), float(b[0])) for a, b in zip(audio, f0, strict=True)} <= wanted
 
 
 def test_lean_headers_are_half_of_what_webdataset_writes_by_itself(shards, tmp_path):
     sizes = [
         sum(tar.stat().st_size for tar in write(tmp_path / write.__name__, shards, 100).iterdir())
-        for write in (loader_sets.write_lean_tars, loader_sets.write_customary_tars)
+        for write in (sets.write_lean_tars, sets.write_customary_tars)
     ]
     assert sizes[0] < 0.7 * sizes[1]
 
 
 def test_repeated_shards_are_an_index_as_many_times_as_large(shards):
-    copies = loader_sets.repeat_shards(shards, 3)
-    one, three = (loader_sets.pooled_reader(copies[:count], 4, 2).reader.index for count in (1, 3))
+    copies = sets.repeat_shards(shards, 3)
+    one, three = (sets.pooled_reader(copies[:count], 4, 2).reader.index for count in (1, 3))
     assert len(three) == 3 * len(one) == 60
     assert len(three.tracks) == 3 * len(one.tracks)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from datamodules.files import write_atomically
 from experiments.sweeping import worker
 from experiments.sweeping.sweep_file import read_sweep
 from experiments.sweeping.sweep_folder import SweepFolder
@@ -54,7 +55,9 @@ def leave_run(folder, history, finished=True, metric=METRIC, exception=None, eve
         lines.append({"step": every * len(history), "epoch": 0, "event": "exception", "seconds": 1, "type": exception})
     with (folder / "curves.jsonl").open("a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
-    (folder / "record.json").write_text(json.dumps({"seed": 3, "finished": finished, "config": {"seed_everything": 3}}))
+    record = {"seed": 3, "finished": finished, "config": {"seed_everything": 3}}
+    with write_atomically(folder / "record.json") as file:  # as a fit does: another job may read it
+        file.write(json.dumps(record).encode())
 
 
 class PretendedFit:

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.shards.index import SplitIndex
 from datamodules.windows.loaders import TrainingLoader
-from experiments.benchmarks.loader_sets import BATCH, WINDOW, pooled_reader
+from experiments.benchmarks.loader_parts.sets import BATCH, WINDOW, pooled_reader
 
 BUFFER = 10_000  # windows of webdataset's shuffle buffer, as is customary
 

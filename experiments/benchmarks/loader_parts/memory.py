@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from datamodules.windows.loaders import TrainingLoader
 from experiments.benchmarks.interleaved import in_fresh_process
-from experiments.benchmarks.loader_sets import BATCH, pooled_reader, repeat_shards
+from experiments.benchmarks.loader_parts.sets import BATCH, pooled_reader, repeat_shards
 
 SAMPLES = 16  # of the unique set size, over as many batches each as there are records in a group
 
