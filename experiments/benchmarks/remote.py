@@ -36,7 +36,7 @@ from datamodules.melody import MelodyData
 from datamodules.storage.options import RemoteShards
 from datamodules.storage.urls import UrlFolder
 from experiments.benchmarks.interleaved import Side, measure, ratio, table
-from experiments.benchmarks.loader_sets import BATCH, WINDOW, make_shards
+from experiments.benchmarks.loader_parts.sets import BATCH, WINDOW, make_shards
 from experiments.benchmarks.machine import describe_machine
 
 FOLDER, URL, WORKERS = "folder", "URL", "URL, 2 workers"

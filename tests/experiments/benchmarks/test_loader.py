@@ -82,7 +82,7 @@ def test_sides_deliver_full_batches_without_end(shards, tmp_path):
     """A set holds nineteen batches, a tar one."""
     lean = sets.write_lean_tars(tmp_path / "lean", shards, sets.BATCH)
     customary = sets.write_customary_tars(tmp_path / "customary", shards, sets.BATCH)
-    sides = {
+    made = {
         sides.our_loader(shards, 0, 4, 2): 20,
         sides.gather_from_memory(shards): 20,
         sides.collated(sides.lean_tars, lean): 3,
@@ -90,7 +90,7 @@ def test_sides_deliver_full_batches_without_end(shards, tmp_path):
         sides.collated(sides.customary_tars, customary): 3,
         sides.batched(sides.customary_tars, customary): 3,
     }
-    for side, batches in sides.items():
+    for side, batches in made.items():
         assert [next(side) for _ in range(batches)] == [sets.BATCH] * batches
 
 
