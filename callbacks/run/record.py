@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from callbacks.run.command import typed_command
 from callbacks.run.config import RunConfig
 from callbacks.run.folder import run_folder
 from callbacks.run.machine import machine
+from callbacks.run.packages import package_versions
 from callbacks.run.throughput import Throughput
 from datamodules.files import write_atomically
 
@@ -112,7 +112,7 @@ class RunRecord(Callback):
             "processes": trainer.world_size,
             "hours": round(self._seconds / 3600, 4),
             **machine(trainer),
-            "packages": {"python": platform.python_version(), **_versions()},
+            "packages": {"python": platform.python_version(), **package_versions(_PACKAGES)},
             "config": _config_of_fit(run_folder(trainer)) if fitting else _config(trainer),
         }
         place.mkdir(parents=True, exist_ok=True)
@@ -162,16 +162,6 @@ def _best(trainer: Trainer, validations: list[dict[str, Any]]) -> dict[str, Any]
         return None
     chosen = best(scored, key=lambda each: each["metrics"][metric])
     return {"metric": metric, "value": chosen["metrics"][metric], "step": chosen["step"], "epoch": chosen["epoch"]}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def commit_of_code() -> str | None:

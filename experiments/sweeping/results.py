@@ -6,10 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from callbacks.run.command import typed_command
+from callbacks.run.packages import package_versions
 from datamodules.files import write_atomically
 from experiments.sweeping.command_line import as_word
 from experiments.sweeping.fits import last_lines
@@ -96,7 +96,7 @@ def _record(figures: Sequence[PointFigures], sweep: SweepFolder) -> dict[str, An
         "sweep": str(sweep.file.path),
         "command": typed_command(),
         **sweep.origin(),
-        "packages": _versions(),
+        "packages": package_versions(_PACKAGES),
         "best": None if best is None or best.best is None else best.name,
         "hours": round(sum(each.hours for each in figures), 4),
         "points": [_point(each) for each in figures],
@@ -120,16 +120,6 @@ def _point(figures: PointFigures) -> dict[str, Any]:
         "hardware": record.get("hardware"),
         "config": record.get("config"),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def line_of(figures: PointFigures, file: SweepFile) -> str:
