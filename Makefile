@@ -5,7 +5,7 @@ BIN := .venv/bin
 # As many tests at once as there are cores; each computes on one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: install demo test test-all gpu lint types clean
+.PHONY: install demo test test-slow test-all gpu lint types clean
 
 install: .venv/installed
 
@@ -21,8 +21,13 @@ demo: install
 test: install
 	$(PYTEST)
 
-# With the slow tests, those that open pages in Chromium or start a local SLURM where it is installed, and those for a
-# GPU where there is one.
+# What continuous integration runs of the tests: all that a machine without GPU or SLURM does in ten minutes.
+test-slow: install
+	$(PYTEST) -m 'not cluster and not long'
+	if command -v slurmctld >/dev/null; then $(BIN)/python -m pytest -m 'cluster and not long' tests/experiments/test_cluster.py; fi
+
+# With the slow and the long tests, those that open pages in Chromium or start a local SLURM where it is installed, and
+# those for a GPU where there is one.
 test-all: install
 	$(PYTEST) -m 'not cluster'
 	$(BIN)/python -m pytest -m cluster tests/experiments/test_cluster*.py

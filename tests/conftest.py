@@ -80,8 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _seconds(item: pytest.Item) -> float:
-    """What `@pytest.mark.slow(seconds=...)` says of a test; 0 of all others."""
-    marker = item.get_closest_marker("slow")
+    """What `@pytest.mark.slow(seconds=...)` or `long` says of a test; 0 of all others."""
+    marker = item.get_closest_marker("long") or item.get_closest_marker("slow")
     return 0.0 if marker is None else marker.kwargs.get("seconds", 0.0)
 
 

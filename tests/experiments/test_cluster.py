@@ -138,10 +138,11 @@ def sent(*words, slurm):
 
 
 def at_once(job, slurm):
-    """SLURM lets a job that is queued again wait for two minutes."""
-    words = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
+    """SLURM lets a job that is queued again wait for two minutes; the nodes need a few seconds to forget it."""
+    words = ["scontrol", "update", f"JobId={job}", "StartTime=now+5"]
     assert wait_for(lambda: state_of(job, slurm) == "PENDING", 60)
-    sent(*words, slurm=slurm)
+    # It refuses while the nodes are not yet given back.
+    assert wait_for(lambda: subprocess.run(words, env=slurm, capture_output=True).returncode == 0, 60)
 
 
 def begun(folder, steps=8):
@@ -174,6 +175,7 @@ def test_a_requeued_job_goes_on_with_its_run(slurm, small_recipe, undisturbed, t
     assert_undisturbed(tmp_path, undisturbed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("validation", [False, True], ids=["training", "validation"])
 def test_the_signal_before_the_time_limit_queues_the_job_again(slurm, small_recipe, undisturbed, tmp_path, validation):
     # One process gets it here, as all do from SLURM; the fault does not come again, for its batch is behind.
@@ -185,6 +187,7 @@ def test_the_signal_before_the_time_limit_queues_the_job_again(slurm, small_reci
     assert_undisturbed(tmp_path, undisturbed)
 
 
+@pytest.mark.long
 def test_a_job_that_is_cancelled_is_not_queued_again_but_its_run_goes_on_by_its_name(
     slurm, small_recipe, undisturbed, tmp_path
 ):
@@ -196,6 +199,7 @@ def test_a_job_that_is_cancelled_is_not_queued_again_but_its_run_goes_on_by_its_
     assert_undisturbed(tmp_path, undisturbed)
 
 
+@pytest.mark.long
 def test_a_lost_task_ends_the_job_and_the_run_goes_on(slurm, small_recipe, undisturbed, tmp_path):
     job = submit(slurm, small_recipe, tmp_path, *FIT, *fault(signal.SIGKILL, 13, 1))
     finish(job, slurm, tmp_path, "FAILED", seconds=90)

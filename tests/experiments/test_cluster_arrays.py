@@ -13,7 +13,7 @@ from tests.experiments.studies.conftest import STATED
 from tests.experiments.test_cluster import CORPUS
 from tests.slurm_local import log_of, state_of, submitted, wait_for
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 OPTIONS = ("--array=0-1", "--exclusive", "--cpus-per-task=1")  # a node each
 

@@ -10,7 +10,7 @@ from experiments.sweeping.points import read_points
 from tests import slurm_local
 from tests.slurm_local import finish, log_of, state_of, submitted, wait_for
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 OPTIONS = ("--array=0-1", "--exclusive", "--cpus-per-task=1")  # a node each
 STEPS = 160

@@ -92,6 +92,9 @@ STOPPED = {  # the fault, and the exit codes of both processes
 }
 
 
+LONG = ("SIGTERM to one", "SIGUSR1 to one", "one stands still")
+
+
 @pytest.fixture(scope="module")
 def undisturbed(small_recipe, tmp_path_factory):
     """The folder of the run of two processes that nothing happened to."""
@@ -102,7 +105,10 @@ def undisturbed(small_recipe, tmp_path_factory):
     sys.path.remove(str(Path(__file__).parent))
 
 
-@pytest.mark.parametrize("case", STOPPED)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.long(seconds=30)) if case in LONG else case for case in STOPPED],
+)
 def test_two_processes_go_on_as_if_nothing_had_happened(small_recipe, undisturbed, tmp_path, helpers, case):
     (number, at, rank, *more), codes = STOPPED[case]
     fault = ["--trainer.callbacks+=faults.Fault", f"--trainer.callbacks.number={int(number)}"]

@@ -146,7 +146,7 @@ def test_memory_is_compared_by_medians_and_drawn_with_units():
     assert axes.get_xlabel() == "audio in the set (hours)" and axes.get_ylabel() == "unique set size (MiB)"
 
 
-@pytest.mark.slow(seconds=40)
+@pytest.mark.long(seconds=40)
 def test_the_last_line_holds_all_ratios_and_they_are_finite(tmp_path):
     sizes = ("--records=40", "--windows=4096", "--rounds=1", "--sizes=[1,2]", "--processes=1", "--tracks=40")
     finished = subprocess.run(

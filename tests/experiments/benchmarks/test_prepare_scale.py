@@ -7,7 +7,7 @@ import pytest
 from experiments.benchmarks import prepare_scale
 
 
-@pytest.mark.slow
+@pytest.mark.long(seconds=20)
 def test_it_measures_every_part_on_a_small_set(tmp_path, capsys):
     prepare_scale.main(
         ["--recordings", "3000", "4000", "--most-shared", "3000", "--files", "20", f"--folder={tmp_path}"]

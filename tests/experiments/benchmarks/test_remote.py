@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from experiments.benchmarks import remote
 
 
+@pytest.mark.long(seconds=20)
 def test_every_side_delivers_and_the_last_line_names_each(capsys):
     remote.main(["--records", "20", "--rounds", "1", "--latency", "0.001"])
     *_, last = capsys.readouterr().out.splitlines()

@@ -149,7 +149,7 @@ def test_a_recording_is_judged_as_mir_eval_judges_it_and_the_picture_of_the_read
     assert np.asarray(kept.convert("L")).std() > 20 and difference.mean() < 3
 
 
-@pytest.mark.slow(seconds=45)
+@pytest.mark.long(seconds=45)
 def test_a_network_is_trained_and_one_of_your_own_beside_it(execute, tmp_path):
     found, notebook = execute("train_in_five_minutes.ipynb")
     untrained, trained = found["accuracy"]

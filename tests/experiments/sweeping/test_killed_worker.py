@@ -16,8 +16,8 @@ from callbacks.run.curve_file import read_curves
 from experiments.sweeping.points import read_points
 
 ROOT = Path(__file__).parents[3]
-STEPS = 36
-pytestmark = pytest.mark.slow(seconds=60)
+STEPS = 24
+pytestmark = pytest.mark.long(seconds=60)
 
 
 @pytest.fixture
@@ -44,13 +44,15 @@ def start(sweep_file, tmp_path):
     workers = []
 
     def worker():
+        # A step takes a while, so that something can happen within a fit.
+        slow = ["--trainer.callbacks+=faults.Slow", f"--trainer.callbacks.path={tmp_path / 'steps'}"]
         words = [sys.executable, "-m", "experiments", "sweep", str(sweep_file), "--", f"--trainer.max_steps={STEPS}"]
         with (tmp_path / f"worker{len(workers)}.log").open("w") as log:
             workers.append(
                 subprocess.Popen(
-                    [*words, "--resume.every_n_train_steps=1"],
+                    [*words, "--resume.every_n_train_steps=1", *slow],
                     cwd=tmp_path,
-                    env={**os.environ, "PYTHONPATH": str(ROOT)},
+                    env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'experiments'}"},
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )

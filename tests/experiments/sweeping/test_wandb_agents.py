@@ -15,7 +15,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 
 ROOT = Path(__file__).parents[3]
 STEPS = 36
-pytestmark = pytest.mark.slow(seconds=40)
+pytestmark = pytest.mark.long(seconds=40)
 
 
 @pytest.fixture
