@@ -87,7 +87,7 @@ def test_two_nodes_give_the_curve_of_one_process_that_accumulates_two_batches(
     torch.set_num_threads(threads)
     finish(job, slurm, tmp_path / "two", "COMPLETED")
     assert "GLOBAL_RANK: 1, MEMBER: 2/2" in log_of(tmp_path / "two")
-    two, one = tmp_path / "two" / "runs" / f"slurm-{job}", tmp_path / "runs" / "one"
+    two, one = tmp_path / "two" / "runs" / f"slurm-local-{job}", tmp_path / "runs" / "one"
     ours, theirs = losses(tmp_path / "two" / "log.0", tmp_path / "two" / "log.1"), 2 * losses(tmp_path / "log.0")
     assert np.abs(ours - theirs).max() < 1e-5 and np.ptp(theirs) > 0.05
     assert len(scores(two)) == len(scores(one)) == 3
@@ -194,7 +194,7 @@ def test_a_job_that_is_cancelled_is_not_queued_again_but_its_run_goes_on_by_its_
     job = submit(slurm, small_recipe, tmp_path, *FIT, *fault(signal.SIGTERM, 13))
     finish(job, slurm, tmp_path, "FAILED")
     assert "queued again" not in log_of(tmp_path) and exit_code(job, slurm) == "143:0"
-    job = submit(slurm, small_recipe, tmp_path, *FIT, f"--resume.run=slurm-{job}")
+    job = submit(slurm, small_recipe, tmp_path, *FIT, f"--resume.run=slurm-local-{job}")
     finish(job, slurm, tmp_path, "COMPLETED")
     assert_undisturbed(tmp_path, undisturbed)
 
@@ -204,7 +204,7 @@ def test_a_lost_task_ends_the_job_and_the_run_goes_on(slurm, small_recipe, undis
     job = submit(slurm, small_recipe, tmp_path, *FIT, *fault(signal.SIGKILL, 13, 1))
     finish(job, slurm, tmp_path, "FAILED", seconds=90)
     assert exit_code(job, slurm) != "0:0"
-    job = submit(slurm, small_recipe, tmp_path, *FIT, f"--resume.run=slurm-{job}")
+    job = submit(slurm, small_recipe, tmp_path, *FIT, f"--resume.run=slurm-local-{job}")
     finish(job, slurm, tmp_path, "COMPLETED")
     assert_undisturbed(tmp_path, undisturbed)
 
