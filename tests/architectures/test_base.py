@@ -84,6 +84,6 @@ def test_traced_as_one_graph_it_gives_the_same(make, fresh_compiler):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["CREPE", "HCNN with a head"])
+@pytest.mark.parametrize("name", ["CREPE", pytest.param("HCNN with a head", marks=pytest.mark.long(seconds=15))])
 def test_compiled_it_gives_the_same(name, fresh_compiler):
     assert_compiled_equals_eager(EVERY[name], "inductor")

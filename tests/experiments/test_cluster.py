@@ -214,6 +214,7 @@ def exit_code(job, slurm):
     return shown.split("ExitCode=")[1].split()[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "message"),
     [
@@ -249,6 +250,7 @@ records_per_shard: 4
 """
 
 
+@pytest.mark.long
 def test_an_array_of_jobs_of_which_one_is_killed_prepares_the_same_bytes(slurm, tmp_path):
     for name in ("array", "alone"):
         (tmp_path / f"{name}.yaml").write_text(CORPUS.replace("DIRECTORY", str(tmp_path / name)))

@@ -79,7 +79,7 @@ def test_a_strategy_gives_a_lost_process_up_within_the_stated_time():
     assert isinstance(waiting, DDPStrategy) and waiting._timeout == launch.TIMEOUT == timedelta(minutes=10)
 
 
-@pytest.mark.slow
+@pytest.mark.long(seconds=10)
 def test_torchrun_with_the_default_devices_trains_no_two_runs(small_recipe, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",

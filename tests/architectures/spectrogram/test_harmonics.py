@@ -120,7 +120,7 @@ def test_bad_sizes_are_refused_by_name():
         HarmonicStacking(Harmonics(1, 5), 5, 540, 360)(torch.zeros(1, 1, 1, 360))
 
 
-@pytest.mark.slow
+@pytest.mark.long(seconds=20)
 def test_compiled_it_gives_the_same_in_both_directions():
     stacking = HarmonicStacking(Harmonics(2, 3), 1, 40, 30)
     spectrum = torch.randn(2, 3, 4, 40, requires_grad=True)

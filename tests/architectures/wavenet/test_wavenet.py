@@ -166,7 +166,7 @@ def test_any_batch_and_any_number_of_frames_from_one(batch, frames):
     assert network(torch.randn(batch, network.window)).shape == (batch, frames, WIDTH)
 
 
-@pytest.mark.slow
+@pytest.mark.long(seconds=17)
 def test_compiled_it_gives_the_same():
     torch.manual_seed(0)
     network = WaveNet(**SMALL, initial=InitialConvolution(4), skips=SKIPS["concat"], postprocessing=STRIDED)
