@@ -194,6 +194,7 @@ def waits_of(module, batch, folder):
     return {place for place in waits.places if not ON_A_CPU.match(place)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", FAMILIES, ids=lambda recipe: Path(recipe).stem)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_step_of_training_waits_for_nothing(recipe, tmp_path, monkeypatch):

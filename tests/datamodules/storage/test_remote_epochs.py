@@ -89,7 +89,7 @@ def kind(request, melody_shards, clip_shards):
     return {"windows": (windows, Path(melody_shards)), "clips": (clips, Path(clip_shards))}[request.param]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_epoch_from_a_failing_server_is_the_local_one_and_the_cache_keeps_its_bound(kind, serve, remote, workers):
     make, folder = kind
     size = sum(path.stat().st_size for path in folder.glob("train-*.tar"))
@@ -106,6 +106,7 @@ def test_an_epoch_from_a_failing_server_is_the_local_one_and_the_cache_keeps_its
     assert data.training_index.identity == local.training_index.identity
 
 
+@pytest.mark.slow
 def test_every_way_of_failing_occurred(melody_shards, serve, remote):
     server = serve(melody_shards, share=0.4, seed=1)
     data = windows(server.url, remote=remote(gigabytes=1e-4, retries=20))
