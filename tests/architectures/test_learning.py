@@ -197,7 +197,7 @@ CASES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_it_learns_what_sounds_when(case):
     torch.manual_seed(0)

@@ -127,7 +127,7 @@ def test_the_command_line_takes_what_the_engine_proposes(path):
     assert size_of(parsed("fit", *base_of(path), *words)) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path", [path for path in SWEEPS if "method: grid" in path.read_text()], ids=lambda path: path.stem
 )

@@ -107,7 +107,7 @@ def test_another_file_than_a_summary_is_refused_by_its_name(tmp_path, text):
         accuracies(tmp_path / "other.json", "raw_pitch_accuracy")
 
 
-@pytest.mark.slow  # rounds of two trackers, and two processes
+@pytest.mark.long  # rounds of two trackers, and two processes
 def test_the_result_holds_ratios_and_memory(tmp_path, capsys):
     found = summary(tmp_path / "summary.json", pyin=0.5, tracker=0.75)
     words = ["--methods", "[pyin,tracker]", "--baselines", "[pyin]", "--lengths", "[0.3]", "--seconds", "0.6"]

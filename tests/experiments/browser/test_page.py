@@ -88,6 +88,7 @@ def test_notes_are_those_of_python_and_are_read_back_from_midi(page, tmp_path):
     assert np.allclose([note.start for note in read], 0.2 + 0.55 * np.arange(9), atol=0.03)
 
 
+@pytest.mark.long
 def test_notes_of_any_contour_are_those_of_python(page):
     random = np.random.default_rng(0)
     for case in range(6):
@@ -111,6 +112,7 @@ def test_notes_of_any_contour_are_those_of_python(page):
         assert np.shape(found) == (len(expected), 4) and np.allclose(found, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.long
 def test_resampling_keeps_what_is_below_half_the_rate_and_nothing_else(page):
     for rate, hertz, gain in ((44100, 3000, 1), (48000, 6500, 1), (8000, 1000, 1), (44100, 9000, 0), (96000, 21000, 0)):
         samples = np.sin(2 * np.pi * hertz * np.arange(rate // 2) / rate)
@@ -149,6 +151,7 @@ def test_the_microphone_is_seen_live_and_kept(address, tmp_path):
         assert found.complaints == [] and found.requests == []
 
 
+@pytest.mark.long
 def test_playing_moves_the_cursor_and_pausing_holds_it(page):
     hear(page, melody()[1])
     seen = lambda: float(page.inner_text("#time").partition(":")[2])  # noqa: E731
@@ -173,6 +176,7 @@ def test_playing_moves_the_cursor_and_pausing_holds_it(page):
     page.wait_for_selector("#play[aria-label=Play]", timeout=20_000)  # it ends by itself
 
 
+@pytest.mark.long
 def test_the_tone_has_the_pitch_of_the_contour_and_rests_with_it(page):
     power = page.evaluate(
         """async () => {
@@ -187,6 +191,7 @@ def test_the_tone_has_the_pitch_of_the_contour_and_rests_with_it(page):
     assert abs(np.argmax(spectrum) * 16000 / 12800 - 300) < 2 and np.abs(power[18000:]).max() < 1e-3
 
 
+@pytest.mark.long
 def test_the_threshold_acts_at_once_on_all_that_is_shown_and_saved(page, tmp_path):
     hear(page, melody()[1] + 0.003 * np.random.default_rng(0).normal(size=len(melody()[1])))
     before = page.inner_text("#facts")
@@ -199,6 +204,7 @@ def test_the_threshold_acts_at_once_on_all_that_is_shown_and_saved(page, tmp_pat
     assert ((confidence > 0.98) == (voiced > 0)).all() and (confidence[voiced == 0] > 0.5).any()
 
 
+@pytest.mark.long
 def test_the_mouse_points_zooms_and_moves(page):
     hear(page, melody()[1])
     box = page.locator("#plot").bounding_box()
@@ -223,6 +229,7 @@ def test_the_mouse_points_zooms_and_moves(page):
     assert page.inner_text("#time") == shown  # of the cursor now
 
 
+@pytest.mark.long
 def test_an_example_is_there_for_who_has_nothing(page):
     page.click("#heroexample")
     wait(page, "ready")
@@ -252,6 +259,7 @@ def test_what_is_no_recording_is_refused_in_one_sentence(page):
     assert page.is_hidden("#alert")
 
 
+@pytest.mark.long
 def test_silence_has_no_pitch_and_says_so(page):
     hear(page, np.zeros(RATE))
     assert "no pitch found" in page.inner_text("#facts")
@@ -259,6 +267,7 @@ def test_silence_has_no_pitch_and_says_so(page):
     page.wait_for_timeout(200)
 
 
+@pytest.mark.long
 def test_without_a_microphone_the_page_says_so(address):
     with opened(address, reach=[address]) as found:
         wait(found.page, "idle")
@@ -269,6 +278,7 @@ def test_without_a_microphone_the_page_says_so(address):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_it_fits_a_narrow_screen(page):
     page.set_viewport_size({"width": 400, "height": 860})
     hear(page, melody()[1][: 2 * RATE])

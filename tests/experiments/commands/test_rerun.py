@@ -153,7 +153,7 @@ def test_a_tolerance_and_the_folder_of_its_own(fitted, forked, melisma):
     assert Path(f"runs/rerun-of-{folder.name}/record.json").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_record_alone_is_repeated_in_a_process_of_its_own(fitted, melisma, monkeypatch):
     folder = fitted("melody")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))

@@ -68,7 +68,7 @@ def session_of(path):
         pytest.param(crepe, id="crepe"),
         pytest.param(lambda: crepe(4), id="frames", marks=pytest.mark.slow),
         pytest.param(convolutional, id="conv", marks=pytest.mark.slow),
-        pytest.param(hcnn, id="hcnn", marks=pytest.mark.slow),
+        pytest.param(hcnn, id="hcnn", marks=pytest.mark.long),
     ],
 )
 def test_pitch_in_onnx_is_that_of_torch(make, tmp_path):
