@@ -1,5 +1,37 @@
 """What a user is told when data cannot be used: one message that names the file or key and what to change."""
 
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+MOST = 120  # characters of a value that a message repeats
+
+# What a disk, a folder or a limit of the machine explains, and what to do about it.
+_REMEDIES = {
+    errno.ENOSPC: "free some space there, and give the same command again",
+    errno.EDQUOT: "free some space there, and give the same command again",
+    errno.EFBIG: "the file system, or `ulimit -f`, takes no larger file; write elsewhere",
+    errno.EROFS: "make it writable, or write elsewhere",
+    errno.EACCES: "change its permissions, or name another place",
+    errno.EPERM: "change its permissions, or name another place",
+    errno.ENOTDIR: "a part of this path is a file; name another place",
+    errno.EISDIR: "this is a folder; name a file",
+    errno.EEXIST: "something else stands there; move it away, or name another place",
+    errno.ENOTEMPTY: "something else stands there; move it away, or name another place",
+    errno.ENAMETOOLONG: "shorten it",
+    errno.ELOOP: "its links lead in a circle",
+    errno.EMFILE: "too many files are open; raise `ulimit -n`, or use fewer jobs or workers",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.EIO: "the disk or the network behind it fails; look into the system's log",
+    errno.ESTALE: "the network file system has lost it; give the same command again",
+    errno.ENXIO: "there is nothing behind this device",
+    errno.ENODEV: "this is no place for files",
+    errno.EINVAL: "this is no place for files",
+}
+
 
 class DataError(Exception):
     """Input that melisma refuses: an unreadable file, an impossible value, a shard that is not what its index says.
@@ -7,3 +39,36 @@ class DataError(Exception):
     The command line prints the message without a traceback and exits with code 1, so a message has to stand alone:
     it names the file (and line) or the key, says what is wrong, and what to do about it.
     """
+
+
+def shown(value: object, most: int = MOST) -> str:
+    """A value as a message repeats it: its `repr`, cut where it is long, without line breaks."""
+    text = repr(value[: 2 * most] if isinstance(value, (str, bytes)) else value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def machine_fault(error: BaseException, path: Path | None = None) -> str | None:
+    """What to tell the user of a disk that is full, a folder that takes no file, and the like.
+
+    Args:
+        error: the exception; if it is none of the system, the one behind it counts.
+        path: what was read or written, if the exception does not name it.
+
+    Returns:
+        One message; None if nothing of the machine explains the exception.
+    """
+    for each in _behind(error):
+        if isinstance(each, OSError) and each.errno in _REMEDIES:
+            place = each.filename if isinstance(each.filename, (str, bytes, os.PathLike)) else path
+            if place is None:
+                continue
+            return f"{os.fsdecode(place)}: {os.strerror(each.errno)}; {_REMEDIES[each.errno]}"
+    return None
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, machine_fault
 
 DAY = 86400.0  # s
 LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
@@ -80,6 +81,9 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
         folder: of the temporary file, on the same file system; None: that of `path`.
         durable: wait until the disk has it. Without, a machine that loses power may keep an empty or shorter file; a
             process that is killed never does.
+
+    Raises:
+        DataError: the disk is full, the folder read-only and the like; names the file. The file that was there stays.
     """
     name = path.name if len(os.fsencode(path.name)) <= 120 else hashlib.sha256(os.fsencode(path.name)).hexdigest()
     writer = f"melisma-{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}"
@@ -91,9 +95,14 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        # Also where a library, such as torch, has made another error of that of the system.
+        fault = None if isinstance(error, (DataError, FileNotFoundError)) else machine_fault(error, path)
+        if fault is None:
+            raise
+        raise DataError(fault.replace(str(temporary), str(path))) from error
 
 
 def remove_leftovers(folder: Path) -> None:

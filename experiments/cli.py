@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callbacks.run.command import words_taken
-from datamodules.errors import DataError
-from experiments import commands, quiet
+from experiments import commands, failures, quiet
 
 if TYPE_CHECKING:
     from experiments.lightning_cli import MelismaCLI
@@ -34,24 +33,24 @@ SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 def main() -> None:
     """The console script. Returns nothing, because a returned object would become the exit code."""
-    words = sys.argv[1:]
+    debug = failures.DEBUG in sys.argv
+    sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
+    with failures.explained(debug):
+        _command(sys.argv[1:])
+
+
+def _command(words: list[str]) -> None:
     files = command_files()
     quiet.silence()
-    try:
-        if not words or words[0] in ("-h", "--help"):
-            print(overview())
-        elif words[0] in SUBCOMMANDS:
-            _run_to_the_end()
-        elif words[0] in files:
-            with words_taken():
-                importlib.import_module(f"{commands.__name__}.{words[0]}").main(words[1:])
-        else:
-            _refuse(words[0], [*SUBCOMMANDS, *files])
-    except Exception as error:
-        if not _is_expected(error):
-            raise
-        print(f"melisma: {error}", file=sys.stderr)
-        sys.exit(1)
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+    elif words[0] in SUBCOMMANDS:
+        _run_to_the_end()
+    elif words[0] in files:
+        with words_taken():
+            importlib.import_module(f"{commands.__name__}.{words[0]}").main(words[1:])
+    else:
+        _refuse(words[0], [*SUBCOMMANDS, *files])
 
 
 def _run_to_the_end() -> None:
@@ -103,7 +102,7 @@ def summaries() -> Iterator[tuple[str, str]]:
 def overview() -> str:
     """What `melisma --help` prints."""
     lines = (f"  {name:<10} {words}" for name, words in summaries() if name not in SUBCOMMANDS)
-    return "\n".join([EXPERIMENTS, *lines])
+    return "\n".join([EXPERIMENTS, *lines, "", "--debug with any command: the traceback behind a message"])
 
 
 def _refuse(word: str, names: list[str]) -> None:
@@ -111,18 +110,6 @@ def _refuse(word: str, names: list[str]) -> None:
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
     print(f"melisma: no command {word!r}\n  {hint}", file=sys.stderr)
     sys.exit(2)
-
-
-def _is_expected(error: Exception) -> bool:
-    """Whether its message tells the user all; anything else is a bug, and its traceback is wanted."""
-    if isinstance(error, DataError):
-        return True
-    # Imported only now, for both packages load torch.
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-
-    from lightning_modules import CheckpointMismatch
-
-    return isinstance(error, (CheckpointMismatch, MisconfigurationException))
 
 
 if __name__ == "__main__":

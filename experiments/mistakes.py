@@ -21,6 +21,8 @@ from typing import NamedTuple, NoReturn
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from experiments.failures import print_trace
+
 PACKAGES = ("architectures", "callbacks", "datamodules", "lightning_modules")
 
 # How jsonargparse 4.53 words its messages: those around a reason, then reasons.
@@ -82,6 +84,7 @@ _asked: ContextVar[bool] = ContextVar("_asked", default=False)
 
 def stop(message: str) -> NoReturn:
     """End with exit code 2, as after any mistake in a command."""
+    print_trace()
     print(f"melisma: {message}", file=sys.stderr)
     sys.exit(2)
 

@@ -1,0 +1,136 @@
+"""Whose mistake ended a command: the one rule of all commands, and what is printed.
+
+| what was raised | whose it is | printed | exit code |
+|---|---|---|---|
+| `DataError`, `CheckpointMismatch`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| a wrong word or key (`mistakes.stop`) | the user's | one message | 2 |
+| an `OSError` that a disk, folder or limit explains; too little memory | the machine's | one message | 1 |
+| Ctrl+C | nobody's | `interrupted` | 130 |
+| anything else, raised by code that is not ours | the user's class | its traceback, and the file that raised it | 1 |
+| anything else | ours | its traceback, and how to report it | 70 |
+
+`melisma --debug ...` prints the traceback behind every message as well.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from callbacks.run.command import typed_command
+from datamodules.errors import DataError, machine_fault
+
+OURS = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+DEBUG = "--debug"
+_PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightning_modules")
+_MEMORY = ("can't allocate memory", "out of memory", "Unable to allocate")
+
+_debugging = False
+
+
+@contextmanager
+def explained(debug: bool = False) -> Iterator[None]:
+    """Run a command; what it raises is printed by the rule of this module, and ends the process.
+
+    Args:
+        debug: print tracebacks also of what is not our mistake.
+    """
+    global _debugging
+    _debugging = debug
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_trace()
+        print("melisma: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # who reads what is printed has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
+    except Exception as error:
+        sys.exit(report(error))
+
+
+def report(error: Exception) -> int:
+    """Print what ended a command.
+
+    Returns:
+        The exit code.
+    """
+    message = told_to_user(error)
+    if message is not None:
+        print_trace()
+        print(f"melisma: {message}", file=sys.stderr)
+        return 1
+    traceback.print_exception(error)
+    if (file := _foreign_file(error)) is not None:
+        print(f"melisma: this was raised by {file}, which is not part of melisma", file=sys.stderr)
+        return 1
+    print("\n".join(_request(error)), file=sys.stderr)
+    return OURS
+
+
+def print_trace() -> None:
+    """Print the traceback of the exception that is handled, if `--debug` asks for it."""
+    if _debugging and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+
+
+def told_to_user(error: BaseException) -> str | None:
+    """The message that tells the user all; None if only a traceback does."""
+    if isinstance(error, DataError):
+        return str(error)
+    if isinstance(error, OSError):
+        return machine_fault(error)
+    first = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY)):
+        return f"there is not enough memory ({first or 'no more was given'}); a smaller batch or fewer jobs take less"
+    if "lightning" not in sys.modules:  # it loads torch, which most commands do without
+        return None
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    from lightning_modules import CheckpointMismatch
+
+    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException)) else None
+
+
+def _foreign_file(error: BaseException) -> str | None:
+    """Where the exception comes from, if that is neither ours nor a library's."""
+    ours = [str(Path(str(sys.modules[name].__file__)).parent) for name in _PACKAGES if name in sys.modules]
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if any(_is_below(frame.filename, folder) for folder in ours):
+            return None
+        if frame.filename[:1] != "<" and not any(_is_below(frame.filename, folder) for folder in libraries):
+            return frame.filename
+    return None
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)
+
+
+def _request(error: Exception) -> Sequence[str]:
+    versions = ", ".join(f"{name} {_version(name)}" for name in ("melisma", "torch", "lightning", "numpy"))
+    return (
+        "",
+        f"melisma: this {type(error).__name__} is a mistake in melisma, not in your data or configuration.",
+        "  Please report it with the lines above and these two:",
+        f"  {' '.join(typed_command())}",
+        f"  {versions}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,64 @@
+"""All kinds of inputs, many of each, as in `python -m tests.hostile --inputs 10000`; the last line is RESULT {json}.
+
+Failures are printed as they are found, with what the command printed; their files stay in the folder of `--keep`.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: a process with threads must not fork
+
+import argparse
+import importlib
+import json
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tests.hostile.harness import run_all
+from tests.hostile.world import World
+
+KINDS = ("metadata",)
+
+
+def main() -> int:
+    """Run them; exit code 1 if any failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=10_000, help="of all kinds together")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, default=None, help="folder for the files of those that failed")
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="melisma-hostile-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    world, table, count = World(folder / "world"), {}, -(-options.inputs // len(options.kinds))
+    import experiments.lightning_cli  # noqa: F401 -- what every fork would load
+
+    for kind in options.kinds:
+        module = importlib.import_module(f"tests.hostile.{kind}")
+        began, found, longest, largest = time.monotonic(), Counter(), 0.0, 0
+        codes: Counter[int] = Counter()
+        inputs = module.inputs(options.seed, count, world)
+        for outcome in tqdm(run_all(inputs, folder / kind), desc=kind, total=count, unit="input"):
+            codes[outcome.code] += 1
+            longest, largest = max(longest, outcome.seconds), max(largest, outcome.memory)
+            if outcome.faults:
+                found.update(outcome.faults)
+                tqdm.write(f"{kind}: {outcome.name}: {', '.join(outcome.faults)}\n{outcome.output[-1500:]}\n")
+        table[kind] = {
+            "inputs": sum(codes.values()),
+            "codes": dict(sorted(codes.items())),
+            "failures": dict(found),
+            "longest_s": round(longest, 2),
+            "largest_MiB": largest >> 20,
+            "minutes": round((time.monotonic() - began) / 60, 1),
+        }
+        print(f"{kind}: {table[kind]}")
+    print(f"RESULT {json.dumps(table)}")
+    return int(any(each["failures"] for each in table.values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,48 @@
+"""What the inputs are made of before they are damaged: made once, in a folder of the caller."""
+
+import contextlib
+import os
+import shutil
+from functools import cached_property
+from pathlib import Path
+
+RECIPE = """\
+corpus:
+  class_path: datamodules.corpora.SyntheticMelody
+  init_args: {recordings: {train: 3, validation: 2}, seconds: 1.5, rate: 16000}
+directory: shards
+rate: 16000
+hop: 160
+segment: 0.5
+context: 0.1
+records_per_shard: 4
+"""
+
+
+class World:
+    """Valid files of every kind.
+
+    Args:
+        folder: where they are made, when they are first asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def shards(self) -> Path:
+        """A prepared directory with a split for training and one for validation."""
+        from experiments.commands import prepare
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        recipe = self.folder / "recipe.yaml"
+        recipe.write_text(RECIPE)
+        directory = self.folder / "shards"
+        with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            prepare.main([str(recipe), "--directory", str(directory)])
+        return directory
+
+
+def copied(source: Path, folder: Path) -> Path:
+    """A copy of a folder, below another."""
+    return Path(shutil.copytree(source, folder / source.name))
