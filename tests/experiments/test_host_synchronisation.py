@@ -157,7 +157,13 @@ FAMILIES = {
     "classification/deepspeech_transformer_queries.yaml": clip_batch,
     "phonemes/an4_resnet34_04.yaml": phoneme_batch,
 }
-
+# One of pitch, of clips, of phones, and ours; the others are long.
+FIRST = (
+    "melody/crepe/crepe_demo.yaml",
+    "melody/tracker/harmonic_tracker.yaml",
+    "classification/fsdd_m3_8k.yaml",
+    "phonemes/an4_resnet34_04.yaml",
+)
 
 # What is left, and why.
 KNOWN = {
@@ -194,8 +200,13 @@ def waits_of(module, batch, folder):
     return {place for place in waits.places if not ON_A_CPU.match(place)}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("recipe", FAMILIES, ids=lambda recipe: Path(recipe).stem)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(recipe, id=Path(recipe).stem, marks=pytest.mark.slow if recipe in FIRST else pytest.mark.long)
+        for recipe in FAMILIES
+    ],
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_step_of_training_waits_for_nothing(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(distribution, "selected", distribution.silenced)  # as on a GPU
