@@ -41,19 +41,20 @@ def read_yaml(path: Path, hint: str = "") -> Any:  # noqa: ANN401 -- whatever a 
     return parse_yaml(text_of(read_bytes(path, hint, MOST_YAML), path), str(path))
 
 
-def parse_yaml(text: str, name: str) -> Any:  # noqa: ANN401
+def parse_yaml(text: str, name: str, loader: type | None = None) -> Any:  # noqa: ANN401
     """Likewise of a text.
 
     Args:
         text: YAML.
         name: what it is from, for messages.
+        loader: a class that `bounded` made; None: that of PyYAML's SafeLoader.
 
     Raises:
         DataError: as from `read_yaml`.
     """
     _check_page(text, name)
     try:
-        return yaml.load(text, _safe_loader())
+        return yaml.load(text, loader or _safe_loader())
     except yaml.YAMLError as error:
         raise DataError(_explained(error, text, name)) from error
 
@@ -119,6 +120,24 @@ def parse_json(content: bytes | str, name: str) -> Any:  # noqa: ANN401
 
 def _parts(value: Any) -> Iterable[Any]:  # noqa: ANN401
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def as_mapping(value: object, name: str) -> dict[str, Any]:
+    """A value of a document that has to be a mapping.
+
+    Args:
+        value: of YAML or JSON.
+        name: file, or file and key, for messages.
+
+    Raises:
+        DataError: it is none, or one of its keys is no text.
+    """
+    if not isinstance(value, dict):
+        raise DataError(f"{name}: a mapping is expected, not {shown(value)}")
+    for key in value:
+        if not isinstance(key, str):
+            raise DataError(f"{name}: the key {shown(key)} is no text")
+    return value
 
 
 def _check_page(text: str, name: str) -> None:
@@ -250,7 +269,8 @@ def _explained(error: yaml.YAMLError, text: str, name: str) -> str:
         why = " ".join(filter(None, (error.context, error.problem)))
         if "python/" in why:
             why = f"{why}; YAML that makes Python objects is not read"
-        return f"{name}, line {error.problem_mark.line + 1}: not valid YAML: {_cut(why)}"
+        line = min(error.problem_mark.line, text.rstrip().count("\n")) + 1  # what is missing is missing at the end
+        return f"{name}, line {line}: not valid YAML: {_cut(why)}"
     return f"{name}: {_cut(' '.join(str(error).split()))}"
 
 

@@ -7,7 +7,6 @@ JSON parser is enough.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.documents import read_json
 from datamodules.errors import DataError
-from datamodules.files import read_text
 
 NAMESPACE = "pitch_contour"
 COLUMNS = ("time", "duration", "value")
@@ -119,7 +118,4 @@ def _number(value: Any, name: str, origin: str) -> float:  # noqa: ANN401
 
 
 def _parsed(path: Path) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON file: {error}") from error
+    return read_json(path)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from datamodules.documents import read_json
 from datamodules.errors import DataError
 from datamodules.files import read_text
 
@@ -78,10 +78,7 @@ def splits_of_tracks(path: Path, wanted: list[str] | None) -> dict[str, str | No
     Raises:
         DataError: the file is not such a list, has no such split, or lists a track in two of the splits.
     """
-    try:
-        content: object = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON file: {error}") from error
+    content: object = read_json(path)
     if isinstance(content, list):
         if wanted is not None:
             raise DataError(f"{path}: a list of tracks without splits, but splits = {wanted} are asked for")
