@@ -96,7 +96,7 @@ def read_definition(text: str, where: str) -> TableDefinition:
     Raises:
         DataError: a key is unknown or missing.
     """
-    stated = parse_yaml(text, where)
+    stated = parse_yaml(text, f"{where}: table")
     _check(stated, _TABLE, where)
     kind = stated.get("kind", "figures")
     if kind not in KINDS:
