@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from datamodules.errors import DataError, shown
+from datamodules.errors import DataError, cut, shown
 from datamodules.files import read_bytes, text_of
 
 MOST_YAML = 1 << 24  # bytes
@@ -270,10 +270,5 @@ def _explained(error: yaml.YAMLError, text: str, name: str) -> str:
         if "python/" in why:
             why = f"{why}; YAML that makes Python objects is not read"
         line = min(error.problem_mark.line, text.rstrip().count("\n")) + 1  # what is missing is missing at the end
-        return f"{name}, line {line}: not valid YAML: {_cut(why)}"
-    return f"{name}: {_cut(' '.join(str(error).split()))}"
-
-
-def _cut(text: str, most: int = 300) -> str:
-    """A library's message, cut where it repeats a long value."""
-    return text if len(text) <= most else f"{text[:most]}..."
+        return f"{name}, line {line}: not valid YAML: {cut(why)}"
+    return f"{name}: {cut(' '.join(str(error).split()))}"

@@ -21,7 +21,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from datamodules.documents import compose_yaml
-from datamodules.errors import DataError
+from datamodules.errors import DataError, cut, shown
 from datamodules.files import read_text
 from experiments.configuration import loading
 from experiments.configuration.loading import config_files
@@ -46,6 +46,7 @@ _NO_CLASS = re.compile(
 )
 _NO_MODULE = re.compile(r"No module named '(?P<module>\S+)'")
 _NO_SUBCLASS = re.compile(r"Import path (?P<path>\S+) does not correspond to a subclass of (?P<base>\S+)")
+_LONGEST, _LINES = 1500, 8  # of a message, in characters and lines
 _EXPECTED = re.compile(r"^(?:  - )?Expected an? (?P<type>.+?)(?:\. Got value: (?P<value>.*))?$", re.MULTILINE)
 
 
@@ -110,6 +111,10 @@ def explain(error: ArgumentError, parser: ArgumentParser, words: Sequence[str]) 
         parser: the one whose arguments the words are; for a subcommand, that of the subcommand.
         words: of the command line.
     """
+    return "\n".join(cut(line, _LONGEST) for line in _explained(error, parser, words).split("\n")[:_LINES])
+
+
+def _explained(error: ArgumentError, parser: ArgumentParser, words: Sequence[str]) -> str:
     reason = Reason.of(error)
     if key := reason.unknown_key():
         known = _arguments(reason.owner) if reason.owner else {action.dest for action in parser._actions}
@@ -149,7 +154,7 @@ class Reason(NamedTuple):
         distinct = [text for text, before in zip(messages, ["", *messages], strict=False) if text != before]
         keys = [part for text in distinct if (found := _KEY.match(text)) for part in found["key"].split(".")]
         owners = [found["path"] for text in distinct if (found := _CLASS.match(text))]
-        text = re.sub(r'^Parser key "\S+":\s', "", distinct[-1])
+        text = cut(re.sub(r'^Parser key "\S+":\s', "", distinct[-1]))
         return cls(keys, owners[-1] if owners else None, text, distinct[-2] if len(distinct) > 1 else "")
 
     def unknown_key(self) -> list[str]:
@@ -172,7 +177,7 @@ class Reason(NamedTuple):
             return None
         union = "\nErrors:\n" in self.around
         types = [each for each, _ in _EXPECTED.findall(self.around)] if union else [found["type"]]
-        return f"expected {' or '.join(map(_readable, types))}, got {found['value']!r}"
+        return f"expected {' or '.join(map(_readable, types))}, got {shown(found['value'])}"
 
 
 def _readable(annotation: str) -> str:

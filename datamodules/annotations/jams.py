@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.documents import read_json
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
 
+MOST = 1e6  # s, or Hz
 NAMESPACE = "pitch_contour"
+MOST = 1e6  # s, or Hz
 COLUMNS = ("time", "duration", "value")
 
 
@@ -112,8 +114,8 @@ def _get(content: Any, key: str, origin: object) -> Any:  # noqa: ANN401
 
 def _number(value: Any, name: str, origin: str) -> float:  # noqa: ANN401
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise DataError(f"{origin}: {name} {value!r}; a finite number, not negative, is expected")
+    if not 0 <= number <= MOST:
+        raise DataError(f"{origin}: {name} {shown(value)}; a finite number, not negative, is expected")
     return float(number)
 
 
