@@ -53,6 +53,11 @@ def cut(text: str, most: int = 300) -> str:
     return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
 
 
+def cut_lines(text: str, most: int = 1500) -> str:
+    """A whole message, each of its lines cut where it repeats something long."""
+    return "\n".join(cut(line, most) for line in text.split("\n"))
+
+
 def check_range(key: str, value: float, lowest: float, highest: float) -> None:
     """Refuse a number out of a range, or none.
 

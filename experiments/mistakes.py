@@ -21,7 +21,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from datamodules.documents import compose_yaml
-from datamodules.errors import DataError, cut, shown
+from datamodules.errors import DataError, cut, cut_lines, shown
 from datamodules.files import read_text
 from experiments.configuration import loading
 from experiments.configuration.loading import config_files
@@ -46,7 +46,6 @@ _NO_CLASS = re.compile(
 )
 _NO_MODULE = re.compile(r"No module named '(?P<module>\S+)'")
 _NO_SUBCLASS = re.compile(r"Import path (?P<path>\S+) does not correspond to a subclass of (?P<base>\S+)")
-_LONGEST, _LINES = 1500, 8  # of a message, in characters and lines
 _EXPECTED = re.compile(r"^(?:  - )?Expected an? (?P<type>.+?)(?:\. Got value: (?P<value>.*))?$", re.MULTILINE)
 
 
@@ -99,7 +98,7 @@ _asked: ContextVar[bool] = ContextVar("_asked", default=False)
 def stop(message: str) -> NoReturn:
     """End with exit code 2, as after any mistake in a command."""
     print_trace()
-    print(f"melisma: {message}", file=sys.stderr)
+    print(f"melisma: {cut_lines(message)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -111,10 +110,6 @@ def explain(error: ArgumentError, parser: ArgumentParser, words: Sequence[str]) 
         parser: the one whose arguments the words are; for a subcommand, that of the subcommand.
         words: of the command line.
     """
-    return "\n".join(cut(line, _LONGEST) for line in _explained(error, parser, words).split("\n")[:_LINES])
-
-
-def _explained(error: ArgumentError, parser: ArgumentParser, words: Sequence[str]) -> str:
     reason = Reason.of(error)
     if key := reason.unknown_key():
         known = _arguments(reason.owner) if reason.owner else {action.dest for action in parser._actions}

@@ -83,7 +83,7 @@ FIT: dict[str, Any] = {
     },
     "data": {
         "class_path": "datamodules.MelodyData",
-        "init_args": {"train": "shards", "validation": "shards", "batch_size": 2, "workers": 0, "seed": 0},
+        "init_args": {"train": ["shards"], "validation": {"x": "shards"}, "batch_size": 2, "workers": 0, "seed": 0},
     },
     "trainer": {"max_steps": 1, "limit_val_batches": 1, "logger": False, "accelerator": "cpu"},
 }
