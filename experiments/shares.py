@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datamodules.errors import DataError, check_range
+from datamodules.errors import DataError, check_range, cut, shown
 from datamodules.preparation.sharing import Share
 
 MOST_JOBS = 1000
@@ -25,6 +25,22 @@ def check_seed(seed: int) -> None:
         DataError: names the option.
     """
     check_range("--seed", seed, 0, MOST_SEED)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that torch does not know or this machine does not have.
+
+    Raises:
+        DataError: names the option, and says why.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # as torch says which of these it is
+        raise DataError(f"--device {shown(device)}: cannot be used here ({cut(str(error).splitlines()[0])})") from error
 
 
 def share(text: str | None) -> Share | None:

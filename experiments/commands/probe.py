@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser
 
 from datamodules.errors import check_range
 from experiments.mistakes import parse
-from experiments.shares import check_seed
+from experiments.shares import check_device, check_seed
 from experiments.trackers.catalogue import METHODS
 from experiments.trackers.methods import add_environment, identify, interpreters_of, make_trackers
 
@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> None:
     items = options["items"]  # a Namespace has a method of that name
     check_range("--items", items, 1, 10_000)
     check_seed(options.seed)
+    check_device(options.device)
 
     from experiments.evaluation.report import aligned
     from experiments.probing.probe import probe

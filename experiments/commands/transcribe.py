@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from datamodules.errors import DataError, check_range, cut_lines
 from experiments.mistakes import parse, stop
-from experiments.shares import check_jobs, share
+from experiments.shares import check_device, check_jobs, share
 
 _WILD = frozenset("*?[")
 
@@ -71,6 +71,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--again", action="store_true", help="replace what is there, also of another model")
     options = parse(parser, arguments)
     check_jobs(options.jobs)
+    check_device(options.device)
     if options.voicing_threshold is not None:
         check_range("--voicing_threshold", options.voicing_threshold, -1, 1)
     if Path("-") in options.audio or options.rate is not None:

@@ -108,7 +108,6 @@ COMMANDS = {
     "export": ["none", "--out=exported.onnx"],
     "completion": ["bash"],
     "schema": [],
-    "browser": ["--out=recipe.yaml"],
 }
 
 
