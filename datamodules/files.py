@@ -132,6 +132,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

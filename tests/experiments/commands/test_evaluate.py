@@ -309,3 +309,25 @@ def test_a_report_that_cannot_be_written_is_named(folders, melisma):
 def test_bootstrap_refuses_what_it_cannot_do():
     with pytest.raises(DataError, match="--bootstrap -3"):
         Bootstrap(resamples=-3)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--bootstrap=1000000000", "--bootstrap 1000000000: it must be at least 1, and at most 200000"),
+        ("--resample=1e-12", "--resample 1e-12: it must be positive, in seconds, from 0.0001 to 1000"),
+        ("--resample=nan", "--resample nan: it must be positive"),
+        ("--seed=-1", "--seed: -1; a number from 0"),
+        ("--length_tolerance=inf", "--length_tolerance inf: it must be finite"),
+    ],
+)
+def test_a_number_that_would_fill_the_memory_is_refused_with_its_range(folders, option, reason):
+    with pytest.raises(DataError, match=f"^{re.escape(reason)}"):
+        evaluate.main([str(folders / "truth"), str(folders / "good"), option])
+
+
+def test_a_track_with_too_many_frames_to_resample_is_refused(folders):
+    (folders / "truth" / "a.csv").write_text("0,220\n1000000,220\n")
+    (folders / "good" / "a.csv").write_text("0,220\n1000000,220\n")
+    with pytest.raises(DataError, match="too many frames of a track of 1e\\+06 s; say a longer step"):
+        evaluate.main([str(folders / "truth"), str(folders / "good"), "--resample=0.001"])
