@@ -76,6 +76,7 @@ class MelismaCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        mistakes.check_files(self._words)
         try:
             super().parse_arguments(parser, args)
         except ArgumentError as error:
