@@ -2,7 +2,7 @@
 
 | what was raised | whose it is | printed | exit code |
 |---|---|---|---|
-| `DataError`, `CheckpointMismatch`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| `DataError`, `CheckpointMismatch`, `NotANumber`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
 | a wrong word or key (`mistakes.stop`) | the user's | one message | 2 |
 | an `OSError` that a disk, folder or limit explains; too little memory | the machine's | one message | 1 |
 | Ctrl+C | nobody's | `interrupted` | 130 |
@@ -98,8 +98,9 @@ def told_to_user(error: BaseException) -> str | None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from lightning_modules import CheckpointMismatch
+    from lightning_modules.outputs import NotANumber
 
-    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException)) else None
+    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException, NotANumber)) else None
 
 
 def _foreign_file(error: BaseException) -> str | None:

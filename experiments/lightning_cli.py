@@ -58,6 +58,9 @@ class MelismaCLI(LightningCLI):
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(callbacks.AlikeProcesses, "alike_processes")
+        parser.add_lightning_class_args(callbacks.GuardedLoggers, "guarded_loggers")
+        # Before all that write at the end of a batch or of the training that it went well.
+        parser.add_lightning_class_args(callbacks.FiniteTraining, "finite_training")
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")

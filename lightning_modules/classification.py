@@ -88,6 +88,7 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics, ClipOutput]):
         assert evaluation is not None
         features = self.features(batch.audio, batch.lengths)
         logits = self._logits(features)
+        refuse_nan(logits[batch.valid], evaluation.name)
         known = batch.valid & (batch.label >= 0)
         if known.any():
             metrics.update(logits[known].argmax(-1), batch.label[known])

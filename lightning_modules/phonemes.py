@@ -102,6 +102,7 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics, PhonemeOut
         assert evaluation is not None
         features = self.features(batch.signal, batch.lengths)
         log_probs = self._log_probs(features)
+        refuse_nan(log_probs.values[batch.valid], evaluation.name)
         hypotheses = self.stage_decoder(*log_probs, evaluation.labels)
         if evaluation.has_truth:
             metrics.update([nbest[0].symbols for nbest in hypotheses], batch)

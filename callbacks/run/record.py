@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
+from callbacks.guards.troubles import troubles
 from callbacks.run.command import typed_command
 from callbacks.run.config import RunConfig
 from callbacks.run.folder import run_folder
@@ -35,7 +36,8 @@ class RunRecord(Callback):
     their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored metric, its best value,
     its step and epoch), `finished` (whether the fit came to its end), `throughput` (figures of `Throughput` since the
     fit began or was resumed; null where it was too short, absent in records of earlier versions), `parameters`,
-    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, and
+    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, `troubles`
+    (what went on without being written, see `callbacks/guards`; absent where there was nothing), and
     `config` (the resolved configuration of the fit, validation or test; null where it was not started by the command
     line). A resumed run goes on with the record of the one that it continues.
 
@@ -113,6 +115,7 @@ class RunRecord(Callback):
             "hours": round(self._seconds / 3600, 4),
             **machine(trainer),
             "packages": {"python": platform.python_version(), **package_versions(_PACKAGES)},
+            **_troubles(trainer),
             "config": _config_of_fit(run_folder(trainer)) if fitting else _config(trainer),
         }
         place.mkdir(parents=True, exist_ok=True)
@@ -127,6 +130,11 @@ class RunRecord(Callback):
         )
         throughput = measured[0].summary(trainer) if measured else None
         return {"validations": validations, "best": best, "finished": self._finished, "throughput": throughput}
+
+
+def _troubles(trainer: Trainer) -> dict[str, list[str]]:
+    found = troubles(trainer)
+    return {"troubles": found} if found else {}
 
 
 def _callbacks(trainer: Trainer) -> list[Callback]:
