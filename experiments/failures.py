@@ -2,7 +2,8 @@
 
 | what was raised | whose it is | printed | exit code |
 |---|---|---|---|
-| `DataError`, `CheckpointMismatch`, `NotANumber`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| `DataError`, `CheckpointMismatch`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| `NotANumber`: a network whose outputs are none | the user's | one message | 1 |
 | a wrong word or key (`mistakes.stop`) | the user's | one message | 2 |
 | an `OSError` that a disk, folder or limit explains; too little memory | the machine's | one message | 1 |
 | Ctrl+C | nobody's | `interrupted` | 130 |

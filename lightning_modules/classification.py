@@ -18,6 +18,7 @@ from lightning_modules.base import LossPart
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import ClipMetrics
 from lightning_modules.outputs import ClipOutput
+from lightning_modules.scoring import refuse_nan
 from lightning_modules.utterances import UtteranceModule
 
 

@@ -21,6 +21,7 @@ from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, SymbolSpa
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import Folding, PhonemeMetrics
 from lightning_modules.outputs import PhonemeOutput
+from lightning_modules.scoring import refuse_nan
 from lightning_modules.utterances import UtteranceModule
 
 

@@ -227,7 +227,7 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
     @override
     def scored(self, scores: TrackScores) -> Collection[str]:
         added = (f"undefined/{metric}" for metric in self.metric_names)
-        return {*self.metric_names, *added, *scores.added, "loss", self.threshold_name}
+        return {*self.metric_names, *added, *(each.name for each in scores.added), "loss", self.threshold_name}
 
     @override
     def conclude(self, name: str, scores: TrackScores) -> Mapping[str, float | Tensor]:

@@ -125,7 +125,8 @@ class FiniteTraining(Callback):
         if on_gpu:
             if work is not None:  # the stream waits, not the host
                 work.wait()
-            host, work, event = torch.empty_like(kinds, device="cpu", pin_memory=True), None, torch.cuda.Event()
+            host, work = torch.empty_like(kinds, device="cpu", pin_memory=True), None
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             host.copy_(kinds, non_blocking=True)
             event.record()
             kinds = host

@@ -16,8 +16,8 @@ from callbacks.guards.troubles import note
 
 # What Lightning, its callbacks and ours call.
 _METHODS = (
-    "log_metrics", "log_hyperparams", "log_graph", "log_image", "log_table", "log_audio", "log_text", "save", "finalize",
-    "after_save_checkpoint",
+    "log_metrics", "log_hyperparams", "log_graph", "log_image", "log_table", "log_audio", "log_text", "save",
+    "finalize", "after_save_checkpoint",
 )  # fmt: skip
 _silent: WeakSet[Logger] = WeakSet()  # those that failed, and those that wait for nothing more
 
@@ -26,8 +26,8 @@ class GuardedLoggers(Callback):
     """Lets no logger end a run: one that fails is named, and gets nothing more.
 
     Its process may have been killed, its disk be full, its server be gone; whatever it raises, the figures are in
-    `curves.jsonl` and `record.json` as well, and a logger that is asked again and again may take seconds each time. What
-    a logger needs to begin (a key, a network, a package) is not guarded: without it no run begins.
+    `curves.jsonl` and `record.json` as well, and a logger that is asked again and again may take seconds each time.
+    What a logger needs to begin (a key, a network, a package) is not guarded: without it no run begins.
     """
 
     @override
@@ -40,7 +40,7 @@ class GuardedLoggers(Callback):
 
 def _guarded(trainer: Trainer, logger: Logger, method: Callable[..., Any]) -> Callable[..., None]:
     @functools.wraps(method)
-    def call(*arguments: Any, **named: Any) -> None:
+    def call(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - those of the method
         with logging_to(trainer, logger) as listens:
             if listens:
                 method(*arguments, **named)

@@ -62,8 +62,8 @@ class BestCheckpoint(ModelCheckpoint):
 
     Raises:
         ValueError: several checkpoints would have one name.
-        MisconfigurationException: the metric is not logged; the message names those that are. Of a set that there is not
-            before the training, and of other metrics after the sanity check, or at the first validation without one.
+        MisconfigurationException: the metric is not logged; the message names those that are. It comes before the
+            training, unless there is no sanity check and the metric alone is wrong: then at the first validation.
     """
 
     def __init__(self, monitor: str, mode: str = "max", save_top_k: int = 1, filename: str = "best") -> None:

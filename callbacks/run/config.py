@@ -65,7 +65,7 @@ class RunConfig(SaveConfigCallback):
 
     @property
     def _text(self) -> str:
-        return self.parser.dump(self.config, skip_unset=False)
+        return str(self.parser.dump(self.config, skip_unset=False))
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -36,9 +36,8 @@ class RunRecord(Callback):
     their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored metric, its best value,
     its step and epoch), `finished` (whether the fit came to its end), `throughput` (figures of `Throughput` since the
     fit began or was resumed; null where it was too short, absent in records of earlier versions), `parameters`,
-    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, `troubles`
-    (what went on without being written, see `callbacks/guards`; absent where there was nothing), and
-    `config` (the resolved configuration of the fit, validation or test; null where it was not started by the command
+    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`,
+    `troubles` (what the fit went on without, see `callbacks/guards`; absent where there is nothing), and `config` (the resolved configuration of the fit, validation or test; null where it was not started by the command
     line). A resumed run goes on with the record of the one that it continues.
 
     Args:

@@ -64,8 +64,8 @@ class StopOnSignal(Callback):
     | SIGTERM | `scancel`, a preemption, `scontrol requeue`, torchrun, `kill` | 143 |
     | SIGINT | Ctrl+C; a second one interrupts at once | 130 |
 
-    While the checkpoint is saved, a second SIGTERM or SIGUSR1 is only answered; a second Ctrl+C ends the saving, and the
-    checkpoint before stays.
+    While the checkpoint is saved, a second SIGTERM or SIGUSR1 is only answered; a second Ctrl+C ends the saving, and
+    the checkpoint before stays.
 
     The handlers only note the signal. Processes ask each other in the background, so that no batch waits: the answers
     to one question are looked at when the next is asked, after `every_n_train_steps` batches of training or validation,
