@@ -18,6 +18,7 @@ import callbacks
 import datamodules
 import lightning_modules
 from experiments import launch, links, mistakes, naming, strategies
+from experiments.loggers import modes
 from experiments.precision import refusal
 
 BASE = Path(__file__).with_name("base.yaml")
@@ -89,6 +90,8 @@ class MelismaCLI(LightningCLI):
         self._stated = self.config[str(self.subcommand)].clone()
         launch.check_launch(self._stated.trainer)
         launch.wait_no_longer()
+        modes.refuse_missing_packages(self._stated.trainer)
+        modes.obey_wandb_mode(self.config[str(self.subcommand)].trainer, self._words)
         if self.subcommand == "fit":
             self._stated.resume.run = None
             naming.name_run(self.config.fit)

@@ -63,4 +63,5 @@ def logging_to(trainer: Trainer, logger: Logger) -> Iterator[bool]:
     except Exception as error:  # of libraries, each with classes of its own
         _silent.add(logger)
         first = (str(error).strip().splitlines() or [""])[0]
-        note(trainer, type(logger).__name__, f"{type(error).__name__}: {first}" if first else type(error).__name__)
+        why = f"{type(error).__name__}: {first}" if first else type(error).__name__
+        note(trainer, type(logger).__name__, f"{why}; it gets nothing more, curves.jsonl and record.json have it all")

@@ -37,8 +37,9 @@ class RunRecord(Callback):
     its step and epoch), `finished` (whether the fit came to its end), `throughput` (figures of `Throughput` since the
     fit began or was resumed; null where it was too short, absent in records of earlier versions), `parameters`,
     `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`,
-    `troubles` (what the fit went on without, see `callbacks/guards`; absent where there is nothing), and `config` (the resolved configuration of the fit, validation or test; null where it was not started by the command
-    line). A resumed run goes on with the record of the one that it continues.
+    `troubles` (what the fit went on without, see `callbacks/guards`; absent where there is nothing), and `config` (the
+    resolved configuration of the fit, validation or test; null where it was not started by the command line). A
+    resumed run goes on with the record of the one that it continues.
 
     Args:
         repeats: path of the record that this run repeats; `melisma rerun` says it.
