@@ -34,12 +34,15 @@ def dispensable(trainer: Trainer, what: str, path: Path | None = None) -> Iterat
     try:
         yield
     except (DataError, OSError) as error:
-        fault = machine_fault(error, path)
+        if isinstance(error, FileNotFoundError):
+            fault: str | None = f"{error.filename}: its folder was deleted while it was written"
+        else:
+            fault = machine_fault(error, path)
         if fault is None:
             raise
         if trainer.state.fn != TrainerFn.FITTING:
             raise DataError(fault) from error
-        note(trainer, what, fault)
+        note(trainer, what, str(error) if isinstance(error, DataError) else fault)
 
 
 def note(trainer: Trainer, what: str, why: str) -> None:

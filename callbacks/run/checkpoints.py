@@ -3,6 +3,7 @@
 import os
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from typing_extensions import override
 
 from callbacks.guards.finite import Diverged
 from callbacks.guards.monitors import refuse_other_sets, refuse_unlogged
+from callbacks.guards.standing import write_standing
 from callbacks.run.signals import StoppedBySignal, undisturbed
 from datamodules.errors import DataError
-from datamodules.files import remove_leftovers, write_atomically
+from datamodules.files import remove_leftovers
 from lightning_modules.outputs import NotANumber
 
 
@@ -41,8 +43,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)  # half a checkpoint of a run that was killed
-        with write_atomically(path) as file:
-            torch.save(checkpoint, file)
+        write_standing(path, partial(torch.save, checkpoint))
 
 
 def save_atomically(trainer: Trainer) -> None:
@@ -230,8 +231,8 @@ class ResumeCheckpoint(ModelCheckpoint):
             except DataError as error:
                 if agreed:  # to say that it may go on would be wrong
                     raise
-                # What ended the training is what has to be told, and not this.
-                print(f"melisma: step {trainer.global_step} is not saved: {error}", file=sys.stderr)
+                if str(error) != str(exception):  # what ended the training is told anyway
+                    print(f"melisma: step {trainer.global_step} is not saved: {error}", file=sys.stderr)
         if isinstance(exception, StoppedBySignal):
             step, path = trainer.global_step, self.best_model_path
             rank_zero_info(f"Stopped by {exception.name} after step {step}; go on with --ckpt_path {path}")

@@ -12,11 +12,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
 from callbacks.drawing.loggers import log_configuration
-from callbacks.guards.standing import check_takes_files
+from callbacks.guards.standing import check_takes_files, write_standing
 from callbacks.guards.troubles import note
 from callbacks.passes import in_trial
 from callbacks.run.folder import resumed_late, run_folder
-from datamodules.files import write_atomically
 
 
 class RunConfig(SaveConfigCallback):
@@ -96,12 +95,10 @@ class RunConfig(SaveConfigCallback):
 
 def _write_beside_earlier(folder: Path, text: str) -> Path:
     """Returns the file that holds the text."""
-    folder.mkdir(parents=True, exist_ok=True)
     names = (f"config_resumed_{n}.yaml" if n else "config.yaml" for n in count())
     for path in (folder / name for name in names):
         if not path.exists():
-            with write_atomically(path) as file:
-                file.write(text.encode())
+            write_standing(path, lambda file: file.write(text.encode()))
             return path
         if path.read_text(encoding="utf-8") == text:
             return path

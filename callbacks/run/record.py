@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
+from callbacks.guards.standing import write_standing
 from callbacks.guards.troubles import troubles
 from callbacks.run.command import typed_command
 from callbacks.run.config import RunConfig
@@ -21,7 +22,6 @@ from callbacks.run.folder import run_folder
 from callbacks.run.machine import machine
 from callbacks.run.packages import package_versions
 from callbacks.run.throughput import Throughput
-from datamodules.files import write_atomically
 
 _PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
 _SOURCE = Path(__file__).parents[2]
@@ -118,9 +118,8 @@ class RunRecord(Callback):
             **_troubles(trainer),
             "config": _config_of_fit(run_folder(trainer)) if fitting else _config(trainer),
         }
-        place.mkdir(parents=True, exist_ok=True)
-        with write_atomically(place / "record.json") as file:
-            file.write((json.dumps(record, indent=2) + "\n").encode())
+        content = (json.dumps(record, indent=2) + "\n").encode()
+        write_standing(place / "record.json", lambda file: file.write(content))
 
     def _of_fit(self, trainer: Trainer) -> dict[str, Any]:
         validations = self._validations

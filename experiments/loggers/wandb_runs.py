@@ -14,8 +14,9 @@ def told_of_wandb(error: BaseException) -> str | None:
         return None
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return (
-        f"Weights & Biases does not begin a run: {first.rstrip('.')}. Either log in (`wandb login`, or WANDB_API_KEY in "
-        "the environment) on a machine that reaches its server, or stay offline (--trainer.logger.init_args.offline=true)"
+        f"Weights & Biases does not begin a run: {first.rstrip('.')}. Either log in (`wandb login`, or WANDB_API_KEY "
+        "in the environment) on a machine that reaches its server, or stay offline "
+        "(--trainer.logger.init_args.offline=true)"
     )
 
 
