@@ -28,17 +28,17 @@ class Diverged(DataError):
     """A loss, or the weights, of a training are not finite."""
 
 
-class _Step(NamedTuple):
+class _BatchOfStep(NamedTuple):
     """A batch: the optimiser step that it is of, counted from 1, and the learning rates of that step."""
 
     number: int
     rates: Mapping[str, Any]
 
 
-class _Question(NamedTuple):
+class _LossesAsked(NamedTuple):
     """Batches whose losses are on their way to the host."""
 
-    steps: Sequence[_Step]
+    steps: Sequence[_BatchOfStep]
     kinds: Tensor
     work: Any  # that of the processes, or None
     event: Any  # of the GPU, or None
@@ -73,8 +73,8 @@ class FiniteTraining(Callback):
     def _forget(self) -> None:
         self._at_once = False  # whether each loss is looked at
         self._losses = torch.zeros(0)
-        self._steps: list[_Step] = []  # of `_losses`
-        self._question: _Question | None = None
+        self._steps: list[_BatchOfStep] = []  # of `_losses`
+        self._question: _LossesAsked | None = None
         self._number, self._rates = 0, dict[str, Any]()
 
     @override
@@ -100,7 +100,7 @@ class FiniteTraining(Callback):
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if not isinstance(loss, Tensor):
             return
-        step = _Step(self._number, self._rates)
+        step = _BatchOfStep(self._number, self._rates)
         if self._at_once:
             self._look_at(trainer, loss, step)
             return
@@ -110,7 +110,7 @@ class FiniteTraining(Callback):
             self._answer(trainer)
             self._ask(trainer)
 
-    def _look_at(self, trainer: Trainer, loss: Tensor, step: _Step) -> None:
+    def _look_at(self, trainer: Trainer, loss: Tensor, step: _BatchOfStep) -> None:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise _diverged(trainer, _NAN if math.isnan(value) else _INFINITE, step)
@@ -130,7 +130,7 @@ class FiniteTraining(Callback):
             host.copy_(kinds, non_blocking=True)
             event.record()
             kinds = host
-        self._question, self._steps = _Question(self._steps, kinds, work, event), []
+        self._question, self._steps = _LossesAsked(self._steps, kinds, work, event), []
 
     def _answer(self, trainer: Trainer) -> None:
         """To the last question, if there is one."""
@@ -154,7 +154,7 @@ class FiniteTraining(Callback):
         module = trainer.lightning_module
         bad = trainer.strategy.reduce((~finite_weights(module)).float(), reduce_op="sum")
         if float(bad):
-            step = _Step(trainer.global_step, self._rates)
+            step = _BatchOfStep(trainer.global_step, self._rates)
             raise _told(trainer, f"the weights after step {step.number} are not finite", step)
 
     @override
@@ -173,7 +173,7 @@ class FiniteTraining(Callback):
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             self._look(trainer)
         elif not bool(finite_weights(pl_module)):  # nobody knows which processes are left to ask
-            step = _Step(trainer.global_step, self._rates)
+            step = _BatchOfStep(trainer.global_step, self._rates)
             raise _told(trainer, f"the weights after step {step.number} are not finite", step)
 
 
@@ -186,11 +186,11 @@ def finite_weights(module: LightningModule) -> Tensor:
     return torch.stack([each.isfinite().all() for each in tensors]).all()
 
 
-def _diverged(trainer: Trainer, kind: int, step: _Step) -> Diverged:
+def _diverged(trainer: Trainer, kind: int, step: _BatchOfStep) -> Diverged:
     return _told(trainer, f"the loss of step {step.number} is {_WORDS[kind]}", step)
 
 
-def _told(trainer: Trainer, what: str, step: _Step) -> Diverged:
+def _told(trainer: Trainer, what: str, step: _BatchOfStep) -> Diverged:
     rates = ", ".join(f"{float(rate):.3g}" for rate in step.rates.values()) or "unknown"
     return Diverged(
         f"the training has diverged: {what}; learning rate {rates}. {_good_checkpoint(run_folder(trainer))} Lower "
