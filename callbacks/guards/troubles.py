@@ -37,12 +37,13 @@ def dispensable(trainer: Trainer, what: str, path: Path | None = None) -> Iterat
         if isinstance(error, FileNotFoundError):
             fault: str | None = f"{error.filename}: its folder was deleted while it was written"
         else:
-            fault = machine_fault(error, path)
+            fault = machine_fault(error, path or Path(what))
         if fault is None:
             raise
+        told = error if isinstance(error, DataError) else DataError(fault)  # the former names the file
         if trainer.state.fn != TrainerFn.FITTING:
-            raise DataError(fault) from error
-        note(trainer, what, str(error) if isinstance(error, DataError) else fault)
+            raise told from error
+        note(trainer, what, str(told))
 
 
 def note(trainer: Trainer, what: str, why: str) -> None:

@@ -64,9 +64,8 @@ def last(trainer):
 def test_the_step_is_named_and_the_good_checkpoint_stays(quiet, module, guard, loss, word):
     trainer, error = fitted(quiet, module(3, loss=loss), guard())
     path = run_folder(trainer) / "checkpoints" / "last.ckpt"
-    assert f"the loss of step 3 is {word}; learning rate 0.1. The last good checkpoint is {path}, of step 2." in str(
-        error
-    )
+    told = f"the loss of step 3 is {word}; learning rate 0.1. The last good checkpoint is {path}, of step 2."
+    assert told in str(error)
     assert last(trainer)["global_step"] == 2
 
 
