@@ -8,8 +8,8 @@ import os
 import re
 import socket
 import stat
+import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,7 +178,8 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
 def remove_leftovers(folder: Path) -> None:
     """Delete temporary files of `write_atomically` in this folder whose process no longer runs.
 
-    A process on another host counts as gone if its file is older than a day.
+    A process on another host counts as gone if its file is older than a day, by the clock of the file system: that of
+    this host may have been set meanwhile.
     """
     for path in folder.glob(".*.tmp"):
         made = _TEMPORARY.fullmatch(path.name)
@@ -186,10 +187,15 @@ def remove_leftovers(folder: Path) -> None:
             if made is None or path.is_symlink() or not path.is_file():
                 continue
             here = made["host"] == socket.gethostname()
-            if (here and not _runs(int(made["pid"]))) or (not here and time.time() - path.stat().st_mtime > DAY):
+            if (here and not _runs(int(made["pid"]))) or (not here and _now(folder) - path.stat().st_mtime > DAY):
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # its process has just finished it
+
+
+def _now(folder: Path) -> float:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def _runs(pid: int) -> bool:

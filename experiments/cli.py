@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from callbacks.run.command import words_taken
 from experiments import commands, failures, quiet
+from experiments.loggers import wandb_runs
 
 if TYPE_CHECKING:
     from experiments.lightning_cli import MelismaCLI
@@ -57,16 +58,16 @@ def _run_to_the_end() -> None:
     try:
         run()
     except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes a 1
+            code = end.code = failures.INTERRUPTED
         # One that was raised, as after a signal, wandb takes for success, and gives the run to no other agent.
-        _finish_wandb(end.code if isinstance(end.code, int) else 1)
+        wandb_runs.finish_wandb(code)
         raise
-    _finish_wandb(0)
-
-
-def _finish_wandb(code: int) -> None:
-    """At its own exit it prints how to upload a run behind the result."""
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].finish(exit_code=code)
+    except Exception:
+        wandb_runs.finish_wandb(1)
+        raise
+    wandb_runs.finish_wandb(0)
 
 
 def run(args: list[str] | None = None) -> MelismaCLI:

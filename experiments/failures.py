@@ -3,6 +3,8 @@
 | what was raised | whose it is | printed | exit code |
 |---|---|---|---|
 | `DataError`, `CheckpointMismatch`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| `NotANumber`: a network whose outputs are none | the user's | one message | 1 |
+| a run that Weights & Biases does not begin | the user's | one message | 1 |
 | a wrong word or key (`mistakes.stop`) | the user's | one message | 2 |
 | an `OSError` that a disk, folder or limit explains; too little memory | the machine's | one message | 1 |
 | Ctrl+C | nobody's | `interrupted` | 130 |
@@ -26,6 +28,7 @@ from pathlib import Path
 
 from callbacks.run.command import typed_command
 from datamodules.errors import DataError, cut_lines, machine_fault
+from experiments.loggers.wandb_runs import told_of_wandb
 
 OURS = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
@@ -90,6 +93,8 @@ def told_to_user(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError):
         return machine_fault(error)
+    if told := told_of_wandb(error):
+        return told
     first = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY)):
         return f"there is not enough memory ({first or 'no more was given'}); a smaller batch or fewer jobs take less"
@@ -98,8 +103,9 @@ def told_to_user(error: BaseException) -> str | None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from lightning_modules import CheckpointMismatch
+    from lightning_modules.outputs import NotANumber
 
-    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException)) else None
+    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException, NotANumber)) else None
 
 
 def _foreign_file(error: BaseException) -> str | None:
