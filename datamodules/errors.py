@@ -9,6 +9,9 @@ from pathlib import Path
 
 MOST = 120  # characters of a value that a message repeats
 
+# Whatever file is concerned; an exception that names none is explained by these alone.
+_OF_ANY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE}
+
 # What a disk, a folder or a limit of the machine explains, and what to do about it.
 _REMEDIES = {
     errno.ENOSPC: "free some space there, and give the same command again",
@@ -41,6 +44,10 @@ class DataError(Exception):
     """
 
 
+class MachineFault(DataError):
+    """A disk, a folder or a limit of the machine, which is no fault of a single recording: it ends a command."""
+
+
 def shown(value: object, most: int = MOST) -> str:
     """A value as a message repeats it: its `repr`, cut where it is long, without line breaks."""
     text = repr(value[: 2 * most] if isinstance(value, (str, bytes)) else value)
@@ -60,9 +67,10 @@ def machine_fault(error: BaseException, path: Path | None = None) -> str | None:
     for each in _behind(error):
         if isinstance(each, OSError) and each.errno in _REMEDIES:
             place = each.filename if isinstance(each.filename, (str, bytes, os.PathLike)) else path
-            if place is None:
+            if place is None and each.errno not in _OF_ANY_FILE:
                 continue
-            return f"{os.fsdecode(place)}: {os.strerror(each.errno)}; {_REMEDIES[each.errno]}"
+            named = "" if place is None else f"{os.fsdecode(place)}: "
+            return f"{named}{os.strerror(each.errno)}; {_REMEDIES[each.errno]}"
     return None
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from datamodules.errors import DataError, machine_fault
+from datamodules.errors import DataError, MachineFault, machine_fault
 
 DAY = 86400.0  # s
 LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
@@ -83,7 +83,8 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
             process that is killed never does.
 
     Raises:
-        DataError: the disk is full, the folder read-only and the like; names the file. The file that was there stays.
+        MachineFault: the disk is full, the folder read-only and the like; names the file. The file that was there
+            stays.
     """
     name = path.name if len(os.fsencode(path.name)) <= 120 else hashlib.sha256(os.fsencode(path.name)).hexdigest()
     writer = f"melisma-{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}"
@@ -102,7 +103,56 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
         fault = None if isinstance(error, (DataError, FileNotFoundError)) else machine_fault(error, path)
         if fault is None:
             raise
-        raise DataError(fault.replace(str(temporary), str(path))) from error
+        raise MachineFault(fault.replace(str(temporary), str(path))) from error
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder and those above it, unless they are there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        MachineFault: the disk is full, something else has the name, the folder above is read-only and the like.
+    """
+    with faults_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def faults_named(path: Path) -> Iterator[None]:
+    """Raise what the system refuses in a `with` block as an error that names a path.
+
+    Args:
+        path: that a user knows, where the block writes to a temporary place, or where errors do not name it.
+
+    Raises:
+        MachineFault: the disk is full and the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        fault = None if error.errno is None else machine_fault(OSError(error.errno, error.strerror, str(path)))
+        if fault is None:
+            raise
+        raise MachineFault(fault) from error
+
+
+def append(descriptor: int, content: bytes, path: Path) -> None:
+    """Write all bytes to a file that is open; an operating system may take a part of them, and then none.
+
+    Args:
+        descriptor: of the file.
+        content: to write.
+        path: for messages.
+
+    Raises:
+        MachineFault: the disk is full and the like.
+    """
+    with faults_named(path):
+        while content:
+            content = content[os.write(descriptor, content) :]
 
 
 def remove_leftovers(folder: Path) -> None:

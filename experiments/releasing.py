@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from datamodules.errors import DataError
-from datamodules.files import read_text, sha256_of, write_atomically
+from datamodules.files import faults_named, read_text, sha256_of, write_atomically
 from experiments import runs
 from experiments.instantiation import ROOTS, allowed_class
 from experiments.model_card import model_card, read_facts
@@ -191,11 +191,10 @@ def _appearing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place at the end, or is removed."""
     folder = out.parent / f".{out.name}.{os.getpid()}.tmp"
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-        yield folder
-        folder.rename(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror}") from error
+        with faults_named(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+            yield folder
+            folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from callbacks.passes import in_trial
 from callbacks.run.folder import run_folder
+from datamodules.files import append
 
 _SCORES = ("val/", "test/")  # with which the names of metrics begin that training does not log
 
@@ -116,7 +117,7 @@ class RunCurves(Callback):
             return
         line = {"step": trainer.global_step, "epoch": trainer.current_epoch, **more}
         with self._path.open("ab", buffering=0) as file:  # one write, so that a reader sees no part of the line
-            file.write((json.dumps(line) + "\n").encode())
+            append(file.fileno(), (json.dumps(line) + "\n").encode(), self._path)
 
 
 def _limit(value: float | None) -> int | None:

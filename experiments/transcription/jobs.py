@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 from datamodules.files import file_name, remove_leftovers, write_atomically
 from datamodules.preparation.sharing import Share
 from experiments.allocation import keep_freed_memory
@@ -70,6 +70,8 @@ class Answering:
             heard = self._heard(path)
             for each in self.formats.values():
                 each.write(file_of(self.out, path, each), heard)
+        except MachineFault:
+            raise  # the other recordings would have the same to say
         except DataError as error:
             return str(error) if str(path) in str(error) else f"{path}: {error}"
         return None
