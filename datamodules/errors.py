@@ -54,19 +54,21 @@ def shown(value: object, most: int = MOST) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def machine_fault(error: BaseException, path: Path | None = None) -> str | None:
+def machine_fault(error: BaseException, path: Path | None = None, instead: bool = False) -> str | None:
     """What to tell the user of a disk that is full, a folder that takes no file, and the like.
 
     Args:
         error: the exception; if it is none of the system, the one behind it counts.
         path: what was read or written, if the exception does not name it.
+        instead: name the path also where the exception names another, as a temporary one.
 
     Returns:
         One message; None if nothing of the machine explains the exception.
     """
     for each in _behind(error):
         if isinstance(each, OSError) and each.errno in _REMEDIES:
-            place = each.filename if isinstance(each.filename, (str, bytes, os.PathLike)) else path
+            known = isinstance(each.filename, (str, bytes, os.PathLike)) and not instead
+            place = each.filename if known else path
             if place is None and each.errno not in _OF_ANY_FILE:
                 continue
             named = "" if place is None else f"{os.fsdecode(place)}: "

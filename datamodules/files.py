@@ -121,19 +121,20 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def faults_named(path: Path) -> Iterator[None]:
+def faults_named(path: Path, instead: bool = False) -> Iterator[None]:
     """Raise what the system refuses in a `with` block as an error that names a path.
 
     Args:
-        path: that a user knows, where the block writes to a temporary place, or where errors do not name it.
+        path: that a user knows.
+        instead: also where an error names another one, because the block writes to a temporary place.
 
     Raises:
         MachineFault: the disk is full and the like.
     """
     try:
         yield
-    except OSError as error:
-        fault = None if error.errno is None else machine_fault(OSError(error.errno, error.strerror, str(path)))
+    except (OSError, MachineFault) as error:
+        fault = machine_fault(error, path, instead) if instead or not isinstance(error, MachineFault) else None
         if fault is None:
             raise
         raise MachineFault(fault) from error
@@ -166,13 +167,14 @@ def remove_leftovers(folder: Path) -> None:
             if made is None or path.is_symlink() or not path.is_file():
                 continue
             here = made["host"] == socket.gethostname()
-            if (here and not _runs(int(made["pid"]))) or (not here and time.time() - path.stat().st_mtime > DAY):
+            if (here and not process_runs(int(made["pid"]))) or (not here and time.time() - path.stat().st_mtime > DAY):
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # its process has just finished it
 
 
-def _runs(pid: int) -> bool:
+def process_runs(pid: int) -> bool:
+    """Whether this host has a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

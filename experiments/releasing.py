@@ -191,7 +191,7 @@ def _appearing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place at the end, or is removed."""
     folder = out.parent / f".{out.name}.{os.getpid()}.tmp"
     try:
-        with faults_named(out):
+        with faults_named(out, instead=True):
             out.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir()
             yield folder

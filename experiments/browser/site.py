@@ -41,7 +41,7 @@ def build_site(model: str, folder: Path) -> int:
     tracker = load(model)
     if not isinstance(tracker, Transcriber):
         raise DataError(f"{model}: the page shows f0, and this model gives none; take a tracker")
-    with faults_named(folder):
+    with faults_named(folder, instead=True):
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         return _built(tracker, model, folder, made)
