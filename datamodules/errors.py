@@ -10,7 +10,10 @@ from pathlib import Path
 MOST = 120  # characters of a value that a message repeats
 
 # Whatever file is concerned; an exception that names none is explained by these alone.
-_OF_ANY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE}
+_OF_ANY_FILE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ENOMEM,
+    errno.EAGAIN,
+}  # fmt: skip
 
 # What a disk, a folder or a limit of the machine explains, and what to do about it.
 _REMEDIES = {
@@ -28,6 +31,8 @@ _REMEDIES = {
     errno.ELOOP: "its links lead in a circle",
     errno.EMFILE: "too many files are open; raise `ulimit -n`, or use fewer jobs or workers",
     errno.ENFILE: "too many files are open on this machine",
+    errno.ENOMEM: "a smaller batch, fewer jobs or workers take less",
+    errno.EAGAIN: "no more processes can be started; raise `ulimit -u`, or use fewer jobs or workers",
     errno.EIO: "the disk or the network behind it fails; look into the system's log",
     errno.ESTALE: "the network file system has lost it; give the same command again",
     errno.ENXIO: "there is nothing behind this device",

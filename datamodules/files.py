@@ -107,7 +107,7 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder and those above it, unless they are there.
+    """Make a folder and those above it, unless they are there, and remove what killed processes left in it.
 
     Returns:
         The folder.
@@ -117,6 +117,7 @@ def make_folder(folder: Path) -> Path:
     """
     with faults_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -11,11 +12,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 
 Request = TypeVar("Request")
 Content = TypeVar("Content")
 
+_FILES, _FEWEST = 4096, 256  # that a process with workers asks for, and without which it does not begin
 _ALIGNED = 8  # bytes; no type of our batches is wider
 
 
@@ -52,6 +54,29 @@ def outlive_first_signal(worker: int) -> None:
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
+def allow_files(workers: int) -> None:
+    """Let this process and its workers open as many files as batches on their way take.
+
+    Every batch that a worker hands over is a file. Where there may be no more, the worker can send neither the batch
+    nor an error, and the training would wait for ever.
+
+    Args:
+        workers: of a loader.
+
+    Raises:
+        MachineFault: the system allows too few.
+    """
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not workers or allowed >= _FILES:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, most), most))
+    if most < _FEWEST:
+        raise MachineFault(
+            f"data.workers: {workers}, but a process may open {most} files, which are too few to hand over batches; "
+            f"raise `ulimit -n` to {_FILES}, or set data.workers to 0"
+        )
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
-from datamodules.errors import DataError, MachineFault
+from datamodules.errors import DataError, MachineFault, machine_fault
 from datamodules.files import file_name, remove_leftovers, write_atomically
 from datamodules.preparation.sharing import Share
 from experiments.allocation import keep_freed_memory
@@ -156,7 +156,7 @@ def state(request: TranscriptionRequest, again: bool) -> bool:
     except ValueError:
         before = "damaged"
     except OSError as error:
-        raise DataError(f"--out: {request.out} cannot be made a folder: {error.strerror}") from error
+        raise DataError(f"--out: {machine_fault(error, request.out) or error}") from error
     if before == stated and not again:
         return True
     if before not in (None, stated) and not again:

@@ -1,10 +1,13 @@
 """`melisma` in a forked process, to which something happens: torch and Lightning are loaded already."""
 
+import atexit
 import contextlib
 import ctypes
+import multiprocessing.util
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _NEW_MOUNTS = 0x00020000  # CLONE_NEWNS of sched.h
+_CAPABILITIES = 0x20080522  # version 3 of linux/capability.h
 
 
 class Ended(NamedTuple):
@@ -65,6 +69,8 @@ def _child(words: Sequence[str], folder: Path, printed: Path, before: Callable[[
     code = 99
     try:
         os.setsid()
+        atexit._clear()  # what the process that this is forked from has to tidy up
+        atexit.register(multiprocessing.util._exit_function)
         output = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         for number in (1, 2):
             os.dup2(output, number)
@@ -87,6 +93,9 @@ def _child(words: Sequence[str], folder: Path, printed: Path, before: Callable[[
     except BaseException:
         traceback.print_exc()
     finally:
+        with contextlib.suppress(BaseException):
+            threading._shutdown()
+            atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(BaseException):
                 stream.flush()
@@ -135,3 +144,17 @@ def own_mounts() -> None:
         raise OSError(ctypes.get_errno(), "unshare")
     if library.mount(b"none", b"/", None, (1 << 18) | (1 << 14), None):  # MS_PRIVATE | MS_REC
         raise OSError(ctypes.get_errno(), "mount")
+
+
+def without_privileges() -> None:
+    """From now on, the permissions of files bind this process also where it is root's."""
+    if os.geteuid():
+        return
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES, 0)
+    held = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable: of the first 32, then of the others
+    library = ctypes.CDLL(None, use_errno=True)
+    library.capget(header, held)
+    for number in range(3):
+        held[number] &= ~0b1110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+    if library.capset(header, held):
+        raise OSError(ctypes.get_errno(), "capset")

@@ -9,7 +9,9 @@ from io import BytesIO
 from pathlib import Path
 
 # What a process does to files, as Python reports it to audit hooks.
-_EVENTS = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.scandir", "os.truncate"})
+_EVENTS = frozenset(
+    {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.scandir", "os.truncate"}
+)
 
 
 class Counter:

@@ -54,9 +54,7 @@ def test_prepare_that_is_killed_goes_on_to_the_same_bytes(preparing, prepared, e
 @pytest.mark.long
 @pytest.mark.parametrize("session", [False, True], ids=["the first process", "all processes"])
 @pytest.mark.parametrize("kill", range(5))
-def test_prepare_in_jobs_that_is_killed_goes_on_to_the_same_bytes(
-    preparing, prepared, events, tmp_path, kill, session
-):
+def test_prepare_in_jobs_that_is_killed_goes_on_to_the_same_bytes(preparing, prepared, events, tmp_path, kill, session):
     words = ("prepare", str(preparing), "-j", "2")
     at = moments(5, events(*words), seed=2 + session)[kill]
     killed = melisma(words, tmp_path / "here", KillAt(at, session))
@@ -93,7 +91,8 @@ WITHIN = [(0, 0.0), (1, 0.5), (4, 0.01), (7, 0.99), (10, 0.6), (13, 1.0)]
 
 
 @pytest.mark.parametrize(
-    ("number", "part"), [WITHIN[1], *(pytest.param(*each, marks=pytest.mark.long) for each in WITHIN if each != WITHIN[1])]
+    ("number", "part"),
+    [WITHIN[1], *(pytest.param(*each, marks=pytest.mark.long) for each in WITHIN if each != WITHIN[1])],
 )
 def test_fit_that_is_killed_within_a_checkpoint_goes_on_from_the_one_before(
     small_recipe, fitted, tmp_path, number, part
