@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.util
 import resource
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,11 +58,13 @@ def outlive_first_signal(worker: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
-def allow_files(workers: int) -> None:
-    """Let this process and its workers open as many files as batches on their way take.
+def ready_for_workers(workers: int) -> None:
+    """Let this process and its workers open as many files as batches on their way take, and end the workers with it.
 
     Every batch that a worker hands over is a file. Where there may be no more, the worker can send neither the batch
     nor an error, and the training would wait for ever.
+
+    At its end a process sends SIGTERM to its workers, once, which do not obey it (`outlive_first_signal`), and waits.
 
     Args:
         workers: of a loader.
@@ -68,6 +72,8 @@ def allow_files(workers: int) -> None:
     Raises:
         MachineFault: the system allows too few.
     """
+    if workers:
+        multiprocessing.util.Finalize(None, _end_workers, exitpriority=0)  # before that
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not workers or allowed >= _FILES:
         return
@@ -77,6 +83,12 @@ def allow_files(workers: int) -> None:
             f"data.workers: {workers}, but a process may open {most} files, which are too few to hand over batches; "
             f"raise `ulimit -n` to {_FILES}, or set data.workers to 0"
         )
+
+
+def _end_workers() -> None:
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

@@ -43,3 +43,21 @@ def test_a_second_sigterm_ends_them(loader_of):
     with pytest.raises(RuntimeError, match="killed by signal: Terminated"):
         signalled(loader, signal.SIGTERM)
         time.sleep(20)
+
+
+@pytest.mark.slow
+def test_a_process_ends_whose_loader_has_workers_and_was_not_read_to_its_end(melody_shards):
+    """Its workers do not obey the first SIGTERM, which is all that multiprocessing sends before it waits for them."""
+    process = multiprocessing.get_context("fork").Process(target=read_one_batch, args=(melody_shards,))
+    process.start()
+    process.join(60)
+    ended = process.exitcode
+    process.kill()
+    assert ended == 0
+
+
+def read_one_batch(shards):
+    torch.set_num_threads(1)
+    data = MelodyData(train=[str(shards)], batch_size=4, workers=2)
+    data.take(Grid(8000, 80), Windows(256)) if hasattr(data, "take") else None
+    KEPT.append(data)
