@@ -54,12 +54,12 @@ class ContinueEpoch(Callback):
             state = checkpoint["loops"]["fit_loop"]
             self.data.continue_from(trainer, state)
             if _cut_off(state["epoch_loop.val_loop.batch_progress"]) and type(trainer.fit_loop) is _FitLoop:
-                trainer.fit_loop.__class__ = _UntilValidated  # type: ignore[assignment]
+                trainer.fit_loop.__class__ = _UntilValidated
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(trainer.fit_loop, _UntilValidated):
-            trainer.fit_loop.__class__ = _FitLoop
+            trainer.fit_loop.__class__ = _FitLoop  # type: ignore[assignment]
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
