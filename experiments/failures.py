@@ -72,6 +72,7 @@ def explained(debug: bool = False) -> Iterator[None]:
     _debugging = debug
     try:
         yield
+        _flush()
     except KeyboardInterrupt:
         print_trace()
         print("melisma: interrupted", file=sys.stderr)
@@ -81,6 +82,19 @@ def explained(debug: bool = False) -> Iterator[None]:
         sys.exit(PIPE_CLOSED)
     except Exception as error:
         sys.exit(report(error))
+
+
+def _flush() -> None:
+    """Print what is waiting, now that a device that takes no more can still be named."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise DataError(f"standard output: {error.strerror}") from error
 
 
 def report(error: Exception) -> int:

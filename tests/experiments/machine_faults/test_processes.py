@@ -114,11 +114,15 @@ def test_a_worker_of_transcribe_that_is_killed_is_explained_and_the_same_command
     ended = melisma(words, tmp_path / "here", kill_other("spawn_main", "out/*.csv", answered))
     one_line(ended, "a worker was killed", "--jobs", "goes on")
     assert melisma(words, tmp_path / "here").code == 0
-    assert melisma(["transcribe", world.recordings, "--model", world.released, "--out", "out"], tmp_path / "one").code == 0
+    assert (
+        melisma(["transcribe", world.recordings, "--model", world.released, "--out", "out"], tmp_path / "one").code == 0
+    )
     assert contents(tmp_path / "here") == contents(tmp_path / "one")
 
 
-@pytest.mark.parametrize("most", [10, pytest.param(24, marks=pytest.mark.long), pytest.param(64, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "most", [10, pytest.param(24, marks=pytest.mark.long), pytest.param(64, marks=pytest.mark.long)]
+)
 def test_too_few_open_files_are_named_before_workers_wait_for_ever(world, tmp_path, most):
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
