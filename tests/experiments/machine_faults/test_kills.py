@@ -1,4 +1,4 @@
-"""kill -9 at moments that are drawn: the same command again gives what a run has that nothing happened to, bit for bit."""
+"""kill -9 at moments that are drawn: the same command again gives what an undisturbed one does, bit for bit."""
 
 import functools
 
