@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 from typing_extensions import override
 
 from datamodules.errors import DataError, MachineFault
@@ -39,9 +39,33 @@ class Answers(Dataset[Content | DataError], Generic[Request, Content]):
     @override
     def __getitem__(self, request: Request) -> Content | DataError:
         try:
-            return self.answer(request)
+            content = self.answer(request)
+            if get_worker_info() is not None:
+                _share(content)
+            return content
         except DataError as error:
             return error
+
+
+def _share(content: object) -> None:
+    """Bring tensors to where the other process sees them.
+
+    Torch does it as well, but in a thread whose error nobody hears of, and the training would wait for ever.
+
+    Raises:
+        MachineFault: there is no room.
+    """
+    try:
+        for field in content if isinstance(content, tuple) else (content,):
+            if isinstance(field, Tensor):
+                field.share_memory_()
+    except RuntimeError as error:
+        if "shared memory" not in str(error) and "</torch_" not in str(error):
+            raise
+        raise MachineFault(
+            "/dev/shm: full, through which workers hand over batches; enlarge it (`mount -o remount,size=8G /dev/shm`, "
+            "`docker run --shm-size=8g`), or take fewer of data.workers; with --resume.run the same command goes on"
+        ) from error
 
 
 def outlive_first_signal(worker: int) -> None:
