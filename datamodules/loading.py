@@ -6,6 +6,7 @@ import multiprocessing
 import multiprocessing.util
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -58,7 +59,7 @@ def _share(content: object) -> None:
     try:
         for field in content if isinstance(content, tuple) else (content,):
             if isinstance(field, Tensor):
-                field.share_memory_()
+                field.share_memory_()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         if "shared memory" not in str(error) and "</torch_" not in str(error):
             raise
@@ -110,6 +111,8 @@ def ready_for_workers(workers: int) -> None:
 
 
 def _end_workers() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler calls a worker that was killed an error
     for process in multiprocessing.active_children():
         if process.daemon:
             process.kill()
