@@ -5,7 +5,7 @@ BIN := .venv/bin
 # As many tests at once as there are cores; each computes on one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: install demo test test-slow test-all gpu lint types clean
+.PHONY: install demo test test-slow test-all faults gpu lint types clean
 
 install: .venv/installed
 
@@ -31,6 +31,11 @@ test-slow: install
 test-all: install
 	$(PYTEST) -m 'not cluster'
 	$(BIN)/python -m pytest -m cluster tests/experiments/test_cluster*.py
+
+# Faults of the machine injected for real, most of which need root on Linux, and ten thousand hostile inputs.
+faults: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile --inputs 10000
 
 # All that needs a GPU: its tests, and training steps measured in one line RESULT. Says so where there is none.
 gpu: install

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.util
+import resource
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 from typing_extensions import override
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 
 Request = TypeVar("Request")
 Content = TypeVar("Content")
 
+_FILES, _FEWEST = 4096, 256  # that a process with workers asks for, and without which it does not begin
 _ALIGNED = 8  # bytes; no type of our batches is wider
 
 
@@ -35,9 +40,33 @@ class Answers(Dataset[Content | DataError], Generic[Request, Content]):
     @override
     def __getitem__(self, request: Request) -> Content | DataError:
         try:
-            return self.answer(request)
+            content = self.answer(request)
+            if get_worker_info() is not None:
+                _share(content)
+            return content
         except DataError as error:
             return error
+
+
+def _share(content: object) -> None:
+    """Bring tensors to where the other process sees them.
+
+    Torch does it as well, but in a thread whose error nobody hears of, and the training would wait for ever.
+
+    Raises:
+        MachineFault: there is no room.
+    """
+    try:
+        for field in content if isinstance(content, tuple) else (content,):
+            if isinstance(field, Tensor):
+                field.share_memory_()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        if "shared memory" not in str(error) and "</torch_" not in str(error):
+            raise
+        raise MachineFault(
+            "/dev/shm: full, through which workers hand over batches; enlarge it (`mount -o remount,size=8G /dev/shm`, "
+            "`docker run --shm-size=8g`), or take fewer of data.workers; with --resume.run the same command goes on"
+        ) from error
 
 
 def outlive_first_signal(worker: int) -> None:
@@ -52,6 +81,41 @@ def outlive_first_signal(worker: int) -> None:
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
+def ready_for_workers(workers: int) -> None:
+    """Let this process and its workers open as many files as batches on their way take, and end the workers with it.
+
+    Every batch that a worker hands over is a file. Where there may be no more, the worker can send neither the batch
+    nor an error, and the training would wait for ever.
+
+    At its end a process sends SIGTERM to its workers, once, which do not obey it (`outlive_first_signal`), and waits.
+
+    Args:
+        workers: of a loader.
+
+    Raises:
+        MachineFault: the system allows too few.
+    """
+    if workers:
+        multiprocessing.util.Finalize(None, _end_workers, exitpriority=0)  # before that
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not workers or allowed >= _FILES:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, most), most))
+    if most < _FEWEST:
+        raise MachineFault(
+            f"data.workers: {workers}, but a process may open {most} files, which are too few to hand over batches; "
+            f"raise `ulimit -n` to {_FILES}, or set data.workers to 0"
+        )
+
+
+def _end_workers() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler calls a worker that was killed an error
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

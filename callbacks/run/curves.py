@@ -1,6 +1,5 @@
 """The curves of a fit as it goes on: loss, learning rate and validations, in one file, whatever the logger."""
 
-import errno
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from typing_extensions import override
 from callbacks.guards.troubles import dispensable
 from callbacks.passes import in_trial
 from callbacks.run.folder import run_folder
+from datamodules.files import append
 
 _SCORES = ("val/", "test/")  # with which the names of metrics begin that training does not log
 
@@ -128,12 +128,8 @@ class RunCurves(Callback):
         if self._beginning != line and not self._path.exists():  # somebody has deleted it
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._append(self._beginning)
-        content = (json.dumps(line) + "\n").encode()
         with self._path.open("ab", buffering=0) as file:  # one write, so that a reader sees no part of the line
-            written = file.write(content)
-            if written < len(content):  # the disk is full: half a line would spoil the next one
-                os.truncate(file.fileno(), file.tell() - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append(file.fileno(), (json.dumps(line) + "\n").encode(), self._path)
 
 
 def _limit(value: float | None) -> int | None:

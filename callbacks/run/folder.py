@@ -11,6 +11,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
+from datamodules.files import remove_leftovers
+
 CHECKPOINTS = "checkpoints"  # its folder of them
 _decided: WeakKeyDictionary[Trainer, dict[tuple[bool, str | None], Path]] = WeakKeyDictionary()
 
@@ -134,7 +136,11 @@ class RunFolder(Callback):
             self._place_checkpoints(trainer)
 
     def _place_checkpoints(self, trainer: Trainer) -> None:
-        folder = run_folder(trainer) / CHECKPOINTS
+        run = run_folder(trainer)
+        if trainer.is_global_zero:  # half a file of a fit that was killed
+            for each in (run, *(path for path in run.rglob("*") if path.is_dir())):
+                remove_leftovers(each)
+        folder = run / CHECKPOINTS
         for callback in self._without_folder:
             callback.dirpath = str(folder)  # text, because it is saved and checkpoints are loaded with weights_only
 

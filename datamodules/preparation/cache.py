@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,8 @@ class ArrayCache:
                 path.parent.mkdir(exist_ok=True)
             # To wait for the disk would take longer than most arrays do; shards are what has to last.
             with write_atomically(path, durable=False) as file:
-                np.save(file, array)
+                # Given the file itself, NumPy writes past it, and does not say why it could not.
+                np.save(_WriteOnly(file), array)
         return key
 
     def get(self, key: str) -> NDArray[Any]:
@@ -66,3 +67,10 @@ class ArrayCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.npy"
+
+
+class _WriteOnly:
+    """A file that can be written to."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
-from datamodules.files import sha256_of, write_atomically
+from datamodules.files import faults_named, sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
@@ -96,7 +96,7 @@ def finish(
     """Write the column files from the sidecars of all shards, then dataset.json, the last file."""
     directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
     for split, names in shards.items():
-        with ColumnWriter(staging.folder) as columns:
+        with faults_named(columns_path(directory, split)), ColumnWriter(staging.folder) as columns:
             indexes = []
             for name in names:
                 index = read_sidecar(directory / name)

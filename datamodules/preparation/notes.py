@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from datamodules.corpora.sources.audio_files import AudioFormat
+from datamodules.files import append
 from datamodules.preparation.preprocess import RecordingNote, Rejected, Staged
 
 LOOK = 1.0  # s between two looks at what others have noted
@@ -59,7 +60,7 @@ class RecordingNotes:
         assert self._file is not None
         self._known[note.recording] = _kept(note)
         line = json.dumps([note.recording, note.stamp, type(note.result).__name__, *note.result])
-        os.write(self._file, f"{line}\n".encode())
+        append(self._file, f"{line}\n".encode(), self._folder / self._own)
         if time.monotonic() - self._saved > SAFE:
             os.fsync(self._file)
             self._saved = time.monotonic()

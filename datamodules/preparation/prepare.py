@@ -59,6 +59,7 @@ def prepare(
     """
     finished = prepared(recipe)
     if finished is not None and not (again and finished.left_out):
+        Staging(Path(recipe.directory)).clear_leftover()
         return finished
     build = _Build(recipe, engine or Engine(), progress, cache, share)
     try:

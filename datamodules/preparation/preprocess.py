@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datamodules.corpora.base import FeatureSource, PitchSource, Recording
 from datamodules.corpora.sources.audio_files import AudioFormat, format_of
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.mono import to_mono_int16
 from datamodules.preparation.spectrograms import Spectrogram, quantise
@@ -123,6 +123,8 @@ class Preprocessor:
         """Compute the arrays of a recording that are missing; their keys, or why the recording cannot be used."""
         try:
             return self._make(recording)
+        except MachineFault:
+            raise  # on a disk with more room the recording can be used
         except DataError as error:
             return Rejected(str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import process_runs, write_atomically
 
 DESCRIPTION = "dataset.json"
 _SHARD = r"-[0-9]{6,}-of-[0-9]{6,}\.tar"
@@ -79,6 +80,14 @@ class Staging:
             elif path != self._mark:
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clear_leftover(self) -> None:
+        """Remove the folder of a preparation that was killed when it had finished everything but this."""
+        noting = [path.name.rsplit(".", 2)[-2:-1] for path in self.folder.glob("notes/*")]
+        alive = any(process_runs(int(pid)) for (pid,) in filter(None, noting) if pid.isdecimal())
+        if self._mark.exists() and not alive:
+            with contextlib.suppress(OSError):  # what others prepared cannot be changed by everyone
+                self.clear()
 
     def _own(self) -> set[str]:
         names = {name for path in self._journal.glob("*.json") for name in json.loads(path.read_bytes())}

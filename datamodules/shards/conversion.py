@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from datamodules.errors import DataError
-from datamodules.files import sha256_of, write_atomically
+from datamodules.errors import DataError, MachineFault
+from datamodules.files import faults_named, sha256_of, write_atomically
 from datamodules.shards.access import shards_of
 from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import ColumnFile, columns_path, is_foreign
@@ -54,7 +54,7 @@ def open_columns(folder: Path, description: dict[str, Any], split: str) -> Colum
                 _convert(writer, names, shards, split)
                 writer.write(file)
             return ColumnFile(path, check=False)
-        except OSError:
+        except (OSError, MachineFault):
             pass  # a folder that others wrote, or a full disk
     return _temporary(names, shards, split)
 
@@ -74,7 +74,7 @@ def _temporary(names: Sequence[str], shards: Sequence[tuple[Path, str]], split: 
     number, name = tempfile.mkstemp(prefix="melisma-", suffix=".index")
     path, owner = Path(name), os.getpid()
     try:
-        with open(number, "wb") as file, ColumnWriter(path.parent) as writer:
+        with faults_named(path), open(number, "wb") as file, ColumnWriter(path.parent) as writer:
             _convert(writer, names, shards, split)
             writer.write(file)
         columns = ColumnFile(path, check=False)

@@ -1,13 +1,17 @@
 """A signal to all processes of a job does not end a loader's workers before the process that they belong to."""
 
+import multiprocessing
 import os
 import signal
 import time
 
 import pytest
+import torch
 
 from datamodules import MelodyData
 from datamodules.windows import loaders
+
+KEPT = []  # not collected before a process ends
 
 
 @pytest.fixture
@@ -43,3 +47,20 @@ def test_a_second_sigterm_ends_them(loader_of):
     with pytest.raises(RuntimeError, match="killed by signal: Terminated"):
         signalled(loader, signal.SIGTERM)
         time.sleep(20)
+
+
+def test_a_process_ends_that_has_not_read_its_loader_to_the_end(loader_of):
+    """Its workers do not obey the first SIGTERM, which is all that multiprocessing sends before it waits for them."""
+
+    def read():
+        torch.set_num_threads(1)
+        KEPT.append(loader_of())
+        KEPT.append(iter(KEPT[0]))
+        next(KEPT[1])
+
+    process = multiprocessing.get_context("fork").Process(target=read)
+    process.start()
+    process.join(30)
+    code = process.exitcode
+    process.kill()
+    assert code == 0
