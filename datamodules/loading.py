@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -44,14 +46,25 @@ def outlive_first_signal(worker: int) -> None:
     """For DataLoader's `worker_init_fn`: let the process that a worker belongs to decide when it ends.
 
     A cluster and Ctrl+C signal all processes of a job at once. A worker that died of it would end a training that is
-    about to save itself. So the first SIGTERM is not obeyed, but the second is: a loader ends its workers by it.
+    about to save itself. So the first SIGTERM of others is not obeyed, but the second is. One of its own process is
+    obeyed at once: a process of `multiprocessing` that ends sends it once to what it started, and waits.
 
     Args:
         worker: its number.
     """
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # Only who waits for a signal is told who sent it.
+    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+
+
+def _obey(owner: int) -> None:
+    if signal.sigwaitinfo({signal.SIGTERM}).si_pid == owner:
+        os._exit(0)  # as torch's own workers do; killed by a signal they would count as lost
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # for this thread, which takes the second
+    signal.pause()
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

@@ -37,8 +37,8 @@ def main() -> None:
     debug = failures.DEBUG in sys.argv
     sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
     with failures.explained(debug):
-        trusted = consent.take_trusted(sys.argv)
-        with consent.asked_for(sys.argv[1:], trusted):
+        sys.argv[:] = consent.take_option(sys.argv)
+        with consent.asked_for(sys.argv[1:]):
             _command(sys.argv[1:])
 
 

@@ -15,51 +15,48 @@ from datamodules.errors import DataError, shown
 
 OPTION = "--trust"
 COMMANDS, URLS = "pipe", "url"
-# Of the first command of a tree of processes: what it starts gets words out of files, and counts for nothing.
-_TYPED, _TRUSTED = "MELISMA_TYPED", "MELISMA_TRUSTED"
+TRUSTED = "MELISMA_TRUST"  # what stands behind `--trust`, also for the processes that a command starts
+# Of the first command of a tree of processes: what it starts gets words out of files, and they count for nothing.
+_TYPED = "MELISMA_TYPED"
 _QUOTES = re.compile(r"[\s'\"\\]+")
 
 
-def take_trusted(words: list[str]) -> list[str]:
-    """Take `--trust NAME,NAME` out of a command line, however often it stands there; the names.
+def take_option(words: Sequence[str]) -> list[str]:
+    """The words of a command line without `--trust NAME,NAME`, whose names are trusted from now on.
 
     Raises:
         DataError: no name stands behind it.
     """
-    names, kept, given = list[str](), list[str](), iter(words)
-    for word in given:
+    rest, names, after = list[str](), list[str](), iter(words)
+    for word in after:
         option, equals, value = word.partition("=")
         if option != OPTION:
-            kept.append(word)
+            rest.append(word)
             continue
-        value = value if equals else next(given, "")
+        value = value if equals else next(after, "")
         if not value or value.startswith("-"):
             raise DataError(f"{OPTION}: write behind it what is trusted, as in {OPTION} {COMMANDS}")
         names += value.split(",")
-    words[:] = kept
-    return names
+    if names and _TYPED not in os.environ:
+        os.environ[TRUSTED] = ",".join(names)
+    return rest
 
 
 @contextmanager
-def asked_for(typed: Sequence[str], names: Sequence[str]) -> Iterator[None]:
+def asked_for(typed: Sequence[str]) -> Iterator[None]:
     """While this command line is run, here and in processes that it starts, only what it asks for is opened.
 
     Args:
         typed: its words.
-        names: those behind `--trust`.
     """
-    before = {key: os.environ.get(key) for key in (_TYPED, _TRUSTED)}
-    if before[_TYPED] is None:
-        os.environ[_TYPED] = "\n".join(word for word in typed if ":" in word).replace("\0", "")
-        os.environ[_TRUSTED] = ",".join(names)
+    if _TYPED in os.environ:
+        yield
+        return
+    os.environ[_TYPED] = "\n".join(word for word in typed if ":" in word)
     try:
         yield
     finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        del os.environ[_TYPED]
 
 
 def require(place: str, label: str, kind: str) -> None:
@@ -74,7 +71,7 @@ def require(place: str, label: str, kind: str) -> None:
         DataError: it was neither typed nor is its kind trusted.
     """
     typed = os.environ.get(_TYPED)
-    if typed is None or _bare(place) in _bare(typed) or kind in os.environ.get(_TRUSTED, "").split(","):
+    if typed is None or _bare(place) in _bare(typed) or kind in os.environ.get(TRUSTED, "").split(","):
         return
     what = "a command" if kind == COMMANDS else "a URL"
     raise DataError(
