@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer, git and make; everything else goes into .venv.
+# `make demo` and `make test` need Python 3.11 or 3.12, git and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightning_modules")
@@ -126,3 +127,9 @@ def test_constraints_are_versions_that_are_declared_possible():
 def test_what_is_installed_is_new_enough():
     for each in requirements():
         assert each.specifier.contains(importlib.metadata.version(each.name), prereleases=True), str(each)
+
+
+def test_the_versions_of_python_that_are_allowed_are_those_that_were_tested():
+    tested = {each.rpartition(" ")[2] for each in DECLARED["classifiers"] if re.search(r":: 3\.\d+$", each)}
+    allowed = SpecifierSet(DECLARED["requires-python"])
+    assert {f"3.{minor}" for minor in range(20) if f"3.{minor}" in allowed} == tested
