@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callbacks.run.command import words_taken
+from datamodules.storage import consent
 from experiments import commands, failures, quiet
 from experiments.loggers import wandb_runs
 
@@ -37,7 +38,9 @@ def main() -> None:
     debug = failures.DEBUG in sys.argv
     sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
     with failures.explained(debug):
-        _command(sys.argv[1:])
+        sys.argv[:] = consent.take_option(sys.argv)
+        with consent.asked_for(sys.argv[1:]):
+            _command(sys.argv[1:])
 
 
 def _command(words: list[str]) -> None:
@@ -103,7 +106,11 @@ def summaries() -> Iterator[tuple[str, str]]:
 def overview() -> str:
     """What `melisma --help` prints."""
     lines = (f"  {name:<10} {words}" for name, words in summaries() if name not in SUBCOMMANDS)
-    return "\n".join([EXPERIMENTS, *lines, "", "--debug with any command: the traceback behind a message"])
+    anywhere = (
+        "--debug with any command: the traceback behind a message",
+        "--trust pipe: run the commands that a configuration names as places of data",
+    )
+    return "\n".join([EXPERIMENTS, *lines, "", *anywhere])
 
 
 def _refuse(word: str, names: list[str]) -> None:
