@@ -10,8 +10,6 @@ import pytest
 from datamodules import MelodyData
 from datamodules.windows import loaders
 
-KEPT = []  # not collected before a process ends
-
 
 @pytest.fixture
 def loader_of(melody_shards, monkeypatch):
