@@ -79,6 +79,7 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_prepared_shards_depend_on_neither_jobs_nor_the_order_of_files(recordings, tmp_path, melisma, shuffled):
     def prepare(name, *words):
         (tmp_path / f"{name}.yaml").write_text(CORPUS.format(folder=recordings, out=tmp_path / name))
