@@ -55,7 +55,9 @@ def test_a_key_without_a_value_is_refused_by_name(key):
         recipe(**{key: None})
 
 
-@pytest.mark.parametrize("directory", ["/", "/dev/null", "/proc/x", "/sys/x", "/dev/x", "", "  ", "a\x00b", "a\nb"])
+@pytest.mark.parametrize(
+    "directory", ["/", "/dev/null", "/proc/x", "/sys/x", "/dev/x", "", "  ", "a\x00b", "a\nb", "a/" * 2000]
+)
 def test_a_place_that_takes_no_shards_is_refused(directory):
     with pytest.raises(DataError, match=r"^directory: "):
         recipe(directory=directory)
