@@ -12,7 +12,6 @@ from tests.experiments.machine_faults.results import differences, of_run
 pytestmark = pytest.mark.faults
 
 KILLS = 20
-QUICK = 2
 SIGKILL = -9
 
 
@@ -78,7 +77,8 @@ def fitted(small_recipe, tmp_path_factory):
     return of_run(folder / "runs" / "mine")
 
 
-@pytest.mark.parametrize("kill", drawn(KILLS))
+@pytest.mark.long
+@pytest.mark.parametrize("kill", range(KILLS))
 def test_fit_that_is_killed_goes_on_as_if_nothing_had_happened(small_recipe, fitted, events, tmp_path, kill):
     words = fit(small_recipe)
     killed = melisma(words, tmp_path / "here", KillAt(moments(KILLS, events(*words), seed=3)[kill]))
