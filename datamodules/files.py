@@ -7,17 +7,21 @@ import hashlib
 import os
 import re
 import socket
+import stat
+import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from datamodules.errors import DataError, MachineFault, machine_fault
+from datamodules.errors import DataError, MachineFault, machine_fault, shown
 
 DAY = 86400.0  # s
 LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
+MOST = 1 << 29  # bytes of a text that is read as a whole
+_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _PLAIN = re.compile(r"[^./\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*")
 _MADE = re.compile(r".*~[0-9a-f]{16}", re.DOTALL)
 _TEMPORARY = re.compile(r"\..+\.melisma-(?P<host>.+)\.(?P<pid>\d+)-\d+\.tmp")
@@ -47,14 +51,79 @@ def read_text(path: Path, hint: str = "") -> str:
     Raises:
         DataError: the file cannot be read, or is not UTF-8; the message names the file and, in that case, the line.
     """
+    return text_of(read_bytes(path, hint), path)
+
+
+def read_bytes(path: Path, hint: str = "", most: int = MOST) -> bytes:
+    """The bytes of a file.
+
+    Args:
+        path: of the file; also of a pipe that a shell has opened, as of `<(command)`.
+        hint: what to do if it cannot be read, for the message.
+        most: bytes; a larger file is refused before it is read.
+
+    Raises:
+        DataError: it cannot be read, is larger, or is no file but a folder, a device, or a pipe that may stay silent.
+    """
+    size = check_file(path, hint)
     try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        with path.open("rb") as file:
+            content = file.read(most + 1) if size <= most else None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}{hint and f'; {hint}'}") from error
+    if content is None or len(content) > most:
+        raise DataError(f"{path}: is larger than {most >> 20} MiB, more than a file of its kind ever has")
+    return content
+
+
+def text_of(content: bytes, name: Path | str) -> str:
+    r"""Bytes in UTF-8 as text, without a byte order mark, its lines ended by `\n`.
+
+    Args:
+        content: of a file.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: they are not UTF-8; the message names the line.
+    """
+    if content.startswith(_UTF_16):
+        raise DataError(f"{name}: is UTF-16 text; save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+        raise DataError(f"{name}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+
+
+def check_file(path: Path, hint: str = "") -> int:
+    """Refuse what is no plain file: reading a device or a named pipe may never end.
+
+    Args:
+        path: that shall be read; a pipe that a shell has opened, as of `<(command)`, will do.
+        hint: what to do if there is none, for the message.
+
+    Returns:
+        Bytes that it has; 0 for a pipe.
+
+    Raises:
+        DataError: there is nothing, a folder, a device or a named pipe.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"{shown_path(path)}: cannot be read: {why}{hint and f'; {hint}'}") from error
+    if stat.S_ISREG(status.st_mode) or str(path).startswith(_OPENED):
+        return status.st_size
+    kinds = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "Is a named pipe", stat.S_IFCHR: "Is a device"}
+    kind = kinds.get(stat.S_IFMT(status.st_mode), "Is no file")
+    raise DataError(f"{path}: cannot be read: {kind}{hint and f'; {hint}'}")
+
+
+def shown_path(path: Path | str) -> str:
+    """A path as a message repeats it: cut where it is too long for any, without line breaks."""
+    text = str(path)
+    return text if len(text) <= LONGEST and text.isprintable() else shown(text)
 
 
 def sha256_of(path: Path) -> str:
@@ -63,6 +132,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -152,15 +222,23 @@ def append(descriptor: int, content: bytes, path: Path) -> None:
     Raises:
         MachineFault: the disk is full and the like.
     """
-    with faults_named(path):
-        while content:
-            content = content[os.write(descriptor, content) :]
+    begin, left = os.lseek(descriptor, 0, os.SEEK_END), content
+    try:
+        with faults_named(path):
+            while left:
+                left = left[os.write(descriptor, left) :]
+    except MachineFault:
+        # Half a line would spoil the next one, unless another process has written that already.
+        if os.lseek(descriptor, 0, os.SEEK_END) == begin + len(content) - len(left):
+            os.ftruncate(descriptor, begin)
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:
     """Delete temporary files of `write_atomically` in this folder whose process no longer runs.
 
-    A process on another host counts as gone if its file is older than a day.
+    A process on another host counts as gone if its file is older than a day, by the clock of the file system: that of
+    this host may have been set meanwhile.
     """
     for path in folder.glob(".*.tmp"):
         made = _TEMPORARY.fullmatch(path.name)
@@ -168,10 +246,16 @@ def remove_leftovers(folder: Path) -> None:
             if made is None or path.is_symlink() or not path.is_file():
                 continue
             here = made["host"] == socket.gethostname()
-            if (here and not process_runs(int(made["pid"]))) or (not here and time.time() - path.stat().st_mtime > DAY):
+            gone = not process_runs(int(made["pid"])) if here else _now(folder) - path.stat().st_mtime > DAY
+            if gone:
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # its process has just finished it
+
+
+def _now(folder: Path) -> float:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def process_runs(pid: int) -> bool:

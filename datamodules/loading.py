@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.util
+import os
 import resource
 import signal
 import threading
@@ -73,23 +72,32 @@ def outlive_first_signal(worker: int) -> None:
     """For DataLoader's `worker_init_fn`: let the process that a worker belongs to decide when it ends.
 
     A cluster and Ctrl+C signal all processes of a job at once. A worker that died of it would end a training that is
-    about to save itself. So the first SIGTERM is not obeyed, but the second is: a loader ends its workers by it.
+    about to save itself. So the first SIGTERM of others is not obeyed, but the second is. One of its own process is
+    obeyed at once: a process of `multiprocessing` that ends sends it once to what it started, and waits.
 
     Args:
         worker: its number.
     """
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # Only who waits for a signal is told who sent it.
+    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+
+
+def _obey(owner: int) -> None:
+    if signal.sigwaitinfo({signal.SIGTERM}).si_pid == owner:
+        os._exit(0)  # as torch's own workers do; killed by a signal they would count as lost
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # for this thread, which takes the second
+    signal.pause()
 
 
 def ready_for_workers(workers: int) -> None:
-    """Let this process and its workers open as many files as batches on their way take, and end the workers with it.
+    """Let this process and its workers open as many files as batches on their way take.
 
     Every batch that a worker hands over is a file. Where there may be no more, the worker can send neither the batch
     nor an error, and the training would wait for ever.
-
-    At its end a process sends SIGTERM to its workers, once, which do not obey it (`outlive_first_signal`), and waits.
 
     Args:
         workers: of a loader.
@@ -97,8 +105,6 @@ def ready_for_workers(workers: int) -> None:
     Raises:
         MachineFault: the system allows too few.
     """
-    if workers:
-        multiprocessing.util.Finalize(None, _end_workers, exitpriority=0)  # before that
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not workers or allowed >= _FILES:
         return
@@ -108,14 +114,6 @@ def ready_for_workers(workers: int) -> None:
             f"data.workers: {workers}, but a process may open {most} files, which are too few to hand over batches; "
             f"raise `ulimit -n` to {_FILES}, or set data.workers to 0"
         )
-
-
-def _end_workers() -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler calls a worker that was killed an error
-    for process in multiprocessing.active_children():
-        if process.daemon:
-            process.kill()
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

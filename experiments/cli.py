@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callbacks.run.command import words_taken
+from datamodules.storage import consent
 from experiments import commands, failures, quiet
+from experiments.loggers import wandb_runs
 
 if TYPE_CHECKING:
     from experiments.lightning_cli import MelismaCLI
@@ -36,7 +38,9 @@ def main() -> None:
     debug = failures.DEBUG in sys.argv
     sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
     with failures.explained(debug):
-        _command(sys.argv[1:])
+        sys.argv[:] = consent.take_option(sys.argv)
+        with consent.asked_for(sys.argv[1:]):
+            _command(sys.argv[1:])
 
 
 def _command(words: list[str]) -> None:
@@ -57,16 +61,16 @@ def _run_to_the_end() -> None:
     try:
         run()
     except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes a 1
+            code = end.code = failures.INTERRUPTED
         # One that was raised, as after a signal, wandb takes for success, and gives the run to no other agent.
-        _finish_wandb(end.code if isinstance(end.code, int) else 1)
+        wandb_runs.finish_wandb(code)
         raise
-    _finish_wandb(0)
-
-
-def _finish_wandb(code: int) -> None:
-    """At its own exit it prints how to upload a run behind the result."""
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].finish(exit_code=code)
+    except Exception:
+        wandb_runs.finish_wandb(1)
+        raise
+    wandb_runs.finish_wandb(0)
 
 
 def run(args: list[str] | None = None) -> MelismaCLI:
@@ -102,7 +106,11 @@ def summaries() -> Iterator[tuple[str, str]]:
 def overview() -> str:
     """What `melisma --help` prints."""
     lines = (f"  {name:<10} {words}" for name, words in summaries() if name not in SUBCOMMANDS)
-    return "\n".join([EXPERIMENTS, *lines, "", "--debug with any command: the traceback behind a message"])
+    anywhere = (
+        "--debug with any command: the traceback behind a message",
+        "--trust pipe: run the commands that a configuration names as places of data",
+    )
+    return "\n".join([EXPERIMENTS, *lines, "", *anywhere])
 
 
 def _refuse(word: str, names: list[str]) -> None:

@@ -3,6 +3,8 @@
 | what was raised | whose it is | printed | exit code |
 |---|---|---|---|
 | `DataError`, `CheckpointMismatch`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| `NotANumber`: a network whose outputs are none | the user's | one message | 1 |
+| a run that Weights & Biases does not begin | the user's | one message | 1 |
 | a wrong word or key (`mistakes.stop`) | the user's | one message | 2 |
 | an `OSError` that a disk, folder or limit explains; no memory; a lost process | the machine's | one message | 1 |
 | Ctrl+C | nobody's | `interrupted` | 130 |
@@ -26,7 +28,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from callbacks.run.command import typed_command
-from datamodules.errors import DataError, machine_fault
+from datamodules.errors import DataError, cut_lines, machine_fault
+from experiments.loggers.wandb_runs import told_of_wandb
 
 OURS = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
@@ -106,7 +109,7 @@ def report(error: Exception) -> int:
     message = told_to_user(error)
     if message is not None:
         print_trace()
-        print(f"melisma: {message}", file=sys.stderr)
+        print(f"melisma: {cut_lines(message)}", file=sys.stderr)
         return 1
     traceback.print_exception(error)
     if (file := _foreign_file(error)) is not None:
@@ -128,6 +131,8 @@ def told_to_user(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError):
         return machine_fault(error, _unnamed(error))
+    if told := told_of_wandb(error):
+        return told
     if (futures := sys.modules.get("concurrent.futures")) and isinstance(error, futures.BrokenExecutor):
         return (
             "a worker was killed, by the system most often for want of memory; fewer --jobs take less, and the same "
@@ -143,8 +148,9 @@ def told_to_user(error: BaseException) -> str | None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from lightning_modules import CheckpointMismatch
+    from lightning_modules.outputs import NotANumber
 
-    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException)) else None
+    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException, NotANumber)) else None
 
 
 def _unnamed(error: OSError) -> Path | None:

@@ -18,6 +18,7 @@ import callbacks
 import datamodules
 import lightning_modules
 from experiments import launch, links, mistakes, naming, strategies
+from experiments.loggers import modes
 from experiments.precision import refusal
 
 BASE = Path(__file__).with_name("base.yaml")
@@ -58,6 +59,9 @@ class MelismaCLI(LightningCLI):
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(callbacks.AlikeProcesses, "alike_processes")
+        parser.add_lightning_class_args(callbacks.GuardedLoggers, "guarded_loggers")
+        # Before all that write at the end of a batch or of the training that it went well.
+        parser.add_lightning_class_args(callbacks.FiniteTraining, "finite_training")
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
@@ -76,6 +80,7 @@ class MelismaCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        mistakes.check_files(self._words)
         try:
             super().parse_arguments(parser, args)
         except ArgumentError as error:
@@ -86,6 +91,8 @@ class MelismaCLI(LightningCLI):
         self._stated = self.config[str(self.subcommand)].clone()
         launch.check_launch(self._stated.trainer)
         launch.wait_no_longer()
+        modes.refuse_missing_packages(self._stated.trainer)
+        modes.obey_wandb_mode(self.config[str(self.subcommand)].trainer, self._words)
         if self.subcommand == "fit":
             self._stated.resume.run = None
             naming.name_run(self.config.fit)

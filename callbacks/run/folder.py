@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from datamodules.files import remove_leftovers
 
-_CHECKPOINTS = "checkpoints"
+CHECKPOINTS = "checkpoints"  # its folder of them
 _decided: WeakKeyDictionary[Trainer, dict[tuple[bool, str | None], Path]] = WeakKeyDictionary()
 
 
@@ -76,7 +76,7 @@ def _folder_of_checkpoint(checkpoint: str | None) -> Path | None:
     if checkpoint is None or not Path(checkpoint).exists():  # a URL is no place to write to
         return None
     folder = Path(checkpoint).resolve().parent
-    return folder.parent if folder.name == _CHECKPOINTS else None
+    return folder.parent if folder.name == CHECKPOINTS else None
 
 
 def _folder_of_logger(trainer: Trainer) -> Path | None:
@@ -140,7 +140,7 @@ class RunFolder(Callback):
         if trainer.is_global_zero:  # half a file of a fit that was killed
             for each in (run, *(path for path in run.rglob("*") if path.is_dir())):
                 remove_leftovers(each)
-        folder = run / _CHECKPOINTS
+        folder = run / CHECKPOINTS
         for callback in self._without_folder:
             callback.dirpath = str(folder)  # text, because it is saved and checkpoints are loaded with weights_only
 

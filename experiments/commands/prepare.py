@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from jsonargparse import ArgumentParser
 
 from datamodules import corpora
+from datamodules.errors import cut_lines
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.mistakes import parse
-from experiments.shares import share
+from experiments.shares import check_jobs, share
 
 if TYPE_CHECKING:
     from datamodules.preparation.description import Prepared
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> None:
     Recordings that cannot be used are left out and listed at the end; the exit code is then 1.
     """
     options = _parser().instantiate(parse(_parser(), _with_config_option(arguments)))
+    check_jobs(options.jobs)
 
     from datamodules.preparation.engines import Engine
     from datamodules.preparation.prepare import prepare
@@ -81,7 +83,7 @@ def report(directory: Path, result: Prepared) -> None:
     for how, recordings in description.get("converted", {}).items():
         print(f"  {recordings} recordings {how}")
     for reason in result.left_out.values():
-        print(f"melisma: left out: {reason}", file=sys.stderr)
+        print(f"melisma: left out: {cut_lines(reason)}", file=sys.stderr)
     if result.left_out:
         print(
             f"melisma: {len(result.left_out)} recordings could not be used; repair them and run the command again to "

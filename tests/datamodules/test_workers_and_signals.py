@@ -1,17 +1,14 @@
 """A signal to all processes of a job does not end a loader's workers before the process that they belong to."""
 
 import multiprocessing
-import os
 import signal
+import subprocess
 import time
 
 import pytest
-import torch
 
 from datamodules import MelodyData
 from datamodules.windows import loaders
-
-KEPT = []  # not collected before a process ends
 
 
 @pytest.fixture
@@ -23,8 +20,7 @@ def loader_of(melody_shards, monkeypatch):
 
 def signalled(loader, number):
     workers = loader._messages._iterator._workers
-    for worker in workers:
-        os.kill(worker.pid, number)
+    subprocess.run(["kill", f"-{int(number)}", *(str(worker.pid) for worker in workers)], check=True)
     time.sleep(0.5)  # two signals at once may be one
     return workers
 
@@ -49,18 +45,20 @@ def test_a_second_sigterm_ends_them(loader_of):
         time.sleep(20)
 
 
-def test_a_process_ends_that_has_not_read_its_loader_to_the_end(loader_of):
-    """Its workers do not obey the first SIGTERM, which is all that multiprocessing sends before it waits for them."""
+def read_a_batch_and_end(shards, started):
+    loader = iter(MelodyData(window=256, train=[str(shards)], workers=2).train_dataloader())
+    next(loader)
+    read_a_batch_and_end.kept = loader  # as a trainer that nobody has collected keeps it
+    started.send(True)
 
-    def read():
-        torch.set_num_threads(1)
-        KEPT.append(loader_of())
-        KEPT.append(iter(KEPT[0]))
-        next(KEPT[1])
 
-    process = multiprocessing.get_context("fork").Process(target=read)
+def test_a_process_that_ends_with_workers_left_ends_them(melody_shards):
+    """One of `multiprocessing`, as of a sweep's fits, sends them SIGTERM once and waits for them."""
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=read_a_batch_and_end, args=(melody_shards, sender))
     process.start()
-    process.join(30)
-    code = process.exitcode
+    assert receiver.recv()
+    process.join(60)
+    alive = process.is_alive()
     process.kill()
-    assert code == 0
+    assert not alive and process.exitcode == 0

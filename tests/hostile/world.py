@@ -6,6 +6,9 @@ import shutil
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
 RECIPE = """\
 corpus:
   class_path: datamodules.corpora.SyntheticMelody
@@ -41,6 +44,19 @@ class World:
         with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             prepare.main([str(recipe), "--directory", str(directory)])
         return directory
+
+    @cached_property
+    def recordings(self) -> Path:
+        """A folder of short tones in several formats, with an f0 table beside each."""
+        folder = self.folder / "recordings"
+        folder.mkdir(parents=True)
+        times = np.arange(4800) / 16000
+        for number, name in enumerate(("a.wav", "b.flac", "c.ogg", "d.aiff", "e.mp3")):
+            f0 = 220.0 * 2 ** (number / 4)
+            soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * f0 * times), 16000)
+            rows = "".join(f"{row / 100:.2f},{f0:.3f}\n" for row in range(31))
+            (folder / name).with_suffix(".csv").write_text(rows)
+        return folder
 
 
 def copied(source: Path, folder: Path) -> Path:
