@@ -41,10 +41,11 @@ class KillAt:
     Args:
         number: what it does is counted from 0.
         session: also the processes that it has started.
+        events: that are counted.
     """
 
-    def __init__(self, number: int, session: bool = False) -> None:
-        self._number, self._session, self._count, self._pid = number, session, 0, 0
+    def __init__(self, number: int, session: bool = False, events: frozenset[str] = _EVENTS) -> None:
+        self._number, self._session, self._count, self._pid, self._events = number, session, 0, 0, events
 
     def __call__(self) -> None:
         """Begin to count."""
@@ -52,7 +53,7 @@ class KillAt:
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, values: tuple) -> None:
-        if event in _EVENTS and os.getpid() == self._pid:
+        if event in self._events and os.getpid() == self._pid:
             if self._count == self._number:
                 kill(self._session)
             self._count += 1

@@ -12,7 +12,6 @@ from tests.experiments.machine_faults.results import differences, of_run
 pytestmark = pytest.mark.faults
 
 KILLS = 20
-QUICK = 2
 SIGKILL = -9
 
 
@@ -78,7 +77,8 @@ def fitted(small_recipe, tmp_path_factory):
     return of_run(folder / "runs" / "mine")
 
 
-@pytest.mark.parametrize("kill", drawn(KILLS))
+@pytest.mark.long
+@pytest.mark.parametrize("kill", range(KILLS))
 def test_fit_that_is_killed_goes_on_as_if_nothing_had_happened(small_recipe, fitted, events, tmp_path, kill):
     words = fit(small_recipe)
     killed = melisma(words, tmp_path / "here", KillAt(moments(KILLS, events(*words), seed=3)[kill]))
@@ -101,3 +101,22 @@ def test_fit_that_is_killed_within_a_checkpoint_goes_on_from_the_one_before(
     assert killed.code == SIGKILL, killed.output
     goes_on(fit(small_recipe), tmp_path / "here")
     assert differences(of_run(tmp_path / "here" / "runs" / "mine"), fitted) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(0, 24, 3))
+def test_a_file_of_a_fit_that_has_not_got_its_name_is_not_left_over(small_recipe, fitted, tmp_path, number):
+    killed = melisma(fit(small_recipe), tmp_path / "here", KillAt(number, events=frozenset({"os.rename"})))
+    assert killed.code == SIGKILL, killed.output
+    assert [name for name in contents(tmp_path / "here") if name.endswith(".tmp")]
+    goes_on(fit(small_recipe), tmp_path / "here")
+    assert differences(of_run(tmp_path / "here" / "runs" / "mine"), fitted) == []
+
+
+@pytest.mark.long
+def test_a_release_that_is_killed_leaves_nothing_when_it_is_made_again(trained_run, tmp_path):
+    words = ("release", str(trained_run), "--out", "released")
+    killed = melisma(words, tmp_path / "here", KillAt(2, events=frozenset({"os.rename"})))
+    assert killed.code == SIGKILL and len(contents(tmp_path / "here")) > 1, killed.output
+    goes_on(words, tmp_path / "here")
+    assert {name.partition("/")[0] for name in contents(tmp_path / "here")} == {"released"}
