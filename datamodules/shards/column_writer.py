@@ -11,15 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.errors import DataError, shown
 from datamodules.files import sha256_of, write_atomically
 from datamodules.shards.columns import ALIGNED, MAGIC, TAIL, VERSION, is_foreign
 from datamodules.shards.members import ENTRY, INT32, MEMBERS, MemberSummary, entries_of, lacking, row_dtype
 from datamodules.storage.base import StoredFile
+
+if TYPE_CHECKING:
+    from datamodules.shards.schema import RecordEntry, ShardIndex
 
 _NUMBERS = ("track", "start", "frames", "samples", "label", "symbols", "voiced", "bitmap_sizes", "key_sizes")
 _OPTIONAL = {"label", "symbols"}
@@ -68,7 +72,7 @@ class ColumnWriter:
         """How many so far."""
         return sum(self._records)
 
-    def add(self, shard: str, index: Mapping[str, Any], digest: str) -> None:
+    def add(self, shard: str, index: ShardIndex, digest: str) -> None:
         """Take the records of the next shard.
 
         Args:
@@ -106,7 +110,7 @@ class ColumnWriter:
         self._shards.append((shard, index["bytes"], index["sha256"], digest))
         self._records.append(len(records))
 
-    def _entries(self, records: list[dict[str, Any]], name: str) -> NDArray[np.void]:
+    def _entries(self, records: list[RecordEntry], name: str) -> NDArray[np.void]:
         entries = entries_of(records, name)
         if name not in self._members and (entries["size"] >= 0).any():
             # The first records that have it; those before lack it.
@@ -179,7 +183,9 @@ class ColumnWriter:
         track_frames = np.zeros(len(ids), np.int64)
         np.maximum.at(track_frames, track, start + frames)
         arrays.number("track_frames", track_frames)
-        arrays.number("order", np.lexsort((start, track)))
+        order = np.lexsort((start, track))
+        self._refuse_gaps(ids, track[order], start[order], frames[order])
+        arrays.number("order", order)
         arrays.number("first", _ends(np.bincount(track, minlength=len(ids))))
         arrays.number("bitmap_ends", _ends(self._spooled("bitmap_sizes")), "<i8")
         arrays.number("keys_ends", _ends(self._spooled("key_sizes")), "<i8")
@@ -187,6 +193,21 @@ class ColumnWriter:
         arrays.number("tracks_ends", _ends(np.array(list(map(len, names)), np.int64)), "<i8")
         text = b"".join(names)
         arrays.put("tracks", "|u1", (len(text),), [text])
+
+    def _refuse_gaps(
+        self, ids: list[str], track: NDArray[np.int64], start: NDArray[np.int64], frames: NDArray[np.int64]
+    ) -> None:
+        """Refuse tracks of which a frame is in no record, or in two: a frame counts once."""
+        expected = np.zeros_like(start)
+        same = track[1:] == track[:-1]
+        expected[1:][same] = (start + frames)[:-1][same]
+        wrong = np.flatnonzero(start != expected)
+        if wrong.size:
+            place = int(wrong[0])
+            raise DataError(
+                f"{self._shards[0][0]} and the other shards of its split: a record of {shown(ids[track[place]])} "
+                f"begins at frame {start[place]}, expected {expected[place]}; run `melisma prepare` again"
+            )
 
     def _spooled(self, name: str) -> NDArray[np.int64]:
         return np.frombuffer(b"".join(_content(self._spools[name])), np.int64)

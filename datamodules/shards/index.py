@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
@@ -26,11 +26,16 @@ from datamodules.storage.local import LocalFolder
 from datamodules.storage.places import open_storage
 from datamodules.storage.remote import RemoteFolder
 
+if TYPE_CHECKING:
+    from datamodules.shards.schema import Description
+
 __all__ = ["SplitIndex", "describe", "shards_of"]
 
 
-def _common_grid(storages: Sequence[Storage], descriptions: Sequence[dict[str, Any]]) -> Grid:
-    grids = [Grid(*(description[name] for name in Grid._fields)) for description in descriptions]
+def _common_grid(storages: Sequence[Storage], descriptions: Sequence[Description]) -> Grid:
+    from datamodules.shards.schema import grid_of  # loaded by `describe`
+
+    grids = list(map(grid_of, descriptions))
     for storage, grid in zip(storages, grids, strict=True):
         if grid != grids[0]:
             raise DataError(
@@ -39,7 +44,7 @@ def _common_grid(storages: Sequence[Storage], descriptions: Sequence[dict[str, A
     return grids[0]
 
 
-def _columns(storage: Storage, description: dict[str, Any], split: str) -> ColumnFile:
+def _columns(storage: Storage, description: Description, split: str) -> ColumnFile:
     if isinstance(storage, RemoteFolder):
         return fetched_columns(storage, description, split)
     assert isinstance(storage, LocalFolder)
@@ -135,6 +140,15 @@ class SplitIndex:
             if part.digest != digest:
                 raise DataError(f"{path}: has been replaced while it was in use; start again")
         self._take(storages, parts)
+
+    def refuse_changed(self) -> None:
+        """Refuse to go on if somebody has written to a column file since it was opened; asked before records are read.
+
+        Raises:
+            DataError: names the file.
+        """
+        for part in self._parts:
+            part.refuse_changed()
 
     def records_of(self, track: int) -> NDArray[np.int64]:
         """The records of a track in time order."""
@@ -246,6 +260,7 @@ class SplitIndex:
         try:
             return np.frombuffer(data, dtype).reshape(shape)
         except ValueError as error:
+            self._refuse_damaged(record)
             raise DataError(
                 f"{self._name(record, member)}: not of the shape {shape}; {self._shard(record)[0].remedy}"
             ) from error
@@ -273,12 +288,22 @@ class SplitIndex:
         if entry is None:
             raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
         storage, file = self._shard(record)
+        if entry.offset < 0 or entry.offset + entry.size > file.size:
+            self._refuse_damaged(record)
+            raise DataError(f"{self._name(record, member)}: it ends behind the shard; {storage.remedy}")
         data = storage.part(Part(file, entry.offset, entry.size, entry.sha256))
         if data is None:
+            self._refuse_damaged(record)
             raise DataError(
                 f"{self._name(record, member)}: its bytes are not those that were written; {storage.remedy}"
             )
         return data, entry.shape
+
+    def _refuse_damaged(self, record: int) -> None:
+        """Blame the column file that says where a record lies, if that is damaged."""
+        blamed = self._parts[bisect_right(self._ends, record)].blamed()
+        if blamed is not None:
+            raise blamed
 
     def prefetch(self, records: Iterable[int], members: Sequence[str]) -> None:
         """Begin to fetch what is read soon, where that takes time; returns at once.

@@ -62,7 +62,10 @@ class LocalFolder(Storage):
             else:
                 if len(self._files) >= OPEN_FILES:
                     os.close(self._files.popitem(last=False)[1])
-                self._files[name] = os.open(self.folder / name, os.O_RDONLY)
+                try:
+                    self._files[name] = os.open(self.folder / name, os.O_RDONLY)
+                except OSError as error:
+                    raise DataError(f"{self.where(name)}: cannot be read: {error.strerror}; {self.remedy}") from error
             data = os.pread(self._files[name], part.size, part.offset)
         # A tar has no checksum of its data. Hashing takes a few per cent of the time of decoding.
         return data if hashlib.sha256(data).digest() == part.sha256 else None
@@ -79,6 +82,8 @@ class LocalFolder(Storage):
                 found = os.stat(self.folder / name).st_size
             except FileNotFoundError as error:
                 raise DataError(f"{self.where(name)}: missing; {again}") from error
+            except OSError as error:
+                raise DataError(f"{self.where(name)}: cannot be read: {error.strerror}; {again}") from error
             if found != size:
                 raise DataError(
                     f"{self.where(name)}: {found} bytes, but its index says {size} (truncated or replaced); {again}"
