@@ -47,6 +47,10 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
         return None
     try:
         description = read_description(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read: {error.strerror}; move it away, or give the recipe another directory"
+        ) from error
     except DataError as error:
         raise DataError(f"{error}, or give the recipe another directory") from error
     if "corpus" not in description.get("recipe", {}):
@@ -109,6 +113,7 @@ def finish(
                 indexes.append(sha256_of(sidecar(directory / name)))
                 columns.add(name, index, indexes[-1])
                 digests.append(index["sha256"])
+            columns.refuse_gaps()
             kept = columns.keep(columns_path(directory, split), staging.folder)
         splits[split] = {
             "shards": list(names),

@@ -7,6 +7,7 @@ import json
 import tempfile
 import warnings
 from base64 import b64decode
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -123,6 +124,27 @@ class ColumnWriter:
             self._spools[name].write(entries.tobytes())
         return entries
 
+    def refuse_gaps(self) -> None:
+        """Refuse tracks of which a frame is in no record, or in two: in evaluation every frame counts once.
+
+        Raises:
+            DataError: names a shard and the track.
+        """
+        track, start, frames = map(self._spooled, ("track", "start", "frames"))
+        order = np.lexsort((start, track))
+        track, start, frames = track[order], start[order], frames[order]
+        expected, same = np.zeros_like(start), track[1:] == track[:-1]
+        expected[1:][same] = (start + frames)[:-1][same]
+        wrong = np.flatnonzero(start != expected)
+        if wrong.size:
+            place = int(wrong[0])
+            shard = bisect_right(np.cumsum(self._records).tolist(), int(order[place]))
+            raise DataError(
+                f"{self._shards[shard][0]}: a record of {shown(list(self.tracks)[track[place]])} begins at frame "
+                f"{start[place]}, where {expected[place]} is expected: a shard is missing, or of another preparation; "
+                "run `melisma prepare` again"
+            )
+
     def write(self, file: IO[bytes]) -> None:
         """Write the column file.
 
@@ -183,9 +205,7 @@ class ColumnWriter:
         track_frames = np.zeros(len(ids), np.int64)
         np.maximum.at(track_frames, track, start + frames)
         arrays.number("track_frames", track_frames)
-        order = np.lexsort((start, track))
-        self._refuse_gaps(ids, track[order], start[order], frames[order])
-        arrays.number("order", order)
+        arrays.number("order", np.lexsort((start, track)))
         arrays.number("first", _ends(np.bincount(track, minlength=len(ids))))
         arrays.number("bitmap_ends", _ends(self._spooled("bitmap_sizes")), "<i8")
         arrays.number("keys_ends", _ends(self._spooled("key_sizes")), "<i8")
@@ -193,21 +213,6 @@ class ColumnWriter:
         arrays.number("tracks_ends", _ends(np.array(list(map(len, names)), np.int64)), "<i8")
         text = b"".join(names)
         arrays.put("tracks", "|u1", (len(text),), [text])
-
-    def _refuse_gaps(
-        self, ids: list[str], track: NDArray[np.int64], start: NDArray[np.int64], frames: NDArray[np.int64]
-    ) -> None:
-        """Refuse tracks of which a frame is in no record, or in two: a frame counts once."""
-        expected = np.zeros_like(start)
-        same = track[1:] == track[:-1]
-        expected[1:][same] = (start + frames)[:-1][same]
-        wrong = np.flatnonzero(start != expected)
-        if wrong.size:
-            place = int(wrong[0])
-            raise DataError(
-                f"{self._shards[0][0]} and the other shards of its split: a record of {shown(ids[track[place]])} "
-                f"begins at frame {start[place]}, expected {expected[place]}; run `melisma prepare` again"
-            )
 
     def _spooled(self, name: str) -> NDArray[np.int64]:
         return np.frombuffer(b"".join(_content(self._spools[name])), np.int64)

@@ -12,14 +12,13 @@ from typing_extensions import TypedDict
 
 from datamodules.errors import shown
 from datamodules.shards.checked import STRICT, Digest, Natural, TarName, parse
-from datamodules.shards.format import LONGEST
 from datamodules.shards.members import MEMBERS, MemberSummary, row_dtype
 
 OF_RECORDS = ("track", "start", "frames", "samples", "shard", "label", "symbols", "voiced", "order")
 OPTIONAL = ("label", "symbols")
 ORDERED = ("first", "bitmap_ends", "tracks_ends", "keys_ends")
 
-Shape = Annotated[list[Annotated[int, Field(ge=1, le=LONGEST)]], Field(max_length=3)]
+Shape = Annotated[list[Annotated[int, Field(ge=1, lt=1 << 62)]], Field(max_length=3)]
 
 
 @with_config(STRICT)
@@ -47,6 +46,7 @@ class ColumnsHeader(TypedDict):
     arrays: dict[str, ArrayEntry]
 
 
+_MOST = 1 << 62
 _HEADER = TypeAdapter(ColumnsHeader)
 
 
@@ -123,16 +123,16 @@ def limits(header: ColumnsHeader, name: str) -> tuple[int, int]:
         "track": (0, tracks - 1),
         "shard": (0, len(header["shards"]) - 1),
         "label": (-1, len(header["labels"]) - 1),
-        "symbols": (-1, LONGEST),
-        "frames": (1, LONGEST),
-        "track_frames": (1, LONGEST),
+        "symbols": (-1, _MOST),
+        "frames": (1, _MOST),
+        "track_frames": (1, _MOST),
         "order": (0, records - 1),
         "first": (0, records),
         "bitmap_ends": (0, arrays["bitmaps"]["shape"][0]),
         "tracks_ends": (0, arrays["tracks"]["shape"][0]),
         "keys_ends": (0, arrays["keys"]["shape"][0]),
     }
-    return known.get(name, (0, LONGEST))
+    return known.get(name, (0, _MOST))
 
 
 class Values:

@@ -71,6 +71,7 @@ def _convert(writer: ColumnWriter, names: Sequence[str], shards: Sequence[tuple[
     named = list(zip(names, shards, strict=True))
     for name, (shard, digest) in tqdm(named, desc=f"reading indexes of {split}", unit="shard", delay=_SHOWN_AFTER):
         writer.add(name, read_sidecar(shard, digest), digest)
+    writer.refuse_gaps()
 
 
 def _temporary(names: Sequence[str], shards: Sequence[tuple[Path, str]], split: str) -> ColumnFile:

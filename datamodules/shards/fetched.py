@@ -72,6 +72,7 @@ def _made(storage: RemoteFolder, shards: list[tuple[str, str | None]], split: st
         for (name, _), (index, digest), content in zip(shards, names, storage.read_many(names), strict=True):
             said = parse_sidecar(content, storage.where(index), digest)
             writer.add(name, said, digest or hashlib.sha256(content).hexdigest())
+        writer.refuse_gaps()
         path = Path(folder) / columns_path(Path(), split).name
         with path.open("wb") as file:
             writer.write(file)

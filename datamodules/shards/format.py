@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 HIGHEST_RATE = 10_000_000  # samples per second, or samples of a hop; recorders of bats reach a tenth of it
-LONGEST = 2**31 - 1  # frames or samples of a record, bytes of a member: column files have 32 bits for most of them
+LONGEST = 2**40  # frames or samples of a record, bytes of a member: years
 _AGAIN = "run `melisma prepare` again to rebuild it"
 CHECK = b', "sha256_of_the_rest": "'
 AudioMember = Literal["flac", "i16"]
@@ -63,6 +63,23 @@ class Grid(NamedTuple):
     def lookahead(self) -> int:
         """Label frames that are stored after the owned ones."""
         return self.context // self.hop
+
+
+def stored_rows(member: str, frames: int, grid: Grid) -> tuple[int, int]:
+    """How many rows a member holds, at least and at most.
+
+    Args:
+        member: `flac`, `i16`, `f0`, `feat` or `cqt`.
+        frames: label frames that its record owns.
+        grid: of the record.
+    """
+    around = grid.lookahead
+    if member == "f0":
+        return frames, frames + around
+    if member in ("feat", "cqt"):
+        return frames + 2 * around, frames + 2 * around
+    samples = (frames - 1) * grid.hop + 2 * grid.context
+    return (samples, samples) if grid.segment else (samples + 1, samples + grid.hop)
 
 
 def decode_audio(data: bytes, member: str) -> NDArray[np.int16]:

@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,39 +16,15 @@ from typing_extensions import override
 from datamodules.errors import DataError
 from datamodules.shards.access import describe, shards_of
 from datamodules.shards.columns import ColumnFile
-from datamodules.shards.conversion import open_columns
-from datamodules.shards.fetched import fetched_columns
-from datamodules.shards.format import Grid, decode_audio
+from datamodules.shards.format import decode_audio
 from datamodules.shards.joined import JoinedColumns
 from datamodules.shards.members import LACKING, StoredMember
+from datamodules.shards.opening import columns_at, common_grid, refuse_other_grid
 from datamodules.storage.base import Part, Storage, StoredFile
 from datamodules.storage.local import LocalFolder
 from datamodules.storage.places import open_storage
-from datamodules.storage.remote import RemoteFolder
-
-if TYPE_CHECKING:
-    from datamodules.shards.schema import Description
 
 __all__ = ["SplitIndex", "describe", "shards_of"]
-
-
-def _common_grid(storages: Sequence[Storage], descriptions: Sequence[Description]) -> Grid:
-    from datamodules.shards.schema import grid_of  # loaded by `describe`
-
-    grids = list(map(grid_of, descriptions))
-    for storage, grid in zip(storages, grids, strict=True):
-        if grid != grids[0]:
-            raise DataError(
-                f"{storage.label}: its grid is {grid}, that of {storages[0].label} is {grids[0]}; prepare both alike"
-            )
-    return grids[0]
-
-
-def _columns(storage: Storage, description: Description, split: str) -> ColumnFile:
-    if isinstance(storage, RemoteFolder):
-        return fetched_columns(storage, description, split)
-    assert isinstance(storage, LocalFolder)
-    return open_columns(storage.folder, description, split)
 
 
 class SplitIndex:
@@ -95,16 +71,17 @@ class SplitIndex:
         storages = [open_storage(directory) for directory in directories]
         self.directory, self.split = ", ".join(storage.label for storage in storages), split
         descriptions = [describe(storage) for storage in storages]
-        self.grid = _common_grid(storages, descriptions)
+        self.grid = common_grid(storages, descriptions)
         self.spectrograms: dict[str, dict[str, Any] | None] = {
             storage.label: description.get("recipe", {}).get("spectrogram")
             for storage, description in zip(storages, descriptions, strict=True)
         }
-        parts = [_columns(*each, split) for each in zip(storages, descriptions, strict=True)]
+        parts = [columns_at(*each, split) for each in zip(storages, descriptions, strict=True)]
         if not sum(map(len, parts)):
             raise DataError(f"{self.directory}: split {split!r} holds no records")
         self.identity = hashlib.sha256("".join(digest for part in parts for digest in part.sha256).encode()).hexdigest()
         for storage, part in zip(storages, parts, strict=True):
+            refuse_other_grid(storage, part, self.grid)
             storage.admit(part.files, split)
         self._take(storages, parts)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datamodules.shards.schema import RecordEntry
 
 MEMBERS = ("flac", "i16", "f0", "feat", "cqt", "txt")
+GRIDDED = ("flac", "i16", "f0", "feat", "cqt")  # whose lengths follow from that of the record
 LACKING = {
     "flac": "the recording was prepared without audio",
     "f0": "the recording was prepared without annotation",

@@ -16,13 +16,15 @@ from typing_extensions import TypedDict
 
 from datamodules.errors import DataError, shown
 from datamodules.shards.checked import STRICT, Digest, FileName, Natural, TarName, parse
-from datamodules.shards.format import FORMAT, HIGHEST_RATE, LONGEST, Grid
+from datamodules.shards.format import FORMAT, HIGHEST_RATE, LONGEST, Grid, stored_rows
 
 WHOLE = "sha256_of_the_rest"
 _AGAIN = "copy the prepared directory again, or move it away and run `melisma prepare`"
 _REBUILD = "run `melisma prepare` again to rebuild it"
 # Bytes of a value, of the members that are raw arrays; their types.
 _VALUES = {"i16": 2, "f0": 4, "feat": 4, "cqt": 2}
+_FLAC = 8192  # samples for each byte, at most: a block has 65535 and takes a dozen
+_AUDIO = ("flac", "i16")
 _DTYPES = {"flac": "int16", "i16": "int16", "f0": "float32", "feat": "float32", "cqt": "uint16"}
 
 Rate = Annotated[int, Field(ge=1, le=HIGHEST_RATE)]
@@ -257,30 +259,13 @@ def _problem_of_record(record: RecordEntry, grid: Grid | None) -> str | None:
         member = members[name]
         if member.get("dtype", dtype) != dtype:
             return f"members.{name}.dtype: {shown(member['dtype'])}, expected {dtype}"
-        least, most = _rows(name, frames, grid)
-        if not least <= member["shape"][0] <= most:
+        # A sidecar of another version may not state the grid.
+        least, most = (1, LONGEST) if grid is None else stored_rows(name, frames, grid)
+        if not least <= member["shape"][0] <= most or (name not in _AUDIO and member["shape"][0] < frames):
             return f"members.{name}.shape: {member['shape']} is not that of {frames} frames"
         if name == "flac" and member["shape"][0] > _FLAC * member["size"]:
             return f"members.{name}.shape: {member['shape']} is more than {member['size']} bytes can hold"
     return None
-
-
-_FLAC = 8192  # samples for each byte, at most: a block has 65535 and takes a dozen
-
-
-def _rows(member: str, frames: int, grid: Grid | None) -> tuple[int, int]:
-    """How many rows a member of a record of some frames has, at least and at most."""
-    if grid is None:
-        return (1 if member in ("flac", "i16") else frames), LONGEST
-    around = grid.lookahead
-    if member == "f0":
-        return frames, frames + around
-    if member in ("feat", "cqt"):
-        return frames + 2 * around, frames + 2 * around
-    if grid.segment:
-        samples = (frames - 1) * grid.hop + 2 * grid.context
-        return samples, samples
-    return (frames - 1) * grid.hop + 1 + 2 * grid.context, frames * grid.hop + 2 * grid.context
 
 
 assert FORMAT == 1  # as the types above say
