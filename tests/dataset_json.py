@@ -6,7 +6,6 @@ from typing import Any
 
 
 def write(folder: Path, description: dict[str, Any]) -> None:
-    """Write a dataset.json without its own hash, as earlier versions did; what was changed is then as it was written."""
-    (folder / "dataset.json").write_text(
-        json.dumps({k: v for k, v in description.items() if k != "sha256_of_the_rest"})
-    )
+    """Write a dataset.json without its own hash, as earlier versions did, so that a change of it is no damage."""
+    rest = {key: value for key, value in description.items() if key != "sha256_of_the_rest"}
+    (folder / "dataset.json").write_text(json.dumps(rest))

@@ -70,7 +70,7 @@ class SplitIndex:
     def __init__(self, directories: Sequence[str | Path | Storage], split: str) -> None:
         storages = [open_storage(directory) for directory in directories]
         self.directory, self.split = ", ".join(storage.label for storage in storages), split
-        descriptions = [describe(storage) for storage in storages]
+        descriptions = list(map(describe, storages))
         self.grid = common_grid(storages, descriptions)
         self.spectrograms: dict[str, dict[str, Any] | None] = {
             storage.label: description.get("recipe", {}).get("spectrogram")

@@ -5,6 +5,7 @@ import os
 import shutil
 from functools import cached_property
 from pathlib import Path
+from unittest.mock import patch
 
 RECIPE = """\
 corpus:
@@ -40,6 +41,22 @@ class World:
         directory = self.folder / "shards"
         with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             prepare.main([str(recipe), "--directory", str(directory)])
+        return directory
+
+    @cached_property
+    def interrupted(self) -> Path:
+        """A preparation of the same shards that was stopped before it wrote dataset.json, with its staging folder."""
+        from datamodules.preparation import prepare as preparing
+        from experiments.commands import prepare
+
+        recipe = self.shards.parent / "recipe.yaml"
+        directory = self.folder / "stopped" / "shards"
+        with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            with (
+                patch.object(preparing, "finish", side_effect=KeyboardInterrupt),
+                contextlib.suppress(KeyboardInterrupt),
+            ):
+                prepare.main([str(recipe), "--directory", str(directory)])
         return directory
 
 
