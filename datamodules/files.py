@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -55,6 +56,25 @@ def read_text(path: Path, hint: str = "") -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+
+
+def read_regular(path: Path) -> bytes:
+    """All bytes of a file; a pipe or a device, which may have no end, is refused.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        DataError: it cannot be read; names it.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # to open a pipe would wait for who writes to it
+        with open(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                raise DataError(f"{path}: neither a file nor a link to one; remove it")
+            return file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.annotations.f0_series import HIGHEST_F0
-from datamodules.errors import DataError, shown
+from datamodules.errors import DataError
 from datamodules.files import read_text
 
 NAMESPACE = "pitch_contour"
@@ -80,8 +79,6 @@ def _contour(observations: list[_Observation], usual_step: float, path: Path) ->
 
 def _observations(path: Path) -> Iterator[_Observation]:
     annotations = _get(_parsed(path), "annotations", path)
-    if not isinstance(annotations, list):
-        raise DataError(f"{path}: not as JAMS has it: a list of `annotations` is expected")
     numbered = [(number, each) for number, each in enumerate(annotations) if _get(each, "namespace", path) == NAMESPACE]
     if not numbered:
         raise DataError(f"{path}: no annotation in the namespace {NAMESPACE!r}")
@@ -119,13 +116,13 @@ def _get(content: Any, key: str, origin: object) -> Any:  # noqa: ANN401
 
 def _number(value: Any, name: str, origin: str) -> float:  # noqa: ANN401
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-    if not 0 <= number < sys.float_info.max:
-        raise DataError(f"{origin}: {name} {shown(value)}; a finite number, not negative, is expected")
+    if not (math.isfinite(number) and number >= 0):
+        raise DataError(f"{origin}: {name} {value!r}; a finite number, not negative, is expected")
     return float(number)
 
 
 def _parsed(path: Path) -> Any:  # noqa: ANN401
     try:
         return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: not a JSON file: {error}") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import MOST, DataError, shown
-from datamodules.files import sha256_of, write_atomically
+from datamodules.files import read_regular, sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
@@ -46,13 +46,11 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
     if not os.path.lexists(path):
         return None
     try:
-        description = read_description(path.read_bytes(), str(path))
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read: {error.strerror}; move it away, or give the recipe another directory"
-        ) from error
+        description = read_description(read_regular(path), str(path))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: a link to nowhere; move it away") from error
     except DataError as error:
-        raise DataError(f"{error}, or give the recipe another directory") from error
+        raise DataError(f"{error}; move it away, or give the recipe another directory") from error
     if "corpus" not in description.get("recipe", {}):
         raise DataError(
             f"{path}: recipe.corpus: missing, so not written by `melisma prepare`; move it away with its shards, or "

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import read_regular, write_atomically
 from datamodules.shards.checked import parse
 from datamodules.shards.schema import read_description
 
@@ -101,7 +101,7 @@ class Staging:
         names = {name for path in self._journal.glob("*.json") for name in _claimed(path)}
         description = self.directory / DESCRIPTION
         if description.exists():
-            for split in read_description(description.read_bytes(), str(description))["splits"].values():
+            for split in read_description(read_regular(description), str(description))["splits"].values():
                 names |= _with_indexes(name for name in split["shards"] if re.fullmatch(f".+{_SHARD}", name))
         return names
 
@@ -109,7 +109,7 @@ class Staging:
 def _claimed(path: Path) -> list[str]:
     """The names in a page of the journal."""
     remedy = f"a preparation that was interrupted has left it; move {path.parents[2]} away and prepare again"
-    return parse(_CLAIMED, path.read_bytes(), str(path), remedy)
+    return parse(_CLAIMED, read_regular(path), str(path), remedy)
 
 
 def _with_indexes(shards: Iterable[str]) -> set[str]:

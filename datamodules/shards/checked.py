@@ -77,7 +77,7 @@ def _said(error: Any) -> str:  # noqa: ANN401 -- a TypedDict of pydantic_core
     if kind == "missing":
         return f"{place}: missing"
     if kind == "string_pattern_mismatch":
-        message = _MEANT.get(error["ctx"]["pattern"], message)
+        message = _MEANT.get(error["ctx"]["pattern"], "not what belongs here")
     elif message.startswith("Input should be"):
         message = f"{message.removeprefix('Input should be ')} is expected"
     return f"{place}: {shown(error['input'], 60)}: {message}".removeprefix(": ")

@@ -25,6 +25,7 @@ import hashlib
 import math
 import mmap
 import os
+import stat
 import struct
 import weakref
 from collections.abc import Iterator, Sequence
@@ -97,7 +98,7 @@ class ColumnFile:
     def __init__(self, path: Path, check: bool = True) -> None:
         self.path = path
         try:
-            self._file = os.open(path, os.O_RDONLY)
+            self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for who writes to it
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
         weakref.finalize(self, os.close, self._file)
@@ -109,6 +110,8 @@ class ColumnFile:
     def _open(self, check: bool) -> None:
         status = os.fstat(self._file)
         self._state = status.st_size, status.st_mtime_ns
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{self.path}: neither a file nor a link to one; remove it")
         begin = os.pread(self._file, len(MAGIC), 0)
         if begin != MAGIC:
             raise DataError(f"{self.path}: not a file that `melisma prepare` wrote")

@@ -32,6 +32,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError, shown
+from datamodules.files import read_regular
 
 if TYPE_CHECKING:
     from datamodules.shards.schema import ShardIndex
@@ -134,7 +135,7 @@ def read_sidecar(shard: Path, sha256: str | None = None) -> ShardIndex:
             names the shard.
     """
     try:
-        content = sidecar(shard).read_bytes()
+        content = read_regular(sidecar(shard))
         size = shard.stat().st_size
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: missing; {_AGAIN}") from error

@@ -19,7 +19,7 @@ from datamodules.shards.checked import STRICT, Digest, FileName, Natural, TarNam
 from datamodules.shards.format import FORMAT, HIGHEST_RATE, LONGEST, Grid, stored_rows
 
 WHOLE = "sha256_of_the_rest"
-_AGAIN = "copy the prepared directory again, or move it away and run `melisma prepare`"
+_AGAIN = "copy the prepared directory again, or move the directory away and run `melisma prepare`"
 _REBUILD = "run `melisma prepare` again to rebuild it"
 # Bytes of a value, of the members that are raw arrays; their types.
 _VALUES = {"i16": 2, "f0": 4, "feat": 4, "cqt": 2}
@@ -251,7 +251,9 @@ def _problem_of_record(record: RecordEntry, grid: Grid | None) -> str | None:
     members, frames = record["members"], record["frames"]
     voiced = record.get("voiced", "")
     # Four letters for three bytes of eight frames each.
-    if ("f0" in members) != bool(voiced) or (voiced and len(voiced) != (frames + 23) // 24 * 4):
+    if ("f0" in members) != bool(voiced):
+        return "voiced: missing, but there is an f0" if "f0" in members else "voiced: there, but without an f0"
+    if voiced and len(voiced) != (frames + 23) // 24 * 4:
         return f"voiced: {len(voiced)} characters are not those of {frames} frames"
     for name, dtype in _DTYPES.items():
         if name not in members:

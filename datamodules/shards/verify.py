@@ -77,20 +77,25 @@ def _columns(directory: Path, description: Description) -> Iterator[Finding]:
     for name, split in description["splits"].items():
         path, stated = columns_path(directory, name), split.get("columns")
         if path.is_file():
-            wrong = _problem_of_columns(path, None if stated is None else stated["sha256"])
+            indexes = split.get("indexes") or [sha256_of(sidecar(directory / shard)) for shard in split["shards"]]
+            wrong = _problem_of_columns(path, None if stated is None else stated["sha256"], split["shards"], indexes)
             if wrong is not None:
                 yield Finding(path, wrong)
 
 
-def _problem_of_columns(path: Path, stated: str | None) -> str | None:
+def _problem_of_columns(path: Path, stated: str | None, shards: Sequence[str], indexes: Sequence[str]) -> str | None:
     try:
-        if stated is None:  # made by a later version than the shards, when they were opened
-            blamed = ColumnFile(path).blamed()
-            return None if blamed is None else str(blamed)
-        whole = sha256_of(path) == stated
+        if stated is not None and sha256_of(path) != stated:
+            return f"{path}: its bytes are not those that were written; delete it, it is made again"
+        columns = ColumnFile(path)
+        blamed = columns.blamed() if stated is None else None  # made when shards of an earlier version were opened
+        if blamed is not None:
+            return str(blamed)
     except DataError as error:
         return str(error)
-    return None if whole else f"{path}: its bytes are not those that were written; delete it, it is made again"
+    if not columns.belongs_to(shards, indexes):
+        return f"{path}: of other shards than those that dataset.json names; delete it, it is made again"
+    return None
 
 
 def _counts(directory: Path, description: Description, said: dict[Path, _Said]) -> Iterator[Finding]:

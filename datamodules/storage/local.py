@@ -14,6 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from datamodules.errors import DataError
+from datamodules.files import read_regular
 from datamodules.storage.base import Part, Storage, StoredFile
 
 OPEN_FILES = 64
@@ -47,7 +48,7 @@ class LocalFolder(Storage):
 
     @override
     def read(self, name: str, sha256: str | None = None) -> bytes:
-        return (self.folder / name).read_bytes()
+        return read_regular(self.folder / name)
 
     @override
     def path(self, file: StoredFile) -> Path:

@@ -16,6 +16,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ MEMORY = 1 << 30
 LONGEST = 4000
 PROGRAMS = ("git", "nvidia-smi", "lscpu", "uname")  # a run notes its commit and machine
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
+_OF_LINKS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -83,8 +85,8 @@ def run(hostile: Hostile, folder: Path, limit: int = SECONDS) -> Outcome:
         folder: is made; the command runs in `folder/here`, and nothing else in `folder` may change.
         limit: seconds of processor time.
     """
-    here, outside = folder / "here", folder / "outside"
-    for each in (here, outside):
+    here, outside, temporary = folder / "here", folder / "outside", folder / "here" / ".tmp"
+    for each in (here, outside, temporary):
         each.mkdir(parents=True)
     (outside / "canary").write_text("alive")
     hostile.lay(here)
@@ -95,7 +97,7 @@ def run(hostile: Hostile, folder: Path, limit: int = SECONDS) -> Outcome:
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _child(hostile.words, here, printed, noted, limit)
+        _child(hostile.words, here, temporary, printed, noted, limit)
     status, usage = _wait(pid, began + WALL)
     code = os.waitstatus_to_exitcode(status)
     output = printed.read_text(errors="replace") if printed.exists() else ""
@@ -137,7 +139,7 @@ def _wait(pid: int, until: float) -> tuple[int, resource.struct_rusage]:
         pause = min(2 * pause, 0.05)
 
 
-def _child(words: Sequence[str], here: Path, printed: Path, noted: Path, limit: int) -> None:
+def _child(words: Sequence[str], here: Path, temporary: Path, printed: Path, noted: Path, limit: int) -> None:
     """Never returns."""
     code = 99
     try:
@@ -149,6 +151,7 @@ def _child(words: Sequence[str], here: Path, printed: Path, noted: Path, limit: 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in ((0, "r"), (1, "w"), (2, "w")))
         os.chdir(here)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
         os.write(notes, f"{_resident()}\n".encode())
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
@@ -203,7 +206,11 @@ class _Watch:
     def _changed(self, what: str, path: object) -> None:
         if isinstance(path, int):
             return
-        found = os.path.realpath(os.fsdecode(path))
+        written = os.fsdecode(path)
+        if what in _OF_LINKS:  # what is renamed or removed may be a link, which is not followed
+            found = os.path.join(os.path.realpath(os.path.dirname(written)), os.path.basename(written))
+        else:
+            found = os.path.realpath(written)
         if not found.startswith((f"{self.here}/", "/dev/", "/proc/self/")) and found != self.here:
             if "__pycache__" not in found and "numba" not in found:
                 self._note(f"{what} {found[:120]}")

@@ -209,7 +209,7 @@ def test_a_file_that_is_none_of_ours_is_not_read(tmp_path):
         path.write_bytes(foreign)
         with pytest.raises(DataError, match="not a file that `melisma prepare` wrote"):
             ColumnFile(path)
-    with pytest.raises(DataError, match="Is a directory"):
+    with pytest.raises(DataError, match="neither a file nor a link to one; remove it"):
         ColumnFile(tmp_path)
 
 
