@@ -172,14 +172,15 @@ class ColumnFile:
         state = status.st_size, status.st_mtime_ns
         if state == self._state:
             return
-        if (
-            status.st_size == self._state[0]
-            and self._header()[0] == self.digest
-            and not any(map(self.is_damaged, self._arrays))
-        ):
-            self._state = state  # touched, or written once more with the same bytes
-            return
-        raise DataError(f"{self.path}: somebody has written to it while it was in use; start again")
+        if status.st_size != self._state[0] or not self._is_as_it_was():
+            raise DataError(f"{self.path}: somebody has written to it while it was in use; start again")
+        self._state = state  # touched, or written once more with the same bytes
+
+    def _is_as_it_was(self) -> bool:
+        try:
+            return self._header()[0] == self.digest and not any(map(self.is_damaged, self._arrays))
+        except DataError:
+            return False
 
     def is_damaged(self, name: str, values: Values | None = None) -> bool:
         """Whether an array is not what was written; reads all of it, and shows its numbers to `values`."""

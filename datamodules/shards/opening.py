@@ -57,12 +57,14 @@ def refuse_other_grid(storage: Storage, columns: ColumnFile, grid: Grid) -> None
     if not len(columns):
         return
     row, frames = columns.row(0), int(columns.array("frames")[0])
+    agrees = not grid.segment or frames <= grid.segment
     for member in columns.members:
         entry = StoredMember.of(row[member])
         if member in GRIDDED and entry is not None:
             least, most = stored_rows(member, frames, grid)
-            if not least <= entry.shape[0] <= most:
-                raise columns.blamed() or DataError(
-                    f"{storage.where('dataset.json')}: hop {grid.hop}, segment {grid.segment} and context "
-                    f"{grid.context} are not those of its records; copy the prepared directory again"
-                )
+            agrees = agrees and least <= entry.shape[0] <= most
+    if not agrees:
+        raise columns.blamed() or DataError(
+            f"{storage.where('dataset.json')}: hop {grid.hop}, segment {grid.segment} and context {grid.context} are "
+            "not those of its records; copy the prepared directory again"
+        )

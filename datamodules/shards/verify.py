@@ -14,7 +14,7 @@ from datamodules.files import sha256_of
 from datamodules.shards.access import describe, shards_of
 from datamodules.shards.columns import ColumnFile, columns_path
 from datamodules.shards.format import Grid, read_sidecar, sidecar
-from datamodules.shards.schema import Description, grid_of, grid_of_index
+from datamodules.shards.schema import Description, SplitDescription, grid_of, grid_of_index
 
 _AGAIN = "delete it and run `melisma prepare` again"
 
@@ -75,25 +75,23 @@ def verify(directory: Path, jobs: int = 1, share: tuple[int, int] = (0, 1)) -> I
 def _columns(directory: Path, description: Description) -> Iterator[Finding]:
     """The column files of the splits; one that is missing is made again when its split is opened."""
     for name, split in description["splits"].items():
-        path, stated = columns_path(directory, name), split.get("columns")
-        if path.is_file():
-            indexes = split.get("indexes") or [sha256_of(sidecar(directory / shard)) for shard in split["shards"]]
-            wrong = _problem_of_columns(path, None if stated is None else stated["sha256"], split["shards"], indexes)
-            if wrong is not None:
-                yield Finding(path, wrong)
+        path = columns_path(directory, name)
+        wrong = _problem_of_columns(path, split) if path.is_file() else None
+        if wrong is not None:
+            yield Finding(path, wrong)
 
 
-def _problem_of_columns(path: Path, stated: str | None, shards: Sequence[str], indexes: Sequence[str]) -> str | None:
+def _problem_of_columns(path: Path, split: SplitDescription) -> str | None:
     try:
-        if stated is not None and sha256_of(path) != stated:
+        if "columns" in split and sha256_of(path) != split["columns"]["sha256"]:
             return f"{path}: its bytes are not those that were written; delete it, it is made again"
         columns = ColumnFile(path)
-        blamed = columns.blamed() if stated is None else None  # made when shards of an earlier version were opened
-        if blamed is not None:
-            return str(blamed)
+        blamed = columns.blamed()
     except DataError as error:
         return str(error)
-    if not columns.belongs_to(shards, indexes):
+    if blamed is not None:
+        return str(blamed)
+    if not columns.belongs_to(split["shards"], split.get("indexes", columns.indexes)):
         return f"{path}: of other shards than those that dataset.json names; delete it, it is made again"
     return None
 
