@@ -21,17 +21,18 @@ from datamodules.shards.checked import STRICT, Digest, parse
 from datamodules.shards.format import LONGEST
 
 _Size = Annotated[int, Field(ge=0, le=LONGEST)]
+_Stamp = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]
 _NOTE: TypeAdapter[Any] = TypeAdapter(
     tuple[
         Annotated[str, Strict()],
-        Digest,
+        _Stamp,
         Literal["Staged"],
         Annotated[_Size, Field(ge=1)],
         _Size,
         dict[Literal["samples", "f0", "features", "spectrum"], Digest],
         tuple[_Size, _Size] | None,
     ]
-    | tuple[Annotated[str, Strict()], Digest, Literal["Rejected"], str],
+    | tuple[Annotated[str, Strict()], _Stamp, Literal["Rejected"], str],
     config=STRICT,
 )
 LOOK = 1.0  # s between two looks at what others have noted

@@ -72,7 +72,8 @@ class MirdataF0(PitchSource):
         """Refuse what is no f0; the row that mirdata made is the nearest to a line that can be said."""
         if not np.isfinite(voice.times).all() or (np.diff(voice.times) < 0).any():
             raise DataError(f"{self.path}: its times are not finite, or do not increase")
-        largest = np.abs(voice.f0).reshape(len(voice.times), -1).max(axis=1, initial=0.0)
+        f0 = np.abs(voice.f0)
+        largest = f0.max(axis=1, initial=0.0) if f0.ndim > 1 else f0
         wrong = np.flatnonzero(~(largest <= HIGHEST_F0))
         if wrong.size:
             row = int(wrong[0])

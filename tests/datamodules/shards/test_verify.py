@@ -1,5 +1,6 @@
 """`verify` finds all damage that changes what is read, and says of which file it is."""
 
+import hashlib
 import json
 import shutil
 
@@ -93,8 +94,6 @@ def test_damage_to_a_column_file_of_which_no_hash_is_stated_is_found(folder, nam
     ],
 )
 def test_numbers_that_cannot_be_are_found_though_their_hash_is_right(folder, name, value):
-    import hashlib
-
     description = described(folder)
     path = folder / "train.index"
     content = path.read_bytes()
@@ -119,6 +118,6 @@ def test_a_folder_in_the_place_of_a_file_is_one_finding_and_the_rest_is_checked(
     (folder / name).unlink()
     (folder / name).mkdir()
     findings = list(verify(folder))
-    assert len(findings) == len(list(folder.glob("*.json"))) - 1 + name.endswith(".json")
+    assert len(findings) == 7
     (found,) = [finding.problem for finding in findings if finding.problem]
     assert name in found
