@@ -15,7 +15,7 @@ from pydantic import FailFast, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from datamodules.errors import DataError, shown
-from datamodules.shards.checked import STRICT, Digest, FileName, Natural, TarName, parse
+from datamodules.shards.checked import LEAN, STRICT, Digest, FileName, Natural, TarName, parse, place_of
 from datamodules.shards.format import FORMAT, HIGHEST_RATE, LONGEST, Grid, stored_rows
 
 WHOLE = "sha256_of_the_rest"
@@ -24,7 +24,6 @@ _REBUILD = "run `melisma prepare` again to rebuild it"
 # Bytes of a value, of the members that are raw arrays; their types.
 _VALUES = {"i16": 2, "f0": 4, "feat": 4, "cqt": 2}
 _FLAC = 8192  # samples for each byte, at most: a block has 65535 and takes a dozen
-_AUDIO = ("flac", "i16")
 _DTYPES = {"flac": "int16", "i16": "int16", "f0": "float32", "feat": "float32", "cqt": "uint16"}
 
 Rate = Annotated[int, Field(ge=1, le=HIGHEST_RATE)]
@@ -85,7 +84,7 @@ class Description(TypedDict):
     recipe: NotRequired[RecipeDescription]
 
 
-@with_config(STRICT)
+@with_config(LEAN)
 class MemberEntry(TypedDict):
     """A member of a record in a sidecar."""
 
@@ -96,7 +95,7 @@ class MemberEntry(TypedDict):
     dtype: NotRequired[str]
 
 
-@with_config(STRICT)
+@with_config(LEAN)
 class RecordEntry(TypedDict):
     """A record in a sidecar."""
 
@@ -111,7 +110,7 @@ class RecordEntry(TypedDict):
     group: NotRequired[str]
 
 
-@with_config(STRICT)
+@with_config(LEAN)
 class ShardIndex(TypedDict):
     """A sidecar."""
 
@@ -215,22 +214,31 @@ def _problem_of_description(description: Description) -> str | None:
 
 def _problem_of_index(index: ShardIndex) -> str | None:
     size, digests = index["bytes"], []
-    grid = grid_of_index(index)
+    # Found once for all records of a length. A sidecar of another version may not state the grid.
+    grid, rows = grid_of_index(index), dict[int, dict[str, tuple[int, int]]]()
     for number, record in enumerate(index["records"]):
-        members = record["members"]
+        frames, members, voiced = record["frames"], record["members"], record.get("voiced", "")
+        if frames not in rows:
+            rows[frames] = {name: _rows(name, frames, grid) for name in _DTYPES}
+        bounds = rows[frames]
+        if ("f0" in members) != bool(voiced):
+            there = "missing, but there is an f0" if "f0" in members else "there, but without an f0"
+            return f"records[{number}].voiced: {there}"
+        # Four letters for three bytes of eight frames each.
+        if voiced and len(voiced) != (frames + 23) // 24 * 4:
+            return f"records[{number}].voiced: {len(voiced)} characters are not those of {frames} frames"
         for name, member in members.items():
+            shape, bytes_ = member["shape"], member["size"]
             digests.append(member["sha256"])
-            if member["offset"] + member["size"] > size:
-                return f"records[{number}].members.{name}: it ends behind the {size} bytes of the shard"
-            width, count = _VALUES.get(name), member["shape"][0]
-            if width is not None:
-                for length in member["shape"][1:]:
-                    count *= length
-                if count * width != member["size"] or not count:
-                    return f"records[{number}].members.{name}.shape: {member['shape']} is not that of its bytes"
-        problem = _problem_of_record(record, grid)
-        if problem is not None:
-            return f"records[{number}].{problem}"
+            if member["offset"] + bytes_ > size:
+                return f"{place_of(('records', number, 'members', name))}: it ends behind the {size} bytes of the shard"
+            if name in bounds:
+                least, most = bounds[name]
+                if not least <= shape[0] <= most:
+                    return f"records[{number}].members.{name}.shape: {shape} is not that of {frames} frames"
+                problem = _problem_of_array(name, member)
+                if problem is not None:
+                    return f"records[{number}].members.{name}.{problem}"
     try:
         if len(bytes.fromhex("".join(digests))) != 32 * len(digests):
             raise ValueError
@@ -239,35 +247,30 @@ def _problem_of_index(index: ShardIndex) -> str | None:
     return None
 
 
+def _rows(member: str, frames: int, grid: Grid | None) -> tuple[int, int]:
+    if grid is not None:
+        return stored_rows(member, frames, grid)
+    return (1 if member in ("flac", "i16") else frames), LONGEST
+
+
+def _problem_of_array(name: str, member: MemberEntry) -> str | None:
+    shape, size, dtype = member["shape"], member["size"], _DTYPES[name]
+    if member.get("dtype", dtype) != dtype:
+        return f"dtype: {shown(member['dtype'])}, expected {dtype}"
+    if name == "flac":
+        return f"shape: {shape} is more than {size} bytes can hold" if shape[0] > _FLAC * size else None
+    count = _VALUES[name]
+    for length in shape:
+        count *= length
+    return f"shape: {shape} is not that of its bytes" if count != size or not count else None
+
+
 def grid_of_index(index: ShardIndex) -> Grid | None:
-    """What the records must agree with; a sidecar of another version may not state it."""
+    """The grid in a sidecar; None if it does not state one."""
     try:
         return Grid(index["rate"], index["hop"], index["segment"], index["context"])
     except KeyError:
         return None
-
-
-def _problem_of_record(record: RecordEntry, grid: Grid | None) -> str | None:
-    members, frames = record["members"], record["frames"]
-    voiced = record.get("voiced", "")
-    # Four letters for three bytes of eight frames each.
-    if ("f0" in members) != bool(voiced):
-        return "voiced: missing, but there is an f0" if "f0" in members else "voiced: there, but without an f0"
-    if voiced and len(voiced) != (frames + 23) // 24 * 4:
-        return f"voiced: {len(voiced)} characters are not those of {frames} frames"
-    for name, dtype in _DTYPES.items():
-        if name not in members:
-            continue
-        member = members[name]
-        if member.get("dtype", dtype) != dtype:
-            return f"members.{name}.dtype: {shown(member['dtype'])}, expected {dtype}"
-        # A sidecar of another version may not state the grid.
-        least, most = (1, LONGEST) if grid is None else stored_rows(name, frames, grid)
-        if not least <= member["shape"][0] <= most or (name not in _AUDIO and member["shape"][0] < frames):
-            return f"members.{name}.shape: {member['shape']} is not that of {frames} frames"
-        if name == "flac" and member["shape"][0] > _FLAC * member["size"]:
-            return f"members.{name}.shape: {member['shape']} is more than {member['size']} bytes can hold"
-    return None
 
 
 assert FORMAT == 1  # as the types above say

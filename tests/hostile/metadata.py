@@ -48,7 +48,7 @@ def inputs(seed: int, count: int, world: World) -> Iterator[Hostile]:
 
 
 def _command(draw: random.Random) -> list[str]:
-    word = draw.choice(("inspect", "inspect", "verify", "verify", "prepare", "prepare", "fit"))
+    word = draw.choice(("inspect", "verify", "prepare") * 4 + ("fit",))
     if word == "fit":
         return ["fit", "--config", "fit.yaml"]
     return ["prepare", "recipe.yaml"] if word == "prepare" else [word, "shards"]

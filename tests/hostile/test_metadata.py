@@ -1,4 +1,4 @@
-"""Damaged metadata of all kinds, each answered in one line; `python -m tests.hostile --kinds metadata` has many more."""
+"""Damaged metadata of all kinds, each answered in one line; `python -m tests.hostile` has many more."""
 
 from collections import Counter
 

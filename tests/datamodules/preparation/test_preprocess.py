@@ -25,7 +25,7 @@ def contour(seconds=1.0):
 @pytest.mark.parametrize("f0", [np.nan, np.inf, 1e30, -200_000.0])
 def test_an_f0_that_a_source_of_ones_own_must_not_give_leaves_the_recording_out(tmp_path, f0):
     series = F0Series(np.array([0.0, 0.5]), np.array([100.0, f0]))
-    found = Preprocessor(ArrayCache(tmp_path), 16000, 160).put(Recording("mine", Given(tone()), Given(series)))
+    found = Preprocessor(ArrayCache(tmp_path), 16000, 160).put(Recording("mine", Given(tone()), Given(series), "mine"))
     assert found == Rejected("recording 'mine': its f0 is not finite, or above 100000 Hz")
 
 

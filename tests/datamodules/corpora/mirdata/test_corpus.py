@@ -79,9 +79,7 @@ def test_an_f0_that_no_voice_has_is_refused_with_file_and_frame(only, monkeypatc
     truth = only("guitarset", annotation="G").truth
     series = F0Series(np.arange(3) / 10, np.where(np.arange(3) == place, f0, 100.0))
     monkeypatch.setattr("datamodules.corpora.mirdata.f0._series", lambda data: series)
-    with pytest.raises(
-        DataError, match=rf"\.jams: f0 .* Hz at 0\.?{place or ''} s \(annotated frame {place}\); at most"
-    ):
+    with pytest.raises(DataError, match=rf"\.jams: f0 .* Hz at .* s \(annotated frame {place}\); at most"):
         truth.read()
 
 
