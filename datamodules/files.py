@@ -126,6 +126,25 @@ def shown_path(path: Path | str) -> str:
     return text if len(text) <= LONGEST and text.isprintable() else shown(text)
 
 
+def read_regular(path: Path) -> bytes:
+    """All bytes of a file; a pipe or a device, which may have no end, is refused.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        DataError: it cannot be read; names it.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # to open a pipe would wait for who writes to it
+        with open(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                raise DataError(f"{path}: neither a file nor a link to one; remove it")
+            return file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal.
 

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -19,10 +19,13 @@ from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import ColumnFile, columns_path, is_foreign
 from datamodules.shards.format import read_sidecar, sidecar
 
+if TYPE_CHECKING:
+    from datamodules.shards.schema import Description
+
 _SHOWN_AFTER = 2.0  # s
 
 
-def open_columns(folder: Path, description: dict[str, Any], split: str) -> ColumnFile:
+def open_columns(folder: Path, description: Description, split: str) -> ColumnFile:
     """The columns of a split, from its column file or, if that is missing, damaged or of other shards, the sidecars.
 
     In the latter case the file is made again, if nothing of another origin stands in its place and the folder can be
@@ -68,6 +71,7 @@ def _convert(writer: ColumnWriter, names: Sequence[str], shards: Sequence[tuple[
     named = list(zip(names, shards, strict=True))
     for name, (shard, digest) in tqdm(named, desc=f"reading indexes of {split}", unit="shard", delay=_SHOWN_AFTER):
         writer.add(name, read_sidecar(shard, digest), digest)
+    writer.refuse_gaps()
 
 
 def _temporary(names: Sequence[str], shards: Sequence[tuple[Path, str]], split: str) -> ColumnFile:
