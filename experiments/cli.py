@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from callbacks.run.command import words_taken
 from experiments import commands, failures, quiet
+from experiments.trusting import policy
 
 if TYPE_CHECKING:
     from experiments.lightning_cli import MelismaCLI
@@ -28,6 +29,12 @@ experiments (melisma COMMAND --help lists every key):
   predict    write f0 tables without scoring
 
 data and results:"""
+EVERYWHERE = (
+    "with any command:",
+    "  --debug          the traceback behind a message",
+    "  --trust PACKAGE  import what files name of it (modules separated by commas); otherwise they name classes of",
+    "                   melisma and torch alone",
+)
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 
@@ -36,6 +43,7 @@ def main() -> None:
     debug = failures.DEBUG in sys.argv
     sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
     with failures.explained(debug):
+        sys.argv[:] = policy.take_option(sys.argv)
         _command(sys.argv[1:])
 
 
@@ -102,7 +110,7 @@ def summaries() -> Iterator[tuple[str, str]]:
 def overview() -> str:
     """What `melisma --help` prints."""
     lines = (f"  {name:<10} {words}" for name, words in summaries() if name not in SUBCOMMANDS)
-    return "\n".join([EXPERIMENTS, *lines, "", "--debug with any command: the traceback behind a message"])
+    return "\n".join([EXPERIMENTS, *lines, "", *EVERYWHERE])
 
 
 def _refuse(word: str, names: list[str]) -> None:
