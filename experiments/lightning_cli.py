@@ -80,7 +80,6 @@ class MelismaCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         try:
             with policy.only_trusted(self._words):
-                self._compare_with_checkpoint()
                 super().parse_arguments(parser, args)
         except ArgumentError as error:
             mistakes.stop(mistakes.explain(error, self._subcommand_parsers[self._words[0]], self._words))

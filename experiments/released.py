@@ -109,9 +109,7 @@ def checked_input(stated: object, name: str) -> dict[str, Any]:
 
 def _check_spectrogram(stated: object, name: str) -> None:
     if not isinstance(stated, dict) or stated.get("class") not in SPECTROGRAMS:
-        raise DataError(
-            f"{name}: {shown(stated)}; null or a mapping with class: {' or '.join(SPECTROGRAMS)} is expected"
-        )
+        raise DataError(f"{name}: {shown(stated)}; null or a class: {' or '.join(SPECTROGRAMS)} is expected")
     most = {"minimum": RATES[1], "bins_per_octave": 1000, "octaves": 16}
     for key, value in stated.items():
         numbers = value if isinstance(value, (list, tuple)) else [value]

@@ -43,7 +43,7 @@ class SoundCheckpoint(Callback):
         for callback in _callbacks(trainer):
             state = states.get(callback.state_key)
             if state is not None:
-                check_alike(callback.state_dict(), state, f"{path}: callbacks.{callback.state_key}")
+                check_alike(callback.state_dict(), state, f"{path}: callbacks.{callback.state_key}", counted=False)
                 _check_scores(state, f"{path}: callbacks.{callback.state_key}")
         if trainer.state.fn == TrainerFn.FITTING:
             for key in ("loops", "optimizer_states", "lr_schedulers"):
@@ -75,13 +75,14 @@ class SoundCheckpoint(Callback):
             check_alike(config.scheduler.state_dict(), theirs, f"{path}: lr_schedulers.{number}")
 
 
-def check_alike(ours: Any, theirs: Any, name: str) -> None:  # noqa: ANN401 -- a state holds any plain value
+def check_alike(ours: Any, theirs: Any, name: str, counted: bool = True) -> None:  # noqa: ANN401 -- any plain value
     """Refuse a state that lacks something of another, or holds values of other kinds there.
 
     Args:
         ours: a state as it has to be; where it is None, any value will do.
         theirs: the state that is checked.
         name: of it, for the message.
+        counted: lists have to be of one length.
 
     Raises:
         DataError: names the first value that is wrong.
@@ -92,13 +93,14 @@ def check_alike(ours: Any, theirs: Any, name: str) -> None:  # noqa: ANN401 -- a
         for key, value in ours.items():
             if key not in theirs:
                 raise DataError(f"{name} has no {shown(key)}: it is of another configuration, or damaged; {REMEDY}")
-            check_alike(value, theirs[key], f"{name}.{key}")
+            check_alike(value, theirs[key], f"{name}.{key}", counted)
     elif isinstance(ours, (list, tuple)):
         if not isinstance(theirs, (list, tuple)):
             raise _wrong(name, theirs, "a list")
-        _check_count(theirs, ours, name)
-        for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            check_alike(one, other, f"{name}.{number}")
+        if counted:
+            _check_count(theirs, ours, name)
+        for number, (one, other) in enumerate(zip(ours, theirs, strict=counted)):
+            check_alike(one, other, f"{name}.{number}", counted)
     elif isinstance(ours, bool):
         if not isinstance(theirs, bool):
             raise _wrong(name, theirs, "true or false")

@@ -20,7 +20,10 @@ from tqdm import tqdm
 from tests.hostile.harness import run_all
 from tests.hostile.world import World
 
-KINDS = ("metadata",)
+KINDS = ("metadata", "models")
+
+# What every fork would load.
+LOADED = ("experiments.lightning_cli", "experiments.transcription.jobs", "lightning.pytorch.loggers", "wandb", "soxr")
 
 
 def main() -> int:
@@ -34,7 +37,8 @@ def main() -> int:
     folder = options.keep or Path(tempfile.mkdtemp(prefix="melisma-hostile-"))
     folder.mkdir(parents=True, exist_ok=True)
     world, table, count = World(folder / "world"), {}, -(-options.inputs // len(options.kinds))
-    import experiments.lightning_cli  # noqa: F401 -- what every fork would load
+    for module in LOADED:
+        importlib.import_module(module)
 
     for kind in options.kinds:
         module = importlib.import_module(f"tests.hostile.{kind}")
