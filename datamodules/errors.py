@@ -47,6 +47,33 @@ def shown(value: object, most: int = MOST) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+def cut(text: str, most: int = 300) -> str:
+    """A text of somebody else's as a message repeats it: cut where it is long, control characters as `?`."""
+    text = text if len(text) <= most else f"{text[:most]}..."
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+
+
+def cut_lines(text: str, most: int = 1500) -> str:
+    """A whole message, each of its lines cut where it repeats something long."""
+    return "\n".join(cut(line, most) for line in text.split("\n"))
+
+
+def check_range(key: str, value: float, lowest: float, highest: float) -> None:
+    """Refuse a number out of a range, or none.
+
+    Args:
+        key: of a recipe, or an option of a command.
+        value: that is stated there.
+        lowest: that may be.
+        highest: that may be.
+
+    Raises:
+        DataError: names the key, the number and the range.
+    """
+    if not lowest <= value <= highest:
+        raise DataError(f"{key}: {shown(value)}; a number from {lowest:.15g} to {highest:.15g} is expected")
+
+
 def machine_fault(error: BaseException, path: Path | None = None) -> str | None:
     """What to tell the user of a disk that is full, a folder that takes no file, and the like.
 

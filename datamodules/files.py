@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from datamodules.errors import DataError, machine_fault
+from datamodules.errors import DataError, machine_fault, shown
 
 DAY = 86400.0  # s
 LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
+MOST = 1 << 29  # bytes of a text that is read as a whole
+_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _PLAIN = re.compile(r"[^./\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*")
 _MADE = re.compile(r".*~[0-9a-f]{16}", re.DOTALL)
 _TEMPORARY = re.compile(r"\..+\.melisma-(?P<host>.+)\.(?P<pid>\d+)-\d+\.tmp")
@@ -47,14 +51,76 @@ def read_text(path: Path, hint: str = "") -> str:
     Raises:
         DataError: the file cannot be read, or is not UTF-8; the message names the file and, in that case, the line.
     """
+    return text_of(read_bytes(path, hint), path)
+
+
+def read_bytes(path: Path, hint: str = "", most: int = MOST) -> bytes:
+    """The bytes of a file.
+
+    Args:
+        path: of the file; also of a pipe that a shell has opened, as of `<(command)`.
+        hint: what to do if it cannot be read, for the message.
+        most: bytes; a larger file is refused before it is read.
+
+    Raises:
+        DataError: it cannot be read, is larger, or is no file but a folder, a device, or a pipe that may stay silent.
+    """
+    check_file(path, hint)
     try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        with path.open("rb") as file:
+            content = file.read(most + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}{hint and f'; {hint}'}") from error
+    if len(content) > most:
+        raise DataError(f"{path}: is larger than {most >> 20} MiB, more than a file of its kind ever has")
+    return content
+
+
+def text_of(content: bytes, name: Path | str) -> str:
+    r"""Bytes in UTF-8 as text, without a byte order mark, its lines ended by `\n`.
+
+    Args:
+        content: of a file.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: they are not UTF-8; the message names the line.
+    """
+    if content.startswith(_UTF_16):
+        raise DataError(f"{name}: is UTF-16 text; save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+        raise DataError(f"{name}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
+
+
+def check_file(path: Path, hint: str = "") -> None:
+    """Refuse what is no plain file: reading a device or a named pipe may never end.
+
+    Args:
+        path: that shall be read; a pipe that a shell has opened, as of `<(command)`, will do.
+        hint: what to do if there is none, for the message.
+
+    Raises:
+        DataError: there is nothing, a folder, a device or a named pipe.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"{shown_path(path)}: cannot be read: {why}{hint and f'; {hint}'}") from error
+    if stat.S_ISREG(mode) or str(path).startswith(_OPENED):
+        return
+    kinds = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "Is a named pipe", stat.S_IFCHR: "Is a device"}
+    kind = kinds.get(stat.S_IFMT(mode), "Is no file")
+    raise DataError(f"{path}: cannot be read: {kind}{hint and f'; {hint}'}")
+
+
+def shown_path(path: Path | str) -> str:
+    """A path as a message repeats it: cut where it is too long for any, without line breaks."""
+    text = str(path)
+    return text if len(text) <= LONGEST and text.isprintable() else shown(text)
 
 
 def sha256_of(path: Path) -> str:

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from callbacks.run.command import typed_command
-from datamodules.errors import DataError, machine_fault
+from datamodules.errors import DataError, cut_lines, machine_fault
 
 OURS = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
@@ -68,7 +68,7 @@ def report(error: Exception) -> int:
     message = told_to_user(error)
     if message is not None:
         print_trace()
-        print(f"melisma: {message}", file=sys.stderr)
+        print(f"melisma: {cut_lines(message)}", file=sys.stderr)
         return 1
     traceback.print_exception(error)
     if (file := _foreign_file(error)) is not None:

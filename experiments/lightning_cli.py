@@ -78,6 +78,7 @@ class MelismaCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        mistakes.check_files(self._words)
         try:
             with policy.only_trusted(self._words):
                 super().parse_arguments(parser, args)

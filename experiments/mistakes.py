@@ -14,13 +14,17 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from datamodules.documents import compose_yaml
+from datamodules.errors import DataError, cut, cut_lines, shown
+from datamodules.files import read_text
+from experiments.configuration import loading
+from experiments.configuration.loading import config_files
 from experiments.failures import print_trace
 from experiments.trusting import policy
 
@@ -51,11 +55,20 @@ def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     if _asked.get():
         raise _ParserAsked(parser)
     parser.exit_on_error = False
+    check_files(words)
     try:
         with policy.only_trusted(words):
             return parser.parse_args(words)
     except ArgumentError as error:
         stop(explain(error, parser, words))
+
+
+def check_files(words: Sequence[str]) -> None:
+    """Stop with exit code 2 if a YAML file of the command line is none, and say why; jsonargparse would not."""
+    try:
+        loading.check_files(words)
+    except DataError as error:
+        stop(str(error))
 
 
 def parser_of(command: Callable[[list[str]], None]) -> ArgumentParser | None:
@@ -87,7 +100,7 @@ _asked: ContextVar[bool] = ContextVar("_asked", default=False)
 def stop(message: str) -> NoReturn:
     """End with exit code 2, as after any mistake in a command."""
     print_trace()
-    print(f"melisma: {message}", file=sys.stderr)
+    print(f"melisma: {cut_lines(message)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -115,7 +128,7 @@ def explain(error: ArgumentError, parser: ArgumentParser, words: Sequence[str]) 
         return f"{_located(reason.path, words, class_path)}: {_class_hint(class_path, reason.text)}"
     if reason.path:
         return f"{_located(reason.path, words)}: {reason.expected() or reason.text}"
-    return _invalid_yaml(words) or re.sub(r"\b(fit|validate|test|predict)\.", "", reason.text)
+    return re.sub(r"\b(fit|validate|test|predict)\.", "", reason.text)
 
 
 class Reason(NamedTuple):
@@ -143,7 +156,7 @@ class Reason(NamedTuple):
         distinct = [text for text, before in zip(messages, ["", *messages], strict=False) if text != before]
         keys = [part for text in distinct if (found := _KEY.match(text)) for part in found["key"].split(".")]
         owners = [found["path"] for text in distinct if (found := _CLASS.match(text))]
-        text = re.sub(r'^Parser key "\S+":\s', "", distinct[-1])
+        text = cut(re.sub(r'^Parser key "\S+":\s', "", distinct[-1]))
         return cls(keys, owners[-1] if owners else None, text, distinct[-2] if len(distinct) > 1 else "")
 
     def unknown_key(self) -> list[str]:
@@ -166,7 +179,7 @@ class Reason(NamedTuple):
             return None
         union = "\nErrors:\n" in self.around
         types = [each for each, _ in _EXPECTED.findall(self.around)] if union else [found["type"]]
-        return f"expected {' or '.join(map(_readable, types))}, got {found['value']!r}"
+        return f"expected {' or '.join(map(_readable, types))}, got {shown(found['value'])}"
 
 
 def _readable(annotation: str) -> str:
@@ -242,34 +255,14 @@ def _located(path: Sequence[str], words: Sequence[str], value: str | None = None
     given = [word[2:].partition("=")[0].rstrip("+").replace(".init_args", "") for word in words if word[:2] == "--"]
     if any(word == key or word.startswith(f"{key}.") for word in given):
         return f"--{key}"
-    places = (_line(file, path, value) for file in reversed(_files(words)))
+    places = (_line(file, path, value) for file in reversed(config_files(words)))
     return ": ".join(filter(None, (next(filter(None, places), None), key)))
-
-
-def _files(words: Sequence[str]) -> list[Path]:
-    """The values of --config, in their order."""
-    options = [(word.partition("="), after) for word, after in zip_longest(words, words[1:], fillvalue="")]
-    return [Path(value or after) for (word, _, value), after in options if word in ("--config", "-c")]
-
-
-def _invalid_yaml(words: Sequence[str]) -> str | None:
-    for file in filter(Path.is_file, _files(words)):
-        try:
-            _composed(file)
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
-            return f"{file}: not valid YAML: {' '.join(str(error).split())}"
-    return None
-
-
-def _composed(file: Path) -> yaml.Node | None:
-    with file.open(encoding="utf-8") as stream:
-        return yaml.compose(stream, Loader=yaml.SafeLoader)
 
 
 def _line(file: Path, path: Sequence[str], value: str | None) -> str | None:
     try:
-        root = _composed(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        root = compose_yaml(read_text(file), str(file))
+    except DataError:
         return None
     return None if root is None else _below(file, root, root, path, value)
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from datamodules.documents import parse_yaml
 from datamodules.errors import DataError
 from datamodules.files import read_text
 
@@ -38,10 +37,7 @@ def read_facts(path: Path | None) -> Mapping[str, Any] | str:
     text = read_text(path)
     if path.suffix not in (".yaml", ".yml"):
         return text
-    try:
-        facts = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    facts = parse_yaml(text, str(path))
     if not isinstance(facts, Mapping):
         raise DataError(f"{path}: a mapping with some of {', '.join(FACTS)} is expected")
     for key, value in facts.items():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from datamodules.errors import DataError, shown
+from datamodules.errors import DataError, cut, shown
 from datamodules.files import read_text, sha256_of
 from experiments.instantiation import instantiate
 
@@ -64,8 +65,8 @@ def load_released(model: str | Path) -> ReleasedModel:
     Raises:
         DataError: there is none, or something in its folder does not fit; the message names it.
     """
-    import torch  # here, because to find a model does not need it
-
+    # Here, because they load torch, and to find a model does not.
+    from experiments.trusting.bounds import check_tables, without_memory
     from lightning_modules.pitch_model import PitchModel
 
     folder = find_released(model)
@@ -75,8 +76,11 @@ def load_released(model: str | Path) -> ReleasedModel:
     stated = _configuration(folder / CONFIG)
     takes = checked_input(stated["input"], f"{folder / CONFIG}: input")
     arguments, key = stated["model"]["init_args"], f"{folder / CONFIG}: model"
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        _check_shapes(instantiate(PitchModel, arguments, key), folder / WEIGHTS)
+    found = _shapes(folder / WEIGHTS)
+    with without_memory(len(found)):
+        empty = instantiate(PitchModel, arguments, key)
+    _check_shapes(empty, found, folder / WEIGHTS)
+    check_tables(empty)
     made = instantiate(PitchModel, arguments, key)
     _load_weights(made, folder / WEIGHTS)
     return ReleasedModel(made.eval().requires_grad_(False), takes)
@@ -136,15 +140,18 @@ def _configuration(path: Path) -> dict[str, Any]:
     return result
 
 
-def _check_shapes(model: PitchModel, path: Path) -> None:
-    """Compare the header of the weights with a model that has no memory yet."""
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Those in the header of the weights, which safetensors holds against the length of the file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not readable as safetensors ({error})") from error
+        raise DataError(f"{path}: not readable as safetensors ({cut(str(error))})") from error
+
+
+def _check_shapes(model: PitchModel, found: Mapping[str, tuple[int, ...]], path: Path) -> None:
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name in [*wanted, *found]:
         if wanted.get(name) != found.get(name):

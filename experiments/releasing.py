@@ -17,8 +17,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from callbacks.saved.reading import read_checkpoint
+from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
-from datamodules.files import read_text, sha256_of, write_atomically
+from datamodules.files import sha256_of, write_atomically
 from experiments import runs
 from experiments.instantiation import ROOTS, allowed_class
 from experiments.model_card import model_card, read_facts
@@ -161,10 +162,7 @@ def _figures(run: Path, checkpoint: Path) -> dict[str, Any]:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(read_text(path, "a release says how the model was trained"))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
+    record = as_mapping(read_json(path, "a release says how the model was trained"), str(path))
     portable: dict[str, Any] = _portable(record)
     return portable
 

@@ -12,16 +12,14 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from callbacks.saved.reading import read_checkpoint
 from datamodules import DataError, ShardedData
-from datamodules.errors import shown
-from datamodules.files import read_text
+from datamodules.documents import as_mapping, read_yaml
+from datamodules.errors import cut, shown
 from experiments import links
 from experiments.released import checked_input
 from experiments.trusting import policy
 from experiments.trusting.sizes import check_shapes
 from lightning_modules import AudioModule, MelodyTracker, PitchModel
 from lightning_modules.voicing_thresholds import Threshold
-
-_MOST = 300  # characters of a library's message
 
 
 class TrainedModel(NamedTuple):
@@ -185,18 +183,11 @@ def _parsed(config: Path) -> tuple[ArgumentParser, Namespace]:
 
 
 def _document(config: Path) -> dict[str, Any]:
-    try:
-        stated = yaml.safe_load(read_text(config))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DataError(f"{config}: not readable as YAML: {_one_line(error)}") from error
-    if not isinstance(stated, dict):
-        raise DataError(f"{config}: not the configuration of a run: a mapping is expected")
-    return stated
+    return as_mapping(read_yaml(config), str(config))
 
 
 def _one_line(error: Exception) -> str:
     """The reason behind an exception of jsonargparse or torch, cut where it is long."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _MOST else f"{text[:_MOST]}..."
+    return cut(" ".join(str(error).split()) or type(error).__name__)

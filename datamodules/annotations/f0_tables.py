@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.jams import PitchContour, pitch_contours
 from datamodules.annotations.tracked_tables import TRACKED
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
 from datamodules.files import read_text, write_atomically
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "write_multi_f0",
 ]
 
+LATEST = 1e6  # s; eleven days, in which a double still tells tenths of a nanosecond apart
 SAME_TIME = 1e-9  # s; mir_eval rounds times to 1e-10 and cannot tell closer frames apart
 _Line = tuple[int, list[str]]  # number and fields
 
@@ -92,10 +93,10 @@ def check_options(step: float | None, offset: float, gap: float | None) -> None:
         DataError: `step` or `gap` is not positive, or one of the three is not finite; the message names it.
     """
     for name, value in (("step", step), ("gap", gap)):
-        if value is not None and not 0 < value < math.inf:
-            raise DataError(f"{name}: {value} s; it must be positive")
-    if not math.isfinite(offset):
-        raise DataError(f"offset: {offset} s; it must be a finite number")
+        if value is not None and not 1e-6 <= value <= LATEST:
+            raise DataError(f"{name}: {value} s; it must be positive, from a microsecond to {LATEST:g} s")
+    if not abs(offset) <= LATEST:
+        raise DataError(f"offset: {offset} s; it must be a finite number, at most {LATEST:g} s either way")
 
 
 def write_f0(path: str | os.PathLike[str], series: F0Series) -> None:
@@ -292,15 +293,19 @@ def _number(field: str) -> float | None:
 
 def _finite(field: str, number: float | None, origin: str) -> float:
     if number is None:
-        raise DataError(f"{origin}: {field.strip()!r} is not a number")
+        raise DataError(f"{origin}: {shown(field.strip())} is not a number")
     if not math.isfinite(number):
-        raise DataError(f"{origin}: {field.strip()!r} where a finite number is expected; write 0 for an unvoiced frame")
+        raise DataError(
+            f"{origin}: {shown(field.strip())} where a finite number is expected; write 0 for an unvoiced frame"
+        )
     return number
 
 
 def _not_negative(time: float, origin: str) -> float:
     if time < 0:
         raise DataError(f"{origin}: negative time {time:g} s")
+    if time > LATEST:
+        raise DataError(f"{origin}: time {time:g} s; at most {LATEST:g} s are expected")
     return time
 
 

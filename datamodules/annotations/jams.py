@@ -7,7 +7,6 @@ JSON parser is enough.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.errors import DataError
-from datamodules.files import read_text
+from datamodules.documents import read_json
+from datamodules.errors import DataError, shown
 
+MOST = 1e6  # s, or Hz
 NAMESPACE = "pitch_contour"
+MOST = 1e6  # s, or Hz
 COLUMNS = ("time", "duration", "value")
 
 
@@ -113,13 +114,10 @@ def _get(content: Any, key: str, origin: object) -> Any:  # noqa: ANN401
 
 def _number(value: Any, name: str, origin: str) -> float:  # noqa: ANN401
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise DataError(f"{origin}: {name} {value!r}; a finite number, not negative, is expected")
+    if not 0 <= number <= MOST:
+        raise DataError(f"{origin}: {name} {shown(value)}; a finite number, not negative, is expected")
     return float(number)
 
 
 def _parsed(path: Path) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON file: {error}") from error
+    return read_json(path)

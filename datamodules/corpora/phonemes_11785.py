@@ -94,7 +94,10 @@ def _phones(path: Path) -> str:
 def _listed(path: Path) -> list[str]:
     """File names in the first column, below a line that names the columns."""
     text = read_text(path, "subsets: [train, dev] leaves it out")
-    rows = [row for row in csv.reader(text.splitlines()) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise DataError(f"{path}: not readable as CSV: {error}") from error
     if len(rows) < 2:
         raise DataError(f"{path}: it lists no file below the name of its column")
     return [row[0] for row in rows[1:]]

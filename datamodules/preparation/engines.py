@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import joblib
-import yaml
 
+from datamodules.documents import as_mapping, read_yaml
 from datamodules.errors import DataError
 
 Result = TypeVar("Result")
@@ -124,11 +124,11 @@ def _queue(scheduler: str) -> tuple[str, dict[str, Any]]:
     if scheduler in QUEUES:
         return scheduler, {}
     try:
-        stated = yaml.safe_load(Path(scheduler).read_text(encoding="utf-8"))
+        stated = as_mapping(read_yaml(Path(scheduler)), scheduler)
         (kind,) = stated["jobqueue"]
-    except OSError as error:
-        raise DataError(f"scheduler: {scheduler}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except DataError as error:
+        raise DataError(f"scheduler: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"scheduler: {scheduler}: expected is dask-jobqueue's configuration of one queue, as in "
             "jobqueue: {slurm: {cores: 4, memory: 8GB}}"

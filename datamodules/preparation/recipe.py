@@ -10,6 +10,7 @@ from typing import Any
 
 from datamodules.corpora.base import Corpus, Recording
 from datamodules.errors import DataError
+from datamodules.preparation.bounds import check_directory, check_numbers
 from datamodules.preparation.spectrograms import Spectrogram
 from datamodules.preparation.splits import Splits
 from datamodules.shards.format import AudioMember, Grid
@@ -55,16 +56,13 @@ class ShardRecipe:
     phones: list[str] | None = None
 
     def __post_init__(self) -> None:
-        for key in ("rate", "hop", "records_per_shard"):
-            if not getattr(self, key) > 0:
-                raise DataError(f"{key}: {getattr(self, key)} is not positive")
+        check_numbers({key: getattr(self, key) for key in self.__dataclass_fields__ if key != "splits"})
         if is_remote(self.directory):
             raise DataError(
                 f"directory: {without_secrets(self.directory)}: shards are written into a folder; prepare them in one, "
                 "and copy the whole of it there"
             )
-        if self.context < 0:
-            raise DataError(f"context: {self.context} is negative")
+        check_directory(self.directory)
         if self.segment is not None and self.grid.segment < 1:
             raise DataError(f"segment: {self.segment} s is shorter than one hop ({self.hop / self.rate} s)")
         for key in ("classes", "phones"):

@@ -28,8 +28,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from datamodules.documents import read_json
 from datamodules.errors import DataError
-from datamodules.files import read_text, write_atomically
+from datamodules.files import write_atomically
 from experiments.benchmarks.inference_memory import memory
 from experiments.benchmarks.machine import describe_machine
 from experiments.benchmarks.tones import RATE, ToneAudio
@@ -191,7 +192,7 @@ def accuracies(summary: Path, metric: str) -> dict[str, tuple[float, float, floa
         DataError: it is no such file, or has no such metric.
     """
     try:
-        methods = json.loads(read_text(summary))["methods"]
+        methods = read_json(summary)["methods"]
         return {name: tuple(of[metric][key] for key in ("mean", "low", "high")) for name, of in methods.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{summary}: no summary of `melisma compare` that has {metric}") from error

@@ -8,6 +8,7 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from datamodules.documents import read_json
 from datamodules.errors import DataError
 from datamodules.files import read_text, sha256_of
 from experiments.browser.pieces import piece_graph
@@ -79,9 +80,9 @@ def refuse_foreign(folder: Path) -> None:
     if not there:
         return
     try:
-        listed = json.loads(read_text(folder / LISTED)) if LISTED in there else {}
+        listed = read_json(folder / LISTED) if LISTED in there else {}
         ours = {*listed["files"], LISTED} if listed.get("made_by") == MAKER else set()
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (DataError, AttributeError, KeyError, TypeError):
         ours = set()
     if foreign := sorted(there - ours):
         raise DataError(f"{folder}: holds {foreign[0]}, which this command did not write; say another --out")

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from datamodules.documents import parse_yaml
 from datamodules.errors import DataError
 from experiments.catalogue.figures import ALL, FigurePlace
 
@@ -97,10 +96,7 @@ def read_definition(text: str, where: str) -> TableDefinition:
     Raises:
         DataError: a key is unknown or missing.
     """
-    try:
-        stated = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DataError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+    stated = parse_yaml(text, f"{where}: table")
     _check(stated, _TABLE, where)
     kind = stated.get("kind", "figures")
     if kind not in KINDS:

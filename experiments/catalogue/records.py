@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from datamodules import documents
 from datamodules.errors import DataError
 from experiments.catalogue.figures import NETWORK, FigurePlace, RecordedFigure, entries, logged_figures, read_figures
 
@@ -113,11 +113,7 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         DataError: it does not.
     """
-    try:
-        stated = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{file}: no record can be read: {error}") from error
-    return dict(entries(stated, str(file)))
+    return dict(entries(documents.read_json(file), str(file)))
 
 
 def _of_run(run: Mapping[str, Any], file: Path) -> Iterator[tuple[FigurePlace, RecordedFigure]]:

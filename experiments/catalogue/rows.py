@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
+from datamodules.documents import as_mapping, read_yaml
 from datamodules.errors import DataError
 from experiments.catalogue.figures import RecordedFigure
 from experiments.catalogue.headers import read_header
@@ -97,7 +96,7 @@ def _sweep(file: Path, experiments: Path) -> tuple[CatalogueRow, str]:
 
 def _swept_keys(file: Path) -> frozenset[str]:
     """Full keys of what a sweep varies; one of its values may be several keys below a common one."""
-    stated = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    stated = as_mapping(read_yaml(file), str(file))
     keys = set()
     for key, parameter in stated.get("parameters", {}).items():
         below = [value for value in parameter.get("values", []) if isinstance(value, dict)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from jsonargparse import ArgumentParser
 
 from datamodules import corpora
+from datamodules.errors import cut_lines
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.mistakes import parse
 from experiments.shares import share
@@ -81,7 +82,7 @@ def report(directory: Path, result: Prepared) -> None:
     for how, recordings in description.get("converted", {}).items():
         print(f"  {recordings} recordings {how}")
     for reason in result.left_out.values():
-        print(f"melisma: left out: {reason}", file=sys.stderr)
+        print(f"melisma: left out: {cut_lines(reason)}", file=sys.stderr)
     if result.left_out:
         print(
             f"melisma: {len(result.left_out)} recordings could not be used; repair them and run the command again to "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, cut_lines
 from experiments.mistakes import parse, stop
 from experiments.shares import share
 
@@ -106,7 +106,10 @@ def main(arguments: list[str]) -> None:
         f"{f', {before} kept' if before else ''}"
     )
     if failed:
-        print("\n".join(["melisma: could not transcribe:", *(f"  {reason}" for reason in failed)]), file=sys.stderr)
+        print(
+            "\n".join(["melisma: could not transcribe:", *(f"  {cut_lines(reason)}" for reason in failed)]),
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from datamodules.documents import as_mapping, read_json, read_yaml
 from datamodules.errors import DataError
-from datamodules.files import read_text
 
 _RECORD = "record.json"
 _STAGES = ("validate", "test")
@@ -96,22 +93,11 @@ def read_run_or_config(path: Path) -> RecordedRun:
         path = path / "config.yaml" if (path / "config.yaml").is_file() else path
     if path.suffix not in (".yaml", ".yml"):
         return read_run(path)
-    try:
-        stated = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(stated, dict):
-        raise DataError(f"{path}: no configuration, a mapping is expected")
-    return RecordedRun(path, {}, stated, None)
+    return RecordedRun(path, {}, as_mapping(read_yaml(path), str(path)), None)
 
 
 def _of_file(path: Path) -> RecordedRun:
-    try:
-        record = json.loads(read_text(path, "a run is its folder RUN or RUN/record.json"))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise DataError(f"{path}: no record of a run, a mapping is expected")
+    record = as_mapping(read_json(path, "a run is its folder RUN or RUN/record.json"), str(path))
     if record.get("kind") == "study":
         raise DataError(f"{path}: of a study; name one of its runs, STUDY/RUN/[FOLD/]seedN")
     folder = path.parent if path.name == _RECORD else None

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
 from callbacks.predictions.set_frames import SetFrames
 from callbacks.run.curve_file import CurvePoint, Curves, read_curves
+from datamodules.documents import as_mapping, parse_yaml
 from datamodules.errors import DataError
-from datamodules.files import file_name
+from datamodules.files import file_name, read_text
 from datamodules.shards.metadata import TrackMetadata, read_metadata
 from experiments.evaluation.clusters import clusters_of
 from experiments.evaluation.frames import LOWEST, AlignedTrack, TrackGuess
@@ -80,7 +80,7 @@ class Run:
         self.record = read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
         self.curves = read_curves(folder / CURVES) if (folder / CURVES).is_file() else None
         latest = sorted(folder.glob("config*.yaml"), key=lambda path: (len(path.name), path.name))[-1]
-        self.config = latest.read_text(encoding="utf-8")
+        self.config = read_text(latest)
         self._stated = _mapping(latest, self.config)
 
     def sets(self) -> Iterator[ScoredSet]:
@@ -100,8 +100,9 @@ class Run:
         own = self.folder / stage / RECORD  # of data that the fit did not know
         if own.is_file():
             stated = read_json(own).get("config") or stated
-        data = stated.get("data") or {}
-        named = {**data, **(data.get("init_args") or {})}.get(split) or {}
+        place = f"{self.folder / CONFIG}: data"
+        data = as_mapping(stated.get("data") or {}, place)
+        named = {**data, **as_mapping(data.get("init_args") or {}, f"{place}.init_args")}.get(split) or {}
         if isinstance(named, Mapping):
             for name, directory in named.items():
                 if file_name(str(name)) == folder:
@@ -284,10 +285,4 @@ def _charts(points: list[CurvePoint], best: Mapping[str, Any] | None) -> list[di
 
 
 def _mapping(path: Path, text: str) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not readable as YAML ({error})") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: not the configuration of a run")
-    return found
+    return as_mapping(parse_yaml(text, str(path)), str(path))

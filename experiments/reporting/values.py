@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.errors import DataError
+from datamodules import documents
+from datamodules.documents import as_mapping
 
 SEPARATORS = "/\\"
 _SEPARATOR = re.compile(r"[/\\]")
@@ -22,16 +22,12 @@ _WITHIN = re.compile(rf"(?<![\w.:/]){_ROOT}(?:[\w.@+~-]+[/\\])*[\w.@+~-]+[/\\]?"
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file.
+    """A file that holds a JSON object.
 
     Raises:
-        DataError: it is not readable as JSON; the message names it.
+        DataError: it does not; the message names it.
     """
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
-    return found
+    return as_mapping(documents.read_json(path), str(path))
 
 
 def number(value: float) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
 from datamodules.files import file_name
 from experiments.studies.study import PlannedRun, PublishedFinding, Study
@@ -26,11 +26,7 @@ def read_record(run: Path) -> dict[str, Any]:
         DataError: it is not there, or is none.
     """
     path = _record_file(run)
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no record of a run ({error})") from error
-    return record
+    return as_mapping(read_json(path, "a run writes it when it ends"), str(path))
 
 
 def is_finished(run: Path) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from datamodules.documents import as_mapping, read_yaml
 from datamodules.errors import DataError
 from experiments.mistakes import parse
 
@@ -181,10 +181,7 @@ class PlannedRun(NamedTuple):
             DataError: the file is not readable as YAML, or a key leads into something that is no mapping.
         """
         path = Path(str(self.settings.get(RECIPE, recipe)))
-        try:
-            stated: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise DataError(f"{path}: not readable as a recipe ({error})") from error
+        stated = as_mapping(read_yaml(path, "a study's `recipe` is a file"), str(path))
         seeds = {"seed_everything": self.seed, "data.init_args.seed": self.seed}
         for key, value in {**self.settings, **seeds}.items():
             if key not in (RECIPE, COMMAND):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from callbacks.run.curve_file import Curves, read_curves
+from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
 from experiments.sweeping.points import SweepPoint
 from experiments.sweeping.sweep_file import SweepFile
@@ -81,13 +81,7 @@ def curves_of(run: Path) -> Curves:
 def record_of(run: Path) -> dict[str, Any]:
     """The record of a run; empty where there is none yet."""
     path = run / "record.json"
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no record of a run ({error})") from error
-    return record
+    return as_mapping(read_json(path), str(path)) if path.exists() else {}
 
 
 def has_finished(run: Path) -> bool:

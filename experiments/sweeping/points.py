@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from datamodules.documents import parse_json
 from datamodules.errors import DataError
 from datamodules.files import read_text, write_atomically
 
@@ -107,7 +108,7 @@ def read_point(folder: Path) -> SweepPoint:
     path = folder / _JOURNAL
     *lines, _ = read_text(path).split("\n")
     try:
-        first, *events = [json.loads(line) for line in lines]
+        first, *events = [parse_json(line, f"line {number}") for number, line in enumerate(lines, start=1)]
         ended = [event for event in events if event["event"] == "ended"]
         return SweepPoint(
             folder,
@@ -117,5 +118,5 @@ def read_point(folder: Path) -> SweepPoint:
             [event["outcome"] for event in ended],
             ended[-1]["code"] if ended else None,
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged ({error}); remove {folder}, and the point is made again") from error

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import sweeps
-import yaml
 
+from datamodules.documents import read_yaml
 from datamodules.errors import DataError
-from datamodules.files import read_text
 from experiments.sweeping.command_line import CommandTemplate
 
 METHODS = ("grid", "random", "bayes")
@@ -87,10 +86,7 @@ def read_sweep(path: Path) -> SweepFile:
     Raises:
         DataError: it is none that can be run; the message names file and key.
     """
-    try:
-        content = yaml.safe_load(read_text(path, "SWEEP is a YAML file, as in experiments/sweeps"))
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "SWEEP is a YAML file, as in experiments/sweeps")
     if not isinstance(content, dict):
         raise DataError(
             f"{path}: no sweep, but {type(content).__name__}; experiments/sweeps/README.md says what one holds"

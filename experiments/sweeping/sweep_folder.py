@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
 from experiments.claims import Claim, Claims
@@ -58,10 +59,10 @@ class SweepFolder:
                 with write_atomically(path) as file:
                     file.write((json.dumps(stated, indent=1) + "\n").encode())
             try:
-                there = json.loads(path.read_text(encoding="utf-8"))
-                differing = [key for key, value in stated.items() if there.get(key) != value]
-            except (ValueError, AttributeError) as error:
-                raise DataError(f"{path}: damaged ({error}); remove it, and it is written again") from error
+                there = as_mapping(read_json(path), str(path))
+            except DataError as error:
+                raise DataError(f"{error}; remove this file, and it is written again") from error
+            differing = [key for key, value in stated.items() if there.get(key) != value]
         if differing:
             raise DataError(
                 f"{self.folder}: holds a sweep with other {' and '.join(differing)} (see {path.name}); "

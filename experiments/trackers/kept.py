@@ -11,6 +11,7 @@ import numpy as np
 from datamodules import DataError
 from datamodules.annotations.f0_tables import write_f0
 from datamodules.annotations.tracked_tables import write_tracked
+from datamodules.documents import as_mapping, read_json
 from datamodules.files import file_name, remove_leftovers, write_atomically
 from experiments.trackers.base import Tracked
 
@@ -87,12 +88,15 @@ class KeptTables:
         return self.folder / f"{file_name(track)}.csv"
 
     def _read(self) -> dict[str, Any] | None:
-        try:
-            kept: dict[str, Any] = json.loads((self.folder / RECORD).read_bytes())
-        except FileNotFoundError:
+        path = self.folder / RECORD
+        if not path.exists():
             return None
-        except ValueError as error:
-            raise DataError(f"{self.folder / RECORD}: not readable as JSON ({error}); delete its folder") from error
+        try:
+            kept = as_mapping(read_json(path), str(path))
+            for key in ("made_by", "tracks"):
+                as_mapping(kept.get(key), f"{path}: {key}")
+        except DataError as error:
+            raise DataError(f"{error}; delete its folder, and the tracker runs again") from error
         return kept
 
     def _write(self, kept: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
+from datamodules.documents import read_json
 from datamodules.errors import DataError
 from datamodules.files import file_name, remove_leftovers, write_atomically
 from datamodules.preparation.sharing import Share
@@ -150,8 +151,8 @@ def state(request: TranscriptionRequest, again: bool) -> bool:
     try:
         request.out.mkdir(parents=True, exist_ok=True)
         remove_leftovers(request.out)
-        before: Any = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except ValueError:
+        before: Any = read_json(path) if path.is_file() else None
+    except DataError:
         before = "damaged"
     except OSError as error:
         raise DataError(f"--out: {request.out} cannot be made a folder: {error.strerror}") from error

@@ -101,7 +101,7 @@ def changed(path, value):
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        ("{", "no record can be read"),
+        ("{", "line 1: not valid JSON"),
         ("[]", "an object is expected"),
         (changed("kind", "recipe"), "kind: one of run, comparison is expected, not 'recipe'"),
         (changed("run", None), "run: an object is expected"),

@@ -226,7 +226,7 @@ def test_an_estimate_without_its_ends_is_nothing():
 @pytest.mark.parametrize(
     ("definition", "message"),
     [
-        ("a: [", "line 3: not valid YAML"),
+        ("a: [", "line 3: table, line 1: not valid YAML"),
         ("- a", "line 3: keys are expected"),
         ("kind: figure", "line 3: kind: one of figures, verdicts, studied is expected, not 'figure'"),
         ("columns: []", "line 3: rows: a list is expected"),

@@ -145,7 +145,7 @@ def test_what_is_missing_is_named_without_the_subcommand(melisma):
 def test_a_file_that_is_not_yaml_is_named_with_the_line(melisma, tmp_path):
     (tmp_path / "broken.yaml").write_text("model:\n  a: [")
     (line,) = refused(melisma("fit", "--config", tmp_path / "broken.yaml"))
-    assert line.startswith(f"{tmp_path}/broken.yaml: not valid YAML: ") and "line 2, column 7" in line
+    assert line.startswith(f"{tmp_path}/broken.yaml, line 2: not valid YAML: ")
 
 
 def test_a_package_that_a_class_needs_is_named_and_not_taken_for_the_class(

@@ -20,10 +20,24 @@ from tqdm import tqdm
 from tests.hostile.harness import run_all
 from tests.hostile.world import World
 
-KINDS = ("metadata", "models")
+KINDS = ("metadata", "recipes", "tables", "manifests", "audio", "options", "models")
 
 # What every fork would load.
-LOADED = ("experiments.lightning_cli", "experiments.transcription.jobs", "lightning.pytorch.loggers", "wandb", "soxr")
+LOADED = (
+    *(
+        "experiments.lightning_cli",
+        "lightning.pytorch.loggers",
+        "wandb",
+        "librosa",
+        "soxr",
+        "mir_eval",
+        "mir_eval.melody",
+        "scipy.interpolate",
+    ),
+    *("datamodules.corpora.audio_folder", "datamodules.preparation.prepare", "experiments.transcription.jobs"),
+    *("experiments.evaluation.report", "experiments.evaluation.pictures", "experiments.reporting.report", "sweeps"),
+    *("datamodules.preparation.engines", "experiments.probing.probe", "experiments.sweeping.sweep_folder"),
+)
 
 
 def main() -> int:
@@ -37,8 +51,8 @@ def main() -> int:
     folder = options.keep or Path(tempfile.mkdtemp(prefix="melisma-hostile-"))
     folder.mkdir(parents=True, exist_ok=True)
     world, table, count = World(folder / "world"), {}, -(-options.inputs // len(options.kinds))
-    for module in LOADED:
-        importlib.import_module(module)
+    for name in LOADED:
+        importlib.import_module(name)
 
     for kind in options.kinds:
         module = importlib.import_module(f"tests.hostile.{kind}")

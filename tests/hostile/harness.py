@@ -16,6 +16,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,8 +84,8 @@ def run(hostile: Hostile, folder: Path, limit: int = SECONDS) -> Outcome:
         folder: is made; the command runs in `folder/here`, and nothing else in `folder` may change.
         limit: seconds of processor time.
     """
-    here, outside = folder / "here", folder / "outside"
-    for each in (here, outside):
+    here, outside, temporary = folder / "here", folder / "outside", folder / "here" / ".tmp"
+    for each in (here, outside, temporary):
         each.mkdir(parents=True)
     (outside / "canary").write_text("alive")
     hostile.lay(here)
@@ -95,7 +96,7 @@ def run(hostile: Hostile, folder: Path, limit: int = SECONDS) -> Outcome:
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _child(hostile.words, here, printed, noted, limit)
+        _child(hostile.words, here, temporary, printed, noted, limit)
     status, usage = _wait(pid, began + WALL)
     code = os.waitstatus_to_exitcode(status)
     output = printed.read_text(errors="replace") if printed.exists() else ""
@@ -137,7 +138,7 @@ def _wait(pid: int, until: float) -> tuple[int, resource.struct_rusage]:
         pause = min(2 * pause, 0.05)
 
 
-def _child(words: Sequence[str], here: Path, printed: Path, noted: Path, limit: int) -> None:
+def _child(words: Sequence[str], here: Path, temporary: Path, printed: Path, noted: Path, limit: int) -> None:
     """Never returns."""
     code = 99
     try:
@@ -150,6 +151,7 @@ def _child(words: Sequence[str], here: Path, printed: Path, noted: Path, limit: 
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in ((0, "r"), (1, "w"), (2, "w")))
         os.chdir(here)
         sys.path.insert(0, str(here))  # as `python -m experiments` has the current folder
+        os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
         os.write(notes, f"{_resident()}\n".encode())
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)

@@ -8,6 +8,9 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
 RECIPE = """\
 corpus:
   class_path: datamodules.corpora.SyntheticMelody
@@ -86,12 +89,22 @@ class World:
     @cached_property
     def recording(self) -> Path:
         """A second of a tone."""
-        import numpy as np
-        import soundfile
-
         path = self.folder / "tone.wav"
         soundfile.write(path, 0.5 * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000), 16000)
         return path
+
+    @cached_property
+    def recordings(self) -> Path:
+        """A folder of short tones in several formats, with an f0 table beside each."""
+        folder = self.folder / "recordings"
+        folder.mkdir(parents=True)
+        times = np.arange(4800) / 16000
+        for number, name in enumerate(("a.wav", "b.flac", "c.ogg", "d.aiff", "e.mp3")):
+            f0 = 220.0 * 2 ** (number / 4)
+            soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * f0 * times), 16000)
+            rows = "".join(f"{row / 100:.2f},{f0:.3f}\n" for row in range(31))
+            (folder / name).with_suffix(".csv").write_text(rows)
+        return folder
 
 
 def _in_a_fork(words: list[str]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from datamodules.errors import DataError
+from datamodules.documents import is_html, read_json
+from datamodules.errors import DataError, cut
 from datamodules.files import read_text
 
 
@@ -54,12 +53,21 @@ def read_manifest(path: Path, columns: Sequence[str]) -> list[Row]:
     Raises:
         DataError: the file cannot be read, lacks a column or lists nothing.
     """
-    lines = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = lines.fieldnames or ()
+    text = read_text(path)
+    if is_html(text):
+        raise DataError(f"{path}: is HTML, a web page, and no manifest")
+    # Not by the csv module, which takes no field of more than 131 072 characters.
+    lines = [(number, line.split("\t")) for number, line in enumerate(text.split("\n"), start=1) if line]
+    header = lines[0][1] if lines else []
     for column in columns:
         if column not in header:
-            raise DataError(f"{path}: no column {column!r}; its columns are {', '.join(map(repr, header))}")
-    rows = [Row(line, f"{path}, line {lines.line_num}") for line in lines]
+            there = cut(", ".join(map(repr, header))) or "none"
+            raise DataError(f"{path}: no column {column!r}; its columns are {there}")
+        if header.count(column) > 1:
+            raise DataError(f"{path}: column {column!r} stands there twice")
+    rows = [
+        Row(dict(zip_longest(header, fields[: len(header)])), f"{path}, line {number}") for number, fields in lines[1:]
+    ]
     if not rows:
         raise DataError(f"{path}: the manifest lists no recording")
     return rows
@@ -78,10 +86,7 @@ def splits_of_tracks(path: Path, wanted: list[str] | None) -> dict[str, str | No
     Raises:
         DataError: the file is not such a list, has no such split, or lists a track in two of the splits.
     """
-    try:
-        content: object = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON file: {error}") from error
+    content: object = read_json(path)
     if isinstance(content, list):
         if wanted is not None:
             raise DataError(f"{path}: a list of tracks without splits, but splits = {wanted} are asked for")

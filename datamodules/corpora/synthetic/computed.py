@@ -65,6 +65,9 @@ class ComputedTruth(_Computed, PitchSource):
         return self.recording.contour()
 
 
+LONGEST = 1 << 27  # samples of a recording, which is computed as a whole
+
+
 class ComputedCorpus(Corpus):
     """Recordings that are computed at random.
 
@@ -90,6 +93,7 @@ class ComputedCorpus(Corpus):
             )
         require(self, "rate", self.rate >= 1, "samples per second, at least 1")
         require(self, "seconds", 1 <= self.seconds * self.rate < math.inf, "it must be finite and hold a sample")
+        require(self, "seconds", self.seconds * self.rate <= LONGEST, f"more than {LONGEST} samples are not computed")
         require(self, "seed", self.seed >= 0, "it must not be negative")
 
     @abstractmethod

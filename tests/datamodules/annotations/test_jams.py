@@ -126,7 +126,7 @@ def test_a_file_that_is_not_as_expected_is_named(tmp_path, content, reason):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"\xff", "song.jams, line 1: byte 0xff is not UTF-8 text"), (b"{", "song.jams: not a JSON file")],
+    [(b"\xff", "song.jams, line 1: byte 0xff is not UTF-8 text"), (b"{", "song.jams, line 1: not valid JSON")],
 )
 def test_a_file_that_is_not_json_is_named(tmp_path, content, reason):
     (tmp_path / "song.jams").write_bytes(content)

@@ -58,7 +58,7 @@ def test_errors_of_a_task_and_of_the_one_who_says_what_to_do_arrive(engine):
     ("content", "message"),
     [
         (None, "queue.yaml: cannot be read"),
-        ("[", "expected is dask-jobqueue's configuration"),
+        ("[", "scheduler: .*queue.yaml, line 1: not valid YAML"),
         ("distributed: {}", "expected is dask-jobqueue's configuration"),
         ("jobqueue: {slurm: {}, pbs: {}}", "of one queue"),
         ("jobqueue: {wishes: {}}", "'wishes' is none of htcondor, lsf"),

@@ -46,7 +46,7 @@ def test_an_earlier_record_has_its_threads_in_words(tmp_path, hardware, threads)
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
-        ("a.json", "{", "not readable as JSON"),
+        ("a.json", "{", "line 1: not valid JSON"),
         ("a.json", "[]", "a mapping is expected"),
         ("a.json", '{"kind": "study"}', "of a study; name one of its runs"),
         ("a.yaml", "a: [", "not valid YAML"),

@@ -105,7 +105,7 @@ class TestRefusals:
     def test_a_damaged_summary_names_its_file(self, evaluated, tmp_path):
         shutil.copytree(evaluated.report, tmp_path / "old")
         (tmp_path / "old" / "summary.json").write_text("{")
-        with pytest.raises(DataError, match=r"summary.json: not readable as JSON"):
+        with pytest.raises(DataError, match=r"summary.json, line 1: not valid JSON"):
             report.main([str(tmp_path / "old")])
 
     def test_too_small_a_page(self, evaluated):
@@ -228,5 +228,5 @@ class TestRun:
     def test_a_damaged_configuration(self, tmp_path):
         write_run(tmp_path / "run")
         (tmp_path / "run" / "config.yaml").write_text("a: [")
-        with pytest.raises(DataError, match=r"config\.yaml: not readable as YAML"):
+        with pytest.raises(DataError, match=r"config\.yaml, line 1: not valid YAML"):
             report.main([str(tmp_path / "run")])

@@ -63,7 +63,7 @@ def test_a_run_is_finished_when_its_record_says_so(tmp_path, leave_run):
 
 def test_a_broken_record_is_named(tmp_path):
     (tmp_path / "record.json").write_text("{")
-    with pytest.raises(DataError, match=r"record\.json: no record of a run"):
+    with pytest.raises(DataError, match=r"record\.json, line 1: not valid JSON"):
         read_record(tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_a_run_may_have_another_recipe_or_be_validated_alone(made_study, recipe)
     narrow, wide = study.plan()[:2]
     assert narrow.command == "validate" and wide.command == "fit"
     assert narrow.configuration("no.yaml")["trainer"] == {"max_steps": 4, "logger": False}
-    with pytest.raises(DataError, match=r"no\.yaml: not readable as a recipe"):
+    with pytest.raises(DataError, match=r"no\.yaml: cannot be read: No such file"):
         wide.configuration("no.yaml")
 
 

@@ -1,0 +1,1 @@
+"""What jsonargparse reads of a user's, within bounds."""
