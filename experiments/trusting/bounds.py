@@ -36,8 +36,8 @@ def without_memory(tensors: int) -> Iterator[None]:
         made += 1
         if made > most:
             raise DataError(
-                f"model: its configuration asks for more than {most} layers, but the weights have {tensors} tensors; use "
-                "the config.yaml that was written with them"
+                f"model: its configuration asks for more than {most} layers, but its weights are {tensors} tensors; "
+                "use the config.yaml that was written with them"
             )
 
     hooks = (register_module_module_registration_hook(count), register_module_parameter_registration_hook(count))
