@@ -65,13 +65,13 @@ def read_bytes(path: Path, hint: str = "", most: int = MOST) -> bytes:
     Raises:
         DataError: it cannot be read, is larger, or is no file but a folder, a device, or a pipe that may stay silent.
     """
-    check_file(path, hint)
+    size = check_file(path, hint)
     try:
         with path.open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(most + 1) if size <= most else None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}{hint and f'; {hint}'}") from error
-    if len(content) > most:
+    if content is None or len(content) > most:
         raise DataError(f"{path}: is larger than {most >> 20} MiB, more than a file of its kind ever has")
     return content
 
@@ -95,25 +95,28 @@ def text_of(content: bytes, name: Path | str) -> str:
         raise DataError(f"{name}, line {line}: byte {content[error.start]:#04x} is not UTF-8 text") from error
 
 
-def check_file(path: Path, hint: str = "") -> None:
+def check_file(path: Path, hint: str = "") -> int:
     """Refuse what is no plain file: reading a device or a named pipe may never end.
 
     Args:
         path: that shall be read; a pipe that a shell has opened, as of `<(command)`, will do.
         hint: what to do if there is none, for the message.
 
+    Returns:
+        Bytes that it has; 0 for a pipe.
+
     Raises:
         DataError: there is nothing, a folder, a device or a named pipe.
     """
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{shown_path(path)}: cannot be read: {why}{hint and f'; {hint}'}") from error
-    if stat.S_ISREG(mode) or str(path).startswith(_OPENED):
-        return
+    if stat.S_ISREG(status.st_mode) or str(path).startswith(_OPENED):
+        return status.st_size
     kinds = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "Is a named pipe", stat.S_IFCHR: "Is a device"}
-    kind = kinds.get(stat.S_IFMT(mode), "Is no file")
+    kind = kinds.get(stat.S_IFMT(status.st_mode), "Is no file")
     raise DataError(f"{path}: cannot be read: {kind}{hint and f'; {hint}'}")
 
 
@@ -129,6 +132,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -230,7 +230,7 @@ def _classes(module: str) -> list[str]:
         return []
     try:
         loaded = importlib.import_module(module)
-    except (ImportError, ValueError):
+    except (ImportError, ValueError, TypeError):  # TypeError: a name that begins with a dot
         return []
     names = getattr(loaded, "__all__", None) or [name for name, value in vars(loaded).items() if inspect.isclass(value)]
     return [name for name in names if name[0].isupper()]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.jams import PitchContour, pitch_contours
 from datamodules.annotations.tracked_tables import TRACKED
+from datamodules.documents import is_html
 from datamodules.errors import DataError, shown
 from datamodules.files import read_text, write_atomically
 
@@ -274,7 +275,10 @@ def _numbers(lines: Iterator[_Line], columns: int | None) -> Iterator[tuple[int,
 
 def _lines(path: Path) -> Iterator[_Line]:
     """Line number and fields of every line that is not blank or a comment."""
-    for line, text in enumerate(read_text(path).split("\n"), start=1):
+    content_of_file = read_text(path)
+    if is_html(content_of_file):
+        raise DataError(f"{path}: is HTML, a web page, and no table of f0")
+    for line, text in enumerate(content_of_file.split("\n"), start=1):
         content = text.partition("#")[0].strip()
         if not content:
             continue

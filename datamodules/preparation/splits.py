@@ -62,7 +62,7 @@ def _stated_by_corpus(recordings: Sequence[Recording]) -> dict[str, list[Recordi
 def _by_fraction(
     recordings: Sequence[Recording], fractions: Mapping[str, float], seed: int
 ) -> dict[str, list[Recording]]:
-    if any(value <= 0 for value in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
+    if not (all(value > 0 for value in fractions.values()) and abs(sum(fractions.values()) - 1) <= 1e-6):
         raise DataError(f"splits: fractions must be positive and add up to 1, got {dict(fractions)}")
     groups = sorted({recording.group for recording in recordings})
     order = np.random.default_rng([seed, 1]).permutation(len(groups))

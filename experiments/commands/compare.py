@@ -19,6 +19,7 @@ from experiments.evaluation.judgement_report import CSV, JSON, MARKDOWN, judgeme
 from experiments.evaluation.report import aligned, table_lines
 from experiments.evaluation.scores import Rules
 from experiments.mistakes import parse
+from experiments.shares import check_device
 from experiments.trackers.base import NAME, Tracker
 from experiments.trackers.catalogue import METHODS
 from experiments.trackers.methods import add_environment, identify, interpreters_of, make_trackers
@@ -34,6 +35,7 @@ def main(arguments: list[str]) -> None:
     """
     options = parse(_parser(), arguments)
     rules, bootstrap = scoring(options)
+    check_device(options.device)
     methods, verify = _words(options.methods), _words(options.verify)
     names, verifying = ([word.partition("=")[0] for word in words] for words in (methods, verify))
     others = [word for word, name in zip(verify, verifying, strict=True) if name not in names]

@@ -104,10 +104,10 @@ def scoring(options: Any) -> tuple[Rules, Bootstrap]:  # noqa: ANN401 -- jsonarg
         criteria = Criteria(tolerances=tuple(options.tolerances))
     except ValueError as error:
         raise DataError(f"--tolerances {options.tolerances}: {error}") from error
-    if options.resample is not None and not 0 < options.resample < float("inf"):
-        raise DataError(f"--resample {options.resample}: it must be positive, in seconds")
-    if not options.length_tolerance >= 0:
-        raise DataError(f"--length_tolerance {options.length_tolerance}: it must not be negative")
+    if options.resample is not None and not 1e-4 <= options.resample <= 1000:
+        raise DataError(f"--resample {options.resample}: it must be positive, in seconds, from 0.0001 to 1000")
+    if not 0 <= options.length_tolerance < float("inf"):
+        raise DataError(f"--length_tolerance {options.length_tolerance}: it must be finite and not be negative")
     rules = Rules(criteria, options.resample, options.length_tolerance)
     return rules, Bootstrap(options.bootstrap, options.level, options.seed)
 

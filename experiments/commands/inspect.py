@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jsonargparse import ArgumentParser
 
+from datamodules.errors import check_range
 from experiments.mistakes import parse
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("directory", type=str, help="a prepared directory, its URL, or pipe:COMMAND {name}")
     parser.add_argument("--rows", type=int, default=3, help="records to show of each split")
     options = parse(parser, arguments)
+    check_range("--rows", options.rows, 0, 1_000_000)
 
     from datamodules.shards.index import SplitIndex, describe
     from datamodules.storage.places import open_storage

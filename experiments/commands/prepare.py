@@ -13,7 +13,7 @@ from datamodules import corpora
 from datamodules.errors import cut_lines
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.mistakes import parse
-from experiments.shares import share
+from experiments.shares import check_jobs, share
 
 if TYPE_CHECKING:
     from datamodules.preparation.description import Prepared
@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> None:
     Recordings that cannot be used are left out and listed at the end; the exit code is then 1.
     """
     options = _parser().instantiate(parse(_parser(), _with_config_option(arguments)))
+    check_jobs(options.jobs)
 
     from datamodules.preparation.engines import Engine
     from datamodules.preparation.prepare import prepare

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from experiments.mistakes import parse, stop
+from datamodules.errors import check_range
+from experiments.mistakes import parse
+from experiments.shares import check_device, check_seed
 from experiments.trackers.catalogue import METHODS
 from experiments.trackers.methods import add_environment, identify, interpreters_of, make_trackers
 
@@ -33,8 +35,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
     options = parse(parser, arguments)
     items = options["items"]  # a Namespace has a method of that name
-    if items < 1 or options.seed < 0:
-        stop(f"--items {items} --seed {options.seed}: at least 1 and 0")
+    check_range("--items", items, 1, 10_000)
+    check_seed(options.seed)
+    check_device(options.device)
 
     from experiments.evaluation.report import aligned
     from experiments.probing.probe import probe

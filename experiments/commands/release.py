@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from datamodules.errors import check_range
 from experiments.mistakes import parse
 
 
@@ -36,6 +37,9 @@ def main(arguments: list[str]) -> None:
         "{loudness_reach: 1500}",
     )
     options = parse(parser, arguments)
+
+    if options.voicing_threshold is not None:
+        check_range("--voicing_threshold", options.voicing_threshold, -1, 1)
 
     from experiments.releasing import release
     from experiments.transcription.location import BEST

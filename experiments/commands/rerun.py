@@ -7,8 +7,9 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from datamodules.errors import DataError
+from datamodules.errors import check_range
 from experiments.mistakes import parse
+from experiments.shares import check_jobs
 
 DIFFERENT = 3  # exit code
 
@@ -35,8 +36,11 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--tolerance", type=float, default=0.0, help="of figures that count as equal; 0: bit-equal")
     options = parse(parser, arguments)
-    if options.threads is not None and options.threads < 1:
-        raise DataError(f"--threads {options.threads}: at least 1 is needed")
+    if options.threads is not None:
+        check_jobs(options.threads, "--threads")
+    if options.seed is not None:
+        check_range("--seed", options.seed, 0, 2**32 - 1)
+    check_range("--tolerance", options.tolerance, 0, 1e12)
 
     from experiments.repeating.comparison import compare
     from experiments.repeating.data import check_data

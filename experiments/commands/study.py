@@ -7,7 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from datamodules.errors import DataError
-from experiments.shares import share
+from experiments.shares import check_jobs, share
 from experiments.studies.study import Study, read
 
 
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> None:
     if not options.config:
         raise DataError("melisma study: CONFIG is missing; what it holds is what experiments/studies/README.md says")
 
+    check_jobs(options.jobs)
     from experiments.studies.report import table, write
     from experiments.studies.running import make_runs
 

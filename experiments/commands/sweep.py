@@ -7,8 +7,9 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, check_range
 from experiments.mistakes import parse
+from experiments.shares import check_jobs, check_seed
 
 
 def main(arguments: list[str]) -> None:
@@ -28,6 +29,12 @@ def main(arguments: list[str]) -> None:
     from experiments.sweeping.sweep_file import read_sweep
     from experiments.sweeping.sweep_folder import SweepFolder
 
+    check_jobs(options.jobs)
+    check_jobs(options.threads, "--threads")
+    check_seed(options.seed)
+    check_range("--repeats", options.repeats, 0, 1000)
+    if options.points is not None:
+        check_range("--points", options.points, 1, 1_000_000)
     file = read_sweep(options.file)
     wanted = file.wanted(options.points)
     folder = options.out / options.file.stem

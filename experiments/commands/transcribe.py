@@ -10,9 +10,9 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from datamodules.errors import DataError, cut_lines
+from datamodules.errors import DataError, check_range, cut_lines
 from experiments.mistakes import parse, stop
-from experiments.shares import share
+from experiments.shares import check_device, check_jobs, share
 
 _WILD = frozenset("*?[")
 
@@ -70,8 +70,10 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--again", action="store_true", help="replace what is there, also of another model")
     options = parse(parser, arguments)
-    if options.jobs < 1:
-        stop(f"--jobs: {options.jobs}; it must be 1 or more")
+    check_jobs(options.jobs)
+    check_device(options.device)
+    if options.voicing_threshold is not None:
+        check_range("--voicing_threshold", options.voicing_threshold, -1, 1)
     if Path("-") in options.audio or options.rate is not None:
         _from_pipe(options)
         return
@@ -116,8 +118,8 @@ def main(arguments: list[str]) -> None:
 def _from_pipe(options: Namespace) -> None:
     if options.audio != [Path("-")]:
         stop("--rate belongs to -, and - stands alone: melisma transcribe - --rate 16000")
-    if options.rate is not None and options.rate < 1:
-        stop(f"--rate: {options.rate}; it must be 1 or more")
+    if options.rate is not None:
+        check_range("--rate", options.rate, 1, 768_000)
     from experiments.transcription.pipe import transcribe_pipe
 
     try:

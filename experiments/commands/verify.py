@@ -8,7 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from experiments.mistakes import parse, stop
-from experiments.shares import share
+from experiments.shares import check_jobs, share
 
 
 def main(arguments: list[str]) -> None:
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> None:
         stop(f"--jobs: {options.jobs}; it must be 1 or more")
     part, place = share(options.share), options.directory
 
+    check_jobs(options.jobs)
     from tqdm import tqdm
 
     from datamodules.errors import DataError

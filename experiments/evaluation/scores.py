@@ -15,6 +15,8 @@ from datamodules.annotations.f0_series import F0Series
 from experiments.evaluation.tables import Pairs, TableFolder, check_length
 from lightning_modules.metrics import Criteria, evaluate_series, metric_names
 
+MOST_FRAMES = 10_000_000  # of a track that is resampled; a day every 10 ms
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -126,5 +128,8 @@ def _read(folder: TableFolder, path: Path, problems: list[str]) -> F0Series | No
 
 
 def _scores(reference: F0Series, estimate: F0Series, rules: Rules) -> list[float]:
+    longest = max(reference.times[-1], estimate.times[-1])
+    if rules.resample is not None and longest / rules.resample > MOST_FRAMES:
+        raise DataError(f"--resample {rules.resample}: too many frames of a track of {longest:g} s; say a longer step")
     scores = evaluate_series(*reference, *estimate, hop=rules.resample, criteria=rules.criteria)
     return [scores[name] for name in metric_names(rules.criteria)]

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from datamodules import DataError
 from experiments.evaluation.scores import Scores
+from experiments.shares import check_seed
 
+MOST_RESAMPLES = 200_000  # beyond, an interval no longer changes; a gigabyte is held for all of them
 CHUNK = 4_000_000  # counts in memory at once
 
 
@@ -36,12 +38,11 @@ class Bootstrap:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.resamples < 1:
-            raise DataError(f"--bootstrap {self.resamples}: it must be at least 1")
+        if not 1 <= self.resamples <= MOST_RESAMPLES:
+            raise DataError(f"--bootstrap {self.resamples}: it must be at least 1, and at most {MOST_RESAMPLES}")
         if not 0 < self.level < 1:
             raise DataError(f"--level {self.level}: it must lie between 0 and 1")
-        if self.seed < 0:
-            raise DataError(f"--seed {self.seed}: it must not be negative")
+        check_seed(self.seed)
 
     def interval(self, values: NDArray[np.float64], clusters: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """Interval of the mean over tracks of each column, all columns with the same draws.

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from torch import nn
 
+from datamodules.errors import DataError, shown
+
 OURS = ("architectures", "callbacks", "datamodules", "lightning_modules")
 # Of other libraries, the classes of exactly these modules; what their modules define beside is seldom meant.
 OTHERS = ("torch.nn", "torch.optim", "torch.optim.lr_scheduler", "torchaudio.transforms")
@@ -41,9 +43,17 @@ def import_all(modules: Sequence[str] = ()) -> None:
 
     Args:
         modules: further modules, with classes of the user's own.
+
+    Raises:
+        DataError: there is no such module.
     """
     for name in (*OURS, *modules):
-        package = importlib.import_module(name)
+        try:
+            package = importlib.import_module(name)
+        except (ModuleNotFoundError, ValueError, TypeError) as error:
+            if isinstance(error, ModuleNotFoundError) and not f"{name}.".startswith(f"{error.name}."):
+                raise  # a package that the module needs
+            raise DataError(f"--modules: {shown(name)}: there is no such module") from error
         inner = pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}.")
         for module in (name, *(found.name for found in inner if found.ispkg and name in OURS)):
             loaded = importlib.import_module(module)

@@ -58,7 +58,6 @@ FIELDS = (
 )
 TRACKS = {"train": ["a", "b"], "validation": ["c"]}
 DICTIONARY = "a AH\nb B IY\nc S IY\n"
-WORDS = {"file": "words.dic"}
 COMMON = {
     "directory": "shards",
     "rate": 16000,
@@ -136,10 +135,7 @@ def _dictionary(draw: random.Random, world: World, mark: str) -> Hostile:
         "folder": "recordings",
         "manifest": "list.tsv",
         "transcript_column": "words",
-        "dictionary": {
-            "class_path": "datamodules.corpora.sources.pronunciations.Pronunciations",
-            "init_args": {"path": "words.dic"},
-        },
+        "dictionary": {"path": "words.dic"},
     }
     recipe = {"corpus": {"class_path": "datamodules.corpora.AudioFolder", "init_args": arguments}, **COMMON}
     recipe["splits"] = {"train": "rest"}

@@ -12,7 +12,7 @@ from tests.hostile import damage, yaml_text
 from tests.hostile.harness import Hostile
 from tests.hostile.world import World, copied
 
-PLACES = ("/", "/dev/null", "/proc/x", "/sys/x", "/dev/full", ".", "..", "../outside", "recipe.yaml", "recipe.yaml/x")
+PLACES = ("/", "/dev/null", "/proc/x", "/sys/x", "/dev/full", ".", "recipe.yaml", "recipe.yaml/x")
 NAMES = (
     "",
     "x" * 300,

@@ -104,6 +104,7 @@ def _evaluated(name: str, suffix: str, content: bytes, draw: random.Random) -> H
             (here / folder).mkdir()
             for track in "ab":
                 (here / folder / f"{track}{suffix}").write_bytes(_whole(suffix))
+        (here / side / f"a{suffix}").unlink()
         if odd is None:
             (here / side / f"a{suffix}").write_bytes(content)
         else:

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from datamodules.corpora.base import Audio, AudioSource
 from datamodules.errors import DataError
-from datamodules.files import sha256_of
+from datamodules.files import check_file, sha256_of
 
 EXTENSIONS = frozenset(
     f".{name}" for name in "aif aifc aiff au caf flac mp3 nist oga ogg opus rf64 snd sph w64 wav".split()
@@ -101,8 +101,7 @@ class AudioFile(AudioSource):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        if not self.path.is_file():
-            raise DataError(f"{self.path}: there is no such audio file")
+        _check_audio(self.path)
         try:
             with soundfile.SoundFile(self.path) as file:
                 self._check_header(str(file.extra_info))
@@ -230,9 +229,17 @@ def cut(file: AudioFile, seconds: float) -> list[AudioClip]:
 
 
 def _header(path: Path) -> Any:  # noqa: ANN401 -- soundfile has no types
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such audio file")
+    _check_audio(path)
     try:
         return soundfile.info(path)
     except RuntimeError as error:
         raise DataError(f"{path}: cannot be decoded: {error}") from error
+
+
+def _check_audio(path: Path) -> None:
+    """Refuse what is no file, and bare samples, of which nothing says how many a second there are."""
+    if not path.exists():
+        raise DataError(f"{path}: there is no such audio file")
+    check_file(path)
+    if path.suffix.lower() == ".raw":
+        raise DataError(f"{path}: bare samples, without a header that states rate and channels; make a WAV file of it")

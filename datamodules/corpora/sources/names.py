@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from datamodules.corpora.sources.listing import visible_names
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
 
 
 def visible_files(folder: Path, pattern: str) -> list[Path]:
@@ -41,9 +41,12 @@ def by_identifier(relatives: Iterable[str], origin: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for relative in relatives:
+        if not Path(relative).name:
+            raise DataError(f"{origin}: {shown(relative)} is no name of a file")
         name = identifier(relative)
         if name in found:
-            raise DataError(f"{origin}: {found[name]!r} and {relative!r} give the same id {name!r}; rename one of them")
+            both = f"{shown(found[name])} and {shown(relative)}"
+            raise DataError(f"{origin}: {both} give the same id {shown(name)}; rename one of them")
         found[name] = relative
     return found
 

@@ -230,3 +230,24 @@ def test_real_tables_are_read():
     assert speech.f0.max() == 192.257
     singing = read_f0(data / "f0_mirdata_clips" / "vocadito" / "vocadito_1_f0.csv")
     assert 100 < np.median(singing.f0[singing.f0 > 0]) < 1000
+
+
+@pytest.mark.parametrize("page", ["<!DOCTYPE html>\n<html><body>404</body></html>\n", "  <html>\n<p>1,2</p>\n"])
+def test_a_web_page_in_the_place_of_a_table_is_said_to_be_one(tmp_path, page):
+    (tmp_path / "a.csv").write_text(page)
+    with pytest.raises(DataError, match=r"a\.csv: is HTML, a web page, and no table of f0"):
+        read_f0(tmp_path / "a.csv")
+
+
+def test_a_line_of_megabytes_is_not_repeated_whole(tmp_path):
+    (tmp_path / "a.csv").write_text("0,220\n0.01," + "x" * 5_000_000 + "\n")
+    with pytest.raises(DataError, match=r"a\.csv, line 2: 'xxx.*\.\.\. is not a number") as raised:
+        read_f0(tmp_path / "a.csv")
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize("row", ["1e30,220", "1e308,220"])
+def test_a_time_that_no_recording_has_is_refused_with_its_line(tmp_path, row):
+    (tmp_path / "a.csv").write_text(f"0,220\n{row}\n")
+    with pytest.raises(DataError, match=r"a\.csv, line 2: time .* s; at most 1e\+06 s are expected"):
+        read_f0(tmp_path / "a.csv")

@@ -58,6 +58,7 @@ def test_one_split_may_be_listed_one_stated_by_the_corpus_and_one_the_rest():
         (corpus(), {"train": 1.5, "test": -0.5}, "positive"),
         (corpus(), {"train": ["x"]}, "splits.train: no recording has the group 'x'"),
         (corpus("ab"), {"train": 0.99, "test": 0.01}, "splits.test: no recording"),
+        (corpus(), {"train": float("nan"), "test": 0.5}, "fractions must be positive"),
         (corpus(), {"train": 0.5, "test": ["a"]}, "fractions for all splits or for none"),
         (corpus(), {"train": "rest", "test": "rest"}, "only one split can be the rest"),
         (corpus("aab", ["train", "test", None]), {"train": "rest", "test": "stated"}, "group 'a' stands in both"),

@@ -237,7 +237,7 @@ def test_tolerances_are_a_choice(folders, melisma):
         (("--resample", "0"), "--resample 0.0: it must be positive"),
         (("--bootstrap", "0"), "--bootstrap 0"),
         (("--level", "95"), "--level 95.0: it must lie between 0 and 1"),
-        (("--seed", "-1"), "--seed -1"),
+        (("--seed", "-1"), "--seed: -1"),
         (("--length_tolerance", "-1"), "--length_tolerance -1.0"),
         (("--estimate_step", "-1"), "step: -1.0 s"),
         (("--estimate_suffix", ".est"), "no f0 table in it; none of its files ends in .est"),
@@ -309,3 +309,31 @@ def test_a_report_that_cannot_be_written_is_named(folders, melisma):
 def test_bootstrap_refuses_what_it_cannot_do():
     with pytest.raises(DataError, match="--bootstrap -3"):
         Bootstrap(resamples=-3)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--bootstrap=1000000000", "--bootstrap 1000000000: it must be at least 1, and at most 200000"),
+        ("--resample=1e-12", "--resample 1e-12: it must be positive, in seconds, from 0.0001 to 1000"),
+        ("--resample=.nan", "--resample nan: it must be positive"),
+        ("--seed=-1", "--seed: -1; a number from 0"),
+        ("--length_tolerance=.inf", "--length_tolerance inf: it must be finite"),
+    ],
+)
+def test_a_number_that_would_fill_the_memory_is_refused_with_its_range(folders, melisma, option, reason):
+    outcome = melisma("evaluate", folders / "truth", folders / "good", option)
+    assert outcome.code == 1 and outcome.err.startswith(f"melisma: {reason}")
+
+
+def test_a_track_with_too_many_frames_to_resample_is_refused(folders, melisma):
+    for folder in ("truth", "good"):
+        (folders / folder / "a.csv").write_text("0,220\n1000000,220\n")
+    outcome = melisma("evaluate", folders / "truth", folders / "good", "--resample=0.001")
+    assert outcome.code == 1 and "too many frames of a track of 1e+06 s; say a longer step" in outcome.err
+
+
+@pytest.mark.parametrize("device", ["quantum", "cuda:99", "\U0001d11e"])
+def test_a_device_that_is_not_here_is_named(melisma, tmp_path, device):
+    outcome = melisma("probe", "tracker", f"--device={device}", "--out", tmp_path / "probe")
+    assert outcome.code == 1 and outcome.err.startswith("melisma: --device ") and outcome.err.count("\n") == 1

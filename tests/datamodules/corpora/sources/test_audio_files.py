@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -136,3 +138,22 @@ def test_what_is_no_audio_is_named(tmp_path):
     (tmp_path / "text.wav").write_text("not audio")
     with pytest.raises(DataError, match=r"text\.wav: cannot be decoded"):
         cut(AudioFile(tmp_path / "text.wav"), 1.0)
+
+
+def test_a_named_pipe_with_the_name_of_audio_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.wav")
+    for read in (AudioFile.read, AudioFile.length, AudioFile.fingerprint):
+        with pytest.raises(DataError, match=r"x\.wav: cannot be read: Is a named pipe"):
+            read(AudioFile(tmp_path / "x.wav"))
+
+
+def test_a_folder_with_the_name_of_audio_is_said_to_be_one(tmp_path):
+    (tmp_path / "x.wav").mkdir()
+    with pytest.raises(DataError, match=r"x\.wav: cannot be read: Is a directory"):
+        AudioFile(tmp_path / "x.wav").read()
+
+
+def test_bare_samples_are_refused_with_what_they_lack(tmp_path):
+    (tmp_path / "x.raw").write_bytes(bytes(1000))
+    with pytest.raises(DataError, match=r"x\.raw: bare samples, without a header that states rate and channels"):
+        AudioFile(tmp_path / "x.raw").read()

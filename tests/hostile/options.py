@@ -1,0 +1,154 @@
+"""Every option of every command, with values that nobody should give."""
+
+import argparse
+import importlib
+import random
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.hostile.harness import Hostile
+from tests.hostile.recipes import SYNTHETIC
+from tests.hostile.tables import ROWS
+from tests.hostile.world import World, copied
+
+NUMBERS = (
+    *(
+        "-1",
+        "0",
+        "1",
+        "1000000000",
+        "2147483648",
+        "9223372036854775808",
+        "1e-12",
+        "1e12",
+        "1e308",
+        "-1e308",
+        "nan",
+        "inf",
+    ),
+    *(
+        "1e400",
+        "0.5",
+        "1_000",
+        "0x10",
+        "1:30",
+        "9" * 5000,
+        "true",
+        "null",
+        "[]",
+        "[1]",
+        "{}",
+        "[nan]",
+        "[1e308]",
+        "[-1]",
+    ),
+)
+TEXTS = (
+    *(
+        "",
+        " ",
+        "-",
+        "--",
+        "x",
+        "é",
+        "\U0001d11e",
+        "x" * 300,
+        "x" * 100_000,
+        "a\nb",
+        "\x07",
+        "\udcff",
+        "~",
+        "*",
+        "%s",
+        "{}",
+    ),
+    *(
+        "[",
+        "{a: ",
+        "&a [*a]",
+        "!!python/object/apply:os.system ['touch ../outside/x']",
+        "a: b: c",
+        "'",
+        '"',
+        "\\",
+        "=",
+        ",",
+    ),
+    *(
+        "/",
+        "/dev/null",
+        "/dev/full",
+        "/proc/x",
+        ".",
+        "..",
+        "../outside",
+        "../outside/canary",
+        "recipe.yaml",
+        "recipe.yaml/x",
+    ),
+    *("1/0", "-1/2", "0/1", "9999999999/99999999999", "a/b", "x=y", "=y", "x=", "http://localhost:9/x", "pipe:touch x"),
+)
+# Words that are right; an option is added to them, or one of them is changed.
+COMMANDS = {
+    "prepare": ["recipe.yaml"],
+    "evaluate": ["truth", "mine=guess", "--bootstrap=20"],
+    "inspect": ["shards"],
+    "verify": ["shards"],
+    "compare": ["shards", "--methods=nobody"],
+    "probe": ["nobody"],
+    "report": ["truth"],
+    "transcribe": ["recordings/a.wav"],
+    "sweep": ["none.yaml"],
+    "study": ["none.yaml"],
+    "catalogue": ["--family=phonemes"],
+    "rerun": ["none"],
+    "diff": ["none", "none"],
+    "release": ["none", "--out=released"],
+    "export": ["none", "--out=exported.onnx"],
+    "completion": ["bash"],
+    "schema": [],
+}
+
+
+def inputs(seed: int, count: int, world: World) -> Iterator[Hostile]:
+    """Inputs of this kind; the same seed makes the same ones."""
+    import yaml
+
+    recipe = yaml.safe_dump(SYNTHETIC)
+
+    def lay(here: Path) -> None:
+        copied(world.shards, here)
+        copied(world.recordings, here)
+        for folder in ("truth", "guess"):
+            (here / folder).mkdir()
+            (here / folder / "a.csv").write_text("".join(f"{time:.2f},{f0}\n" for time, f0 in ROWS))
+        (here / "recipe.yaml").write_text(recipe.replace("directory: shards", "directory: made"))
+
+    for number in range(count):
+        draw = random.Random(f"options {seed} {number}")
+        command = draw.choices(
+            sorted(COMMANDS), [4 if name in ("evaluate", "prepare") else 1 for name in sorted(COMMANDS)]
+        )[0]
+        words = [command, *COMMANDS[command]]
+        value = draw.choice(NUMBERS if draw.random() < 0.5 else TEXTS)
+        if draw.random() < 0.15 and len(words) > 1:
+            place = draw.randrange(1, len(words))
+            words[place] = value
+        else:
+            option = draw.choice(_options(command))
+            # What starts something that goes on is not given a value that is right.
+            words += [f"{option}={value}"] if draw.random() < 0.9 else [option, value]
+        if "\0" in "".join(words):
+            continue
+        yield Hostile(f"{' '.join(words)!r}"[:150] + f" (options {seed} {number})", words, lay)
+
+
+@cache
+def _options(command: str) -> tuple[str, ...]:
+    from experiments.mistakes import parser_of
+
+    parser = parser_of(importlib.import_module(f"experiments.commands.{command}").main)
+    actions = parser._actions if isinstance(parser, argparse.ArgumentParser) else []
+    found = [word for action in actions for word in action.option_strings if word.startswith("--")]
+    return tuple(sorted(word for word in found if not word.endswith("help"))) or ("--none",)
