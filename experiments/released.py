@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
+from datamodules.documents import as_mapping, read_yaml
 from datamodules.errors import DataError, cut, shown
-from datamodules.files import read_text, sha256_of
+from datamodules.files import sha256_of
 from experiments.instantiation import instantiate
 
 if TYPE_CHECKING:
@@ -125,19 +124,13 @@ def _check_spectrogram(stated: object, name: str) -> None:
 
 
 def _configuration(path: Path) -> dict[str, Any]:
-    try:
-        stated = yaml.safe_load(read_text(path))
-        class_path, takes = stated["model"]["class_path"], stated["input"]
-        assert isinstance(stated["model"]["init_args"], dict)
-        missing = [name for name in INPUT if name not in takes]
-    except (yaml.YAMLError, KeyError, TypeError, AssertionError) as error:
-        raise DataError(f"{path}: not the configuration of a released model: model and input are expected") from error
-    if class_path not in CLASSES:
-        raise DataError(f"{path}: of a {class_path}; only a MelodyTracker gives f0")
-    if missing:
-        raise DataError(f"{path}: input.{missing[0]} is missing")
-    result: dict[str, Any] = stated
-    return result
+    stated = as_mapping(read_yaml(path), str(path))
+    model = stated.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("init_args"), dict) or "input" not in stated:
+        raise DataError(f"{path}: not the configuration of a released model: model and input are expected")
+    if model.get("class_path") not in CLASSES:
+        raise DataError(f"{path}: of {shown(model.get('class_path'))}; only a MelodyTracker gives f0")
+    return stated
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:

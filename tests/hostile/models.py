@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import yaml
+from jsonargparse import ArgumentParser
 
 from experiments import runs
 from tests.hostile import damage
@@ -75,7 +76,9 @@ NUMBERS = (0, -1, 1 << 20, 1 << 31, 10**9, 1 << 45, 1 << 62, 10**30, 1e308, -1e3
 
 def inputs(seed: int, count: int, world: World) -> Iterator[Hostile]:
     """Inputs of this kind; the same seed makes the same ones."""
-    runs.load(world.run / "checkpoints" / "best.ckpt")  # what is found out once need not be in every fork
+    # What is found out once need not be found out in every fork.
+    runs.load(world.run / "checkpoints" / "best.ckpt")
+    ArgumentParser().add_class_arguments(torch.nn.Linear)  # asks a Python where the stubs of types lie
     for number in range(count):
         draw = random.Random(f"models {seed} {number}")
         kind = draw.choice((*(_checkpoint,) * 5, *(_configuration,) * 3, *(_released,) * 2))

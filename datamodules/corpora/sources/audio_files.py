@@ -28,6 +28,7 @@ BLOCK = 1 << 20  # samples; some headers do not say how many there are, so the f
 SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 NOT_KNOWN = 0x7FFF0000  # bytes; a size from here on means 'not known', as in a file that was written to a pipe
 UNSTATED = np.iinfo(np.int64).max  # samples; what libsndfile gives for a length that the header leaves open
+RATES = (1000, 1 << 24)  # samples per second that audio may have
 MISSING = 0.1  # s; the length in an MP3's header may be wrong by less
 
 
@@ -105,6 +106,8 @@ class AudioFile(AudioSource):
         try:
             with soundfile.SoundFile(self.path) as file:
                 self._check_header(str(file.extra_info))
+                if not RATES[0] <= file.samplerate <= RATES[1]:  # a few samples would be hours, and gigabytes
+                    raise DataError(f"{self.path}: its header says {file.samplerate} samples per second; damaged")
                 yield file
         except (RuntimeError, ValueError) as error:  # soundfile's errors are RuntimeErrors
             raise DataError(f"{self.path}: cannot be decoded: {error}") from error
