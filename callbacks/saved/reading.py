@@ -31,6 +31,7 @@ _KINDS: Mapping[str, type] = {
 }
 _WORDS = {int: "a number that is not negative", str: "text", dict: "a mapping", list: "a list"}
 _VERSION = re.compile(r"(?P<major>\d{1,4})(\.\d{1,9})*(\.?(a|b|rc|dev|post)\d{1,9})*(\+[a-z0-9.]+)?")
+_FILLED = b"bytearray\n"  # which torch lets a pickle make, of any size
 REMEDY = "name another checkpoint, or one of another run"
 
 
@@ -74,19 +75,21 @@ def _checked_archive(path: Path) -> int:
     try:
         size = path.stat().st_size
         if not zipfile.is_zipfile(path):
-            what = (
-                "is empty" if not size else "is damaged or no checkpoint (a checkpoint is a ZIP archive of torch.save)"
-            )
-            raise DataError(f"{path}: {what}; {REMEDY}")
+            raise DataError(f"{path}: {'is damaged, or no checkpoint' if size else 'is empty'}; {REMEDY}")
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
+            for part in parts:  # before any is read
+                if part.compress_type != zipfile.ZIP_STORED or part.file_size > size:
+                    raise DataError(
+                        f"{path}: is no checkpoint of torch.save: its part {shown(part.filename)} is packed"
+                    )
+            pickles = [archive.read(part) for part in parts if part.filename.endswith(".pkl")]
     except OSError as error:
         raise DataError(machine_fault(error, path) or f"{path}: cannot be read: {error.strerror}") from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise DataError(f"{path}: is damaged: {error}; {REMEDY}") from error
-    for part in parts:
-        if part.compress_type != zipfile.ZIP_STORED or part.file_size > size:
-            raise DataError(f"{path}: is no checkpoint of torch.save: its part {shown(part.filename)} is packed")
+    if any(_FILLED in each for each in pickles):
+        raise DataError(f"{path}: is no checkpoint of torch.save: it asks for memory that it does not fill; {REMEDY}")
     return size
 
 

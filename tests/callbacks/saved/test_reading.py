@@ -123,6 +123,14 @@ def test_a_packed_archive_is_refused(refused, tmp_path):
     refused(file.getvalue(), "is packed")
 
 
+def test_memory_that_a_pickle_asks_for_and_does_not_fill_is_not_taken(refused):
+    class Filled:
+        def __reduce__(self):
+            return bytearray, (10**11,)
+
+    refused({**SOUND, "callbacks": {"x": Filled()}}, "asks for memory")
+
+
 def test_a_storage_that_is_longer_in_the_pickle_than_in_the_archive_is_refused(refused):
     content = saved(with_weight(torch.zeros(70000)))
     assert content.count(struct.pack("<i", 70000)) >= 1
