@@ -25,6 +25,7 @@ from .run.repeats import RepeatedRun
 from .run.score_table import ScoreTable
 from .run.signals import StopOnSignal
 from .run.throughput import Throughput
+from .saved.training_state import SoundCheckpoint
 
 __all__ = [
     "AlignmentPictures",
@@ -52,6 +53,7 @@ __all__ = [
     "RunFolder",
     "RunRecord",
     "ScoreTable",
+    "SoundCheckpoint",
     "StopOnSignal",
     "Submission",
     "Throughput",

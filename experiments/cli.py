@@ -17,6 +17,7 @@ from callbacks.run.command import words_taken
 from datamodules.storage import consent
 from experiments import commands, failures, quiet
 from experiments.loggers import wandb_runs
+from experiments.trusting import policy
 
 if TYPE_CHECKING:
     from experiments.lightning_cli import MelismaCLI
@@ -30,6 +31,13 @@ experiments (melisma COMMAND --help lists every key):
   predict    write f0 tables without scoring
 
 data and results:"""
+EVERYWHERE = (
+    "with any command:",
+    "  --debug          the traceback behind a message",
+    "  --trust PACKAGE  import what files name of it (modules separated by commas); otherwise they name classes of",
+    "                   melisma and torch alone",
+    "  --trust pipe     run the commands that files name as places of data; --trust url: open what records name",
+)
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 
@@ -38,7 +46,7 @@ def main() -> None:
     debug = failures.DEBUG in sys.argv
     sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
     with failures.explained(debug):
-        sys.argv[:] = consent.take_option(sys.argv)
+        sys.argv[:] = policy.take_option(sys.argv)
         with consent.asked_for(sys.argv[1:]):
             _command(sys.argv[1:])
 
@@ -106,11 +114,7 @@ def summaries() -> Iterator[tuple[str, str]]:
 def overview() -> str:
     """What `melisma --help` prints."""
     lines = (f"  {name:<10} {words}" for name, words in summaries() if name not in SUBCOMMANDS)
-    anywhere = (
-        "--debug with any command: the traceback behind a message",
-        "--trust pipe: run the commands that a configuration names as places of data",
-    )
-    return "\n".join([EXPERIMENTS, *lines, "", *anywhere])
+    return "\n".join([EXPERIMENTS, *lines, "", *EVERYWHERE])
 
 
 def _refuse(word: str, names: list[str]) -> None:

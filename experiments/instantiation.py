@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, cut
 
 ROOTS = ("architectures", "lightning_modules", "torch.nn")
 
@@ -43,8 +43,8 @@ def _call(cls: type, stated: object, key: str) -> Any:  # noqa: ANN401
     try:
         inspect.signature(cls).bind(**arguments)
         return cls(**arguments)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{key}: {cls.__name__} cannot be made: {error}") from error
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # of torch, too, where a size is absurd
+        raise DataError(f"{key}: {cls.__name__} cannot be made: {cut(str(error))}") from error
 
 
 def _arguments(cls: type, stated: object, key: str) -> dict[str, Any]:

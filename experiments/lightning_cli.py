@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
@@ -20,6 +20,7 @@ import lightning_modules
 from experiments import launch, links, mistakes, naming, strategies
 from experiments.loggers import modes
 from experiments.precision import refusal
+from experiments.trusting import policy, sizes
 
 BASE = Path(__file__).with_name("base.yaml")
 
@@ -58,6 +59,7 @@ class MelismaCLI(LightningCLI):
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(callbacks.SoundCheckpoint, "sound_checkpoint")  # before others use one
         parser.add_lightning_class_args(callbacks.AlikeProcesses, "alike_processes")
         parser.add_lightning_class_args(callbacks.GuardedLoggers, "guarded_loggers")
         # Before all that write at the end of a batch or of the training that it went well.
@@ -82,13 +84,21 @@ class MelismaCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         mistakes.check_files(self._words)
         try:
-            super().parse_arguments(parser, args)
+            with policy.only_trusted(self._words):
+                super().parse_arguments(parser, args)
         except ArgumentError as error:
             mistakes.stop(mistakes.explain(error, self._subcommand_parsers[self._words[0]], self._words))
 
     @override
+    def _parse_ckpt_path(self) -> None:
+        # Hyperparameters of a checkpoint would be classes of whoever wrote it; config.yaml beside it is the record.
+        pass
+
+    @override
     def before_instantiate_classes(self) -> None:
         self._stated = self.config[str(self.subcommand)].clone()
+        if self._stated.get("weights_only") is False:
+            mistakes.stop("weights_only: false would run what a checkpoint says; leave it out")
         launch.check_launch(self._stated.trainer)
         launch.wait_no_longer()
         modes.refuse_missing_packages(self._stated.trainer)
@@ -103,8 +113,10 @@ class MelismaCLI(LightningCLI):
     @override
     def instantiate_classes(self) -> None:
         try:
-            super().instantiate_classes()
-        except ValueError as error:  # a value that a class refuses is a mistake in the configuration
+            with policy.only_trusted(self._words):
+                self._compare_with_checkpoint()
+                super().instantiate_classes()
+        except (ValueError, ArithmeticError, RuntimeError) as error:  # a value that a class refuses, or torch in it
             mistakes.stop(mistakes.Reason.of(error).text)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, callbacks.RunConfig):
@@ -115,6 +127,17 @@ class MelismaCLI(LightningCLI):
             if isinstance(callback, callbacks.AlikeProcesses):
                 callback.refusal = refusal(str(asked), self.trainer.strategy.root_device)
         strategies.settle(self.trainer, self.model)
+
+    def _compare_with_checkpoint(self) -> None:
+        """Before the model takes memory; a run that goes on by its name is compared when it is loaded."""
+        stated = self.config[str(self.subcommand)]
+        path = Path(stated.get("ckpt_path") or "")
+        if not path.is_file():
+            return
+        builder = ArgumentParser(exit_on_error=False)
+        builder.add_subclass_arguments(lightning_modules.AudioModule, "model")
+        model = Namespace(model=stated.model.clone())  # type: ignore[no-untyped-call]
+        sizes.check_built(lambda: builder.instantiate(model).model, path)
 
     def before_fit(self) -> None:
         """A run that was begun under this name goes on."""

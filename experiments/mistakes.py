@@ -26,6 +26,7 @@ from datamodules.files import read_text
 from experiments.configuration import loading
 from experiments.configuration.loading import config_files
 from experiments.failures import print_trace
+from experiments.trusting import policy
 
 PACKAGES = ("architectures", "callbacks", "datamodules", "lightning_modules")
 
@@ -56,7 +57,8 @@ def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     parser.exit_on_error = False
     check_files(words)
     try:
-        return parser.parse_args(words)
+        with policy.only_trusted(words):
+            return parser.parse_args(words)
     except ArgumentError as error:
         stop(explain(error, parser, words))
 
@@ -111,6 +113,11 @@ def explain(error: ArgumentError, parser: ArgumentParser, words: Sequence[str]) 
         words: of the command line.
     """
     reason = Reason.of(error)
+    if denied := policy.denied_in(error):
+        where = _located(reason.path, words, denied)
+        if where == ".".join(reason.path):  # it stands there by another name
+            where = _located(reason.path, words)
+        return f"{where}: {policy.refusal(denied)}"
     if key := reason.unknown_key():
         known = _arguments(reason.owner) if reason.owner else {action.dest for action in parser._actions}
         key, there = _misspelt(key, known)
@@ -219,6 +226,8 @@ def _class_hint(class_path: str, why: str) -> str:
 
 def _classes(module: str) -> list[str]:
     """Names of the classes in a module; what a package lists is not imported for it."""
+    if module not in sys.modules and not policy.is_open(module):
+        return []
     try:
         loaded = importlib.import_module(module)
     except (ImportError, ValueError, TypeError):  # TypeError: a name that begins with a dot

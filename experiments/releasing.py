@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from safetensors.torch import save
 from torch import Tensor
 
+from callbacks.saved.reading import read_checkpoint
 from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
 from datamodules.files import faults_named, process_runs, sha256_of, write_atomically
@@ -149,7 +149,7 @@ def _weights(model: PitchModel) -> dict[str, Tensor]:
 def _figures(run: Path, checkpoint: Path) -> dict[str, Any]:
     """The record of the run without the course of its validations, and the figures of this checkpoint."""
     trained = _record(run / "record.json")
-    step = torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]
+    step = read_checkpoint(checkpoint, mapped=True).get("global_step")
     at = [each["metrics"] for each in trained.pop("validations", []) if each["step"] == step]
     metrics = {"validation while it was trained": at[-1]} if at else {}
     for kind in ("validate", "test"):

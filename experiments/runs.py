@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from callbacks.saved.reading import read_checkpoint
 from datamodules import DataError, ShardedData
+from datamodules.documents import as_mapping, read_yaml
+from datamodules.errors import cut, shown
 from experiments import links
+from experiments.released import checked_input
+from experiments.trusting import policy
+from experiments.trusting.sizes import check_shapes
 from lightning_modules import AudioModule, MelodyTracker, PitchModel
 from lightning_modules.voicing_thresholds import Threshold
 
@@ -52,14 +59,31 @@ def load(checkpoint: Path) -> TrainedModel:
     for path in (checkpoint, config):
         if not path.is_file():
             raise DataError(f"{path}: there is no such file; a run is RUN/config.yaml and RUN/checkpoints/NAME.ckpt")
-    try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch names no common one: whatever the file holds instead
-        raise DataError(f"{checkpoint}: not readable as a checkpoint ({error})") from error
-    model = untrained_model(config)
+    state = read_checkpoint(checkpoint)
+    builder, stated = _parsed(config)
+    with _explained(config):
+        check_shapes(lambda: builder.instantiate(stated).model, state)
+    model = _built(builder, stated, config)
     model.on_load_checkpoint(state)
-    model.load_state_dict(state["state_dict"])
+    load_weights(model, state, checkpoint)
     return TrainedModel(model.eval(), next((state[name] for name in state if name.endswith("Data")), {}))
+
+
+def load_weights(model: AudioModule, state: Mapping[str, Any], checkpoint: Path) -> None:
+    """Give a model the weights of a checkpoint.
+
+    Args:
+        model: whose parameters have their shapes.
+        state: what `read_checkpoint` gives.
+        checkpoint: where from, for messages.
+
+    Raises:
+        DataError: what is kept beside the tensors, such as voicing thresholds, is damaged.
+    """
+    try:
+        model.load_state_dict(state["state_dict"])
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"{checkpoint}: damaged: {_one_line(error)}") from error
 
 
 def load_tracker(checkpoint: Path) -> UsableTracker:
@@ -84,11 +108,12 @@ def usable_tracker(trained: TrainedModel, checkpoint: Path | str) -> UsableTrack
     model, data = trained
     if not isinstance(model, MelodyTracker):
         raise DataError(f"{checkpoint}: of a {type(model).__name__}; only a MelodyTracker gives f0")
-    if "shards" not in data:
+    if not isinstance(data, Mapping) or "shards" not in data:
         raise DataError(f"{checkpoint}: does not say which rate and hop it was trained on")
+    shards = checked_input(data["shards"], f"{checkpoint}: shards")
     threshold = model.thresholds.frozen("")
     usable = PitchModel(model.network, model.grid, model.loss, model.decoder, threshold.value).eval()
-    return UsableTracker(usable, data["shards"], threshold)
+    return UsableTracker(usable, shards, threshold)
 
 
 def stated_model(config: Path) -> dict[str, Any]:
@@ -108,11 +133,11 @@ def stated_data(config: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is not readable, or describes no data.
     """
-    try:
-        stated: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))["data"]["init_args"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise DataError(f"{config}: describes no data ({error})") from error
-    return stated
+    stated = _document(config).get("data")
+    arguments = stated.get("init_args") if isinstance(stated, dict) else None
+    if not isinstance(arguments, dict):
+        raise DataError(f"{config}: describes no data: data.init_args is expected")
+    return arguments
 
 
 def untrained_model(config: Path) -> AudioModule:
@@ -121,12 +146,26 @@ def untrained_model(config: Path) -> AudioModule:
     Raises:
         DataError: the file is not readable, or describes no model.
     """
-    builder, stated = _parsed(config)
-    try:
+    return _built(*_parsed(config), config)
+
+
+def _built(builder: ArgumentParser, stated: Namespace, config: Path) -> AudioModule:
+    with _explained(config):
         model: AudioModule = builder.instantiate(stated).model
-    except (ArgumentError, TypeError, ValueError) as error:
-        raise DataError(f"{config}: describes no model ({error})") from error
     return model
+
+
+@contextmanager
+def _explained(config: Path) -> Iterator[None]:
+    """What the values of a configuration make jsonargparse and the classes raise is said in one line."""
+    try:
+        with policy.only_trusted():
+            yield
+    except (ArgumentError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        if denied := policy.denied_in(error):
+            raise DataError(f"{config}: {policy.refusal(denied)}") from error
+        reason = f"{shown(str(error.args[0]))} is missing" if isinstance(error, KeyError) else _one_line(error)
+        raise DataError(f"{config}: describes no model: {reason}") from error
 
 
 def _parsed(config: Path) -> tuple[ArgumentParser, Namespace]:
@@ -137,9 +176,18 @@ def _parsed(config: Path) -> tuple[ArgumentParser, Namespace]:
     links.link_to_network(parser)
     builder = ArgumentParser(exit_on_error=False)
     builder.add_subclass_arguments(AudioModule, "model")
-    try:
-        stated = yaml.safe_load(config.read_text(encoding="utf-8"))
+    stated = _document(config)
+    with _explained(config):
         parsed = parser.parse_object({name: stated[name] for name in ("model", "data")})
         return builder, Namespace(model=parsed.model)  # type: ignore[no-untyped-call]
-    except (ArgumentError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{config}: describes no model ({error})") from error
+
+
+def _document(config: Path) -> dict[str, Any]:
+    return as_mapping(read_yaml(config), str(config))
+
+
+def _one_line(error: Exception) -> str:
+    """The reason behind an exception of jsonargparse or torch, cut where it is long."""
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return cut(" ".join(str(error).split()) or type(error).__name__)

@@ -102,10 +102,16 @@ class AudioModule(lightning.LightningModule):
                 f"model.network: {type(self.network).__name__} has no parameters to fit; score it as it is with "
                 "`melisma validate`"
             )
-        optimizer = self.optimizer(self.parameters())
+        try:
+            optimizer = self.optimizer(self.parameters())
+        except (ValueError, TypeError) as error:  # a value that torch refuses, such as a negative rate
+            raise MisconfigurationException(f"model.optimizer: {error}") from error
         if self.scheduler is None:
             return optimizer
-        scheduler = self.scheduler(optimizer)
+        try:
+            scheduler = self.scheduler(optimizer)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise MisconfigurationException(f"model.scheduler: {error}") from error
         if isinstance(scheduler, ReduceLROnPlateau):
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
         interval = "epoch" if isinstance(scheduler, EpochDecay) else "step"

@@ -23,13 +23,14 @@ from callbacks.guards.finite import Diverged
 from callbacks.guards.monitors import refuse_other_sets, refuse_unlogged
 from callbacks.guards.standing import write_standing
 from callbacks.run.signals import StoppedBySignal, undisturbed
+from callbacks.saved.reading import check_checkpoint, check_lightning, read_checkpoint
 from datamodules.errors import DataError
 from datamodules.files import remove_leftovers
 from lightning_modules.outputs import NotANumber
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the checkpoint and renames.
+    """Writes beside the checkpoint and renames; reads it by `callbacks.saved`, which runs nothing and checks it.
 
     Lightning writes to the system's temporary folder and moves from there, which is a copy, not a rename, where that
     folder is another file system, and it first holds the whole file in memory.
@@ -44,6 +45,22 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)  # half a checkpoint of a run that was killed
         write_standing(path, partial(torch.save, checkpoint))
+
+    @override
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = None,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        # Whoever wrote the file: it is only read. `weights_only` may stand in a configuration of somebody else.
+        if "://" in str(path):
+            found = super().load_checkpoint(path, weights_only=True)
+            check_checkpoint(found, path)
+        else:
+            found = read_checkpoint(Path(path))
+        check_lightning(found, path)
+        return found
 
 
 def save_atomically(trainer: Trainer) -> None:
@@ -101,9 +118,13 @@ class BestCheckpoint(ModelCheckpoint):
         best = Path(str(self.dirpath), f"{self.filename}{self.FILE_EXTENSION}")
         if trainer.ckpt_path is None or self.save_top_k != 1 or not best.is_file():
             return
-        saved = torch.load(best, map_location="cpu", weights_only=True, mmap=True)["callbacks"].get(self.state_key)
-        if saved is not None:
-            score = saved["best_model_score"].clone()
+        try:
+            saved = read_checkpoint(best, mapped=True).get("callbacks", {}).get(self.state_key)
+        except DataError as error:
+            raise DataError(f"{error}; or remove it, and the next best one takes its place") from error
+        score = saved.get("best_model_score") if isinstance(saved, dict) else None
+        if isinstance(score, Tensor):
+            score = score.clone()
             self.best_model_path = self.kth_best_model_path = str(best)
             self.best_model_score = self.kth_value = score
             self.best_k_models = {str(best): score}

@@ -21,25 +21,9 @@ _TYPED = "MELISMA_TYPED"
 _QUOTES = re.compile(r"[\s'\"\\]+")
 
 
-def take_option(words: Sequence[str]) -> list[str]:
-    """The words of a command line without `--trust NAME,NAME`, whose names are trusted from now on.
-
-    Raises:
-        DataError: no name stands behind it.
-    """
-    rest, names, after = list[str](), list[str](), iter(words)
-    for word in after:
-        option, equals, value = word.partition("=")
-        if option != OPTION:
-            rest.append(word)
-            continue
-        value = value if equals else next(after, "")
-        if not value or value.startswith("-"):
-            raise DataError(f"{OPTION}: write behind it what is trusted, as in {OPTION} {COMMANDS}")
-        names += value.split(",")
-    if names and _TYPED not in os.environ:
-        os.environ[TRUSTED] = ",".join(names)
-    return rest
+def is_asked() -> bool:
+    """Whether a command line is run already: words of another one stand in files, and cannot permit anything."""
+    return _TYPED in os.environ
 
 
 @contextmanager

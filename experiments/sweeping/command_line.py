@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datamodules.errors import DataError
+from experiments.trusting import policy
 
 # https://docs.wandb.ai/guides/sweeps/define-sweep-configuration lists the macros.
 _MACRO = re.compile(r"\$\{(\w+)\}")
@@ -89,6 +90,7 @@ class CommandTemplate(NamedTuple):
             if [Path(word).name for word in rest[:1]] + rest[1 : len(beginning)] == [
                 Path(beginning[0]).name, *beginning[1:]
             ] and rest[len(beginning) : len(beginning) + 1] == ["fit"]:  # fmt: skip
+                policy.refuse_untrusted([*environment, *rest], f"{self.path}: command")
                 return PointCommand(_without_logger(rest[len(beginning) :]), environment)
         raise DataError(
             f"{self.path}: command: {' '.join(typed[:4])} ... is no melisma fit; expected ${{env}}, melisma, fit, "

@@ -245,8 +245,11 @@ class Transcriber(Hearer[Transcription]):
 
 
 def _whole(network: Any, shards: Mapping[str, Any]) -> WholeAudio | FromAudio:  # noqa: ANN401 -- of either signal
-    if shards["spectrogram"] is None:
-        return WholeAudio(network, shards["hop"])
-    parameters = dict(shards["spectrogram"])
-    transform = TRANSFORMS[parameters.pop("class")](shards["rate"], shards["hop"], **parameters)
-    return FromAudio(network, transform)
+    try:
+        if shards["spectrogram"] is None:
+            return WholeAudio(network, shards["hop"])
+        parameters = dict(shards["spectrogram"])
+        transform = TRANSFORMS[parameters.pop("class")](shards["rate"], shards["hop"], **parameters)
+        return FromAudio(network, transform)
+    except (TypeError, ValueError) as error:  # of what a file states
+        raise DataError(f"the model's network does not go with what it says it was trained on: {error}") from error

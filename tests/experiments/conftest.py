@@ -6,6 +6,7 @@ import pytest
 
 from experiments.cli import main, run
 from experiments.releasing import release
+from experiments.trusting import policy
 
 RECIPE = """
 model:
@@ -71,6 +72,7 @@ def melisma(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["melisma", *map(str, words)])
+        monkeypatch.setenv(policy.VARIABLE, "")  # what one command trusts the next does not
         code = 0
         try:
             assert main() is None

@@ -85,12 +85,16 @@ RECIPE = """
 def test_a_network_is_one_file_and_one_yaml(own_file, melody_shards, melisma, tmp_path):
     own_file("linear_spectrum.py", NETWORK)
     recipe = own_file("linear_spectrum.yaml", RECIPE.format(shards=melody_shards))
-    fitted = melisma("fit", "--config", recipe)
+    refused = melisma("fit", "--config", recipe)
+    assert refused.code == 2 and "line 4: model.network" in refused.err and "--trust linear_spectrum" in refused.err
+    fitted = melisma("fit", "--config", recipe, "--trust", "linear_spectrum")
     assert fitted.code == 0, fitted.err
     record = record_of(tmp_path / "runs")
     assert record["parameters"] == (256 // 2 + 1) * 32 + 32
     (best,) = (tmp_path / "runs").rglob("best.ckpt")
-    again = melisma("validate", "--config", best.parents[1] / "config.yaml", "--ckpt_path", best)
+    scored = ("validate", "--config", best.parents[1] / "config.yaml", "--ckpt_path", best)
+    assert "--trust linear_spectrum" in melisma(*scored).err
+    again = melisma(*scored, "--trust=linear_spectrum")
     assert again.code == 0, again.err
 
 

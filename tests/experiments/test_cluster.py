@@ -41,6 +41,7 @@ PICTURES = [
 def slurm(tmp_path_factory):
     with slurm_local.started(tmp_path_factory.mktemp("slurm")) as environment:
         environment["PYTHONPATH"] += f"{os.pathsep}{Path(__file__).parent}"
+        environment["MELISMA_TRUST"] = "step_log"
         yield environment
 
 

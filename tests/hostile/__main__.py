@@ -20,11 +20,20 @@ from tqdm import tqdm
 from tests.hostile.harness import run_all
 from tests.hostile.world import World
 
-KINDS = ("metadata", "recipes", "tables", "manifests", "audio", "options")
+KINDS = ("metadata", "recipes", "tables", "manifests", "audio", "options", "models")
 
 # What every fork would load.
 LOADED = (
-    *("experiments.lightning_cli", "wandb", "librosa", "soxr", "mir_eval", "mir_eval.melody", "scipy.interpolate"),
+    *(
+        "experiments.lightning_cli",
+        "lightning.pytorch.loggers",
+        "wandb",
+        "librosa",
+        "soxr",
+        "mir_eval",
+        "mir_eval.melody",
+        "scipy.interpolate",
+    ),
     *("datamodules.corpora.audio_folder", "datamodules.preparation.prepare", "experiments.transcription.jobs"),
     *("experiments.evaluation.report", "experiments.evaluation.pictures", "experiments.reporting.report", "sweeps"),
     *("datamodules.preparation.engines", "experiments.probing.probe", "experiments.sweeping.sweep_folder"),

@@ -151,6 +151,7 @@ def _child(words: Sequence[str], here: Path, temporary: Path, printed: Path, not
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in ((0, "r"), (1, "w"), (2, "w")))
         os.chdir(here)
+        sys.path.insert(0, str(here))  # as `python -m experiments` has the current folder
         os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
         os.write(notes, f"{_resident()}\n".encode())
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))

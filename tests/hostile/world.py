@@ -1,8 +1,10 @@
 """What the inputs are made of before they are damaged: made once, in a folder of the caller."""
 
 import contextlib
+import multiprocessing
 import os
 import shutil
+import sys
 from functools import cached_property
 from pathlib import Path
 from unittest.mock import patch
@@ -20,6 +22,31 @@ hop: 160
 segment: 0.5
 context: 0.1
 records_per_shard: 4
+"""
+
+NETWORK = """\
+model:
+  class_path: lightning_modules.MelodyTracker
+  init_args:
+    network: {{class_path: architectures.CREPE, init_args: {{window: 256, capacity: 1}}}}
+    grid: {{lowest_note: 58, semitones: 16, bins_per_semitone: 2}}
+    loss: {{class_path: lightning_modules.SalienceBCE, init_args: {{unvoiced_weight: 1.0}}}}
+    decoder: {{class_path: lightning_modules.LocalAverage}}
+    optimizer: {{class_path: torch.optim.Adam, init_args: {{lr: 0.003}}}}
+    scheduler: {{class_path: torch.optim.lr_scheduler.ConstantLR}}
+data:
+  class_path: datamodules.MelodyData
+  init_args: {{train: [{shards}], validation: {{mine: {shards}}}, test: {{mine: {shards}}}, batch_size: 8}}
+checkpoint: {{monitor: val/mine/raw_pitch_accuracy}}
+trainer:
+  accelerator: cpu
+  logger: false
+  max_steps: 2
+  val_check_interval: 1
+  check_val_every_n_epoch: null
+  num_sanity_val_steps: 0
+  enable_progress_bar: false
+  enable_model_summary: false
 """
 
 
@@ -45,6 +72,27 @@ class World:
         with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             prepare.main([str(recipe), "--directory", str(directory)])
         return directory
+
+    @cached_property
+    def run(self) -> Path:
+        """The folder of a fit of two steps on those shards."""
+        recipe = self.folder / "network.yaml"
+        recipe.write_text(NETWORK.format(shards=self.shards))
+        _in_a_fork(["fit", "--config", str(recipe), "--trainer.default_root_dir", str(self.folder)])
+        return next((self.folder / "runs").iterdir()).rename(self.folder / "run")
+
+    @cached_property
+    def released(self) -> Path:
+        """A model that is released from that run."""
+        _in_a_fork(["release", str(self.run), "--out", str(self.folder / "released")])
+        return self.folder / "released"
+
+    @cached_property
+    def recording(self) -> Path:
+        """A second of a tone."""
+        path = self.folder / "tone.wav"
+        soundfile.write(path, 0.5 * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000), 16000)
+        return path
 
     @cached_property
     def recordings(self) -> Path:
@@ -74,6 +122,23 @@ class World:
             ):
                 prepare.main([str(recipe), "--directory", str(directory)])
         return directory
+
+
+def _in_a_fork(words: list[str]) -> None:
+    """Run `melisma` in a process of its own, so that none of its threads are in this one."""
+
+    def run() -> None:
+        for number in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+        sys.argv = ["melisma", *words]
+        from experiments.cli import main
+
+        main()
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join()
+    assert process.exitcode == 0, words
 
 
 def copied(source: Path, folder: Path) -> Path:

@@ -103,3 +103,12 @@ def test_a_rule_without_parameters_cannot_be_fitted():
     model = melody("Autocorrelation", decoder="Argmax")
     with pytest.raises(MisconfigurationException, match="Autocorrelation has no parameters to fit"):
         model.configure_optimizers()
+
+
+def test_a_value_that_an_optimiser_or_a_schedule_refuses_is_named_in_one_line():
+    more = "optimizer: {class_path: torch.optim.Adam, init_args: {lr: -1.0}}"
+    with pytest.raises(MisconfigurationException, match=r"^model\.optimizer: Invalid learning rate: -1"):
+        melody("Perceptron", more=more).configure_optimizers()
+    more = "scheduler: {class_path: torch.optim.lr_scheduler.ConstantLR, init_args: {factor: 7.0}}"
+    with pytest.raises(MisconfigurationException, match=r"^model\.scheduler: "):
+        melody("Perceptron", more=more).configure_optimizers()

@@ -63,7 +63,7 @@ def _walk(folder: str, lead: str, parts: Sequence[str], entries: list[os.DirEntr
     else:
         matches = re.compile(fnmatch.translate(part)).match
         for entry in _entries(folder) if entries is None else entries:
-            if matches(entry.name) and entry.is_dir() == bool(rest):
+            if matches(entry.name) and _is_folder(entry) == bool(rest):
                 if rest:
                     yield from _walk(entry.path, f"{lead}{entry.name}/", rest, None)
                 else:
@@ -184,3 +184,10 @@ def _expression_of(part: str) -> str:
     return "".join(
         known.get(token) or (fnmatch.translate(token)[4:-3] if len(token) > 1 else re.escape(token)) for token in tokens
     )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead in a circle: who reads it says so
+        return False

@@ -108,6 +108,7 @@ def test_a_class_in_a_module_of_its_own_is_prepared_and_trained_on(folder, monke
         sing(folder / "recordings" / "takes" / singer / f"{take}.wav", f0, 16000)
     (folder / "recordings" / "takes" / "takes.txt").write_text("\n".join(f"{a} {b} {f0}" for a, b, f0 in takes))
     (folder / "takes.yaml").write_text(RECIPE)
+    monkeypatch.setenv("MELISMA_TRUST", "my_takes")  # as `melisma prepare takes.yaml --trust my_takes` does
     melisma_prepare(["takes.yaml"])
     index = SplitIndex([folder / "data" / "takes"], "train")
     assert index.tracks == ("anna_one", "anna_two")

@@ -9,6 +9,7 @@ from datamodules.storage import consent
 from datamodules.storage.pipes import PipedFolder
 from datamodules.storage.places import open_storage
 from datamodules.storage.urls import UrlFolder
+from experiments.trusting import policy
 
 PLACE = "pipe:ssh host cat '/data/my set'/{name}"
 REFUSAL = r"a command that a file names.*--trust pipe"
@@ -51,7 +52,7 @@ def test_a_command_in_a_file_is_run_if_commands_are_trusted(trust):
 
 def test_the_words_of_a_command_that_melisma_starts_count_for_nothing():
     with consent.asked_for(["sweep", "theirs.yaml"]):  # whose fits get the words of that file
-        words = consent.take_option(["fit", f"--data.train=[{PLACE}]", "--trust=pipe"])
+        words = policy.take_option(["fit", f"--data.train=[{PLACE}]", "--trust=pipe"])
         with consent.asked_for(words), pytest.raises(DataError, match=REFUSAL):
             open_storage(PLACE)
 
@@ -89,11 +90,11 @@ def test_a_secret_is_not_repeated_and_a_long_command_not_as_a_whole():
     ],
 )
 def test_what_is_trusted_may_stand_anywhere(words, names, left):
-    assert consent.take_option(words) == left
+    assert policy.take_option(words) == left
     assert os.environ[consent.TRUSTED] == names
 
 
 @pytest.mark.parametrize("words", [["fit", "--trust"], ["--trust", "--config"], ["--trust="]])
 def test_trusting_nothing_is_refused(words):
     with pytest.raises(DataError, match="write behind it what is trusted"):
-        consent.take_option(words)
+        policy.take_option(words)

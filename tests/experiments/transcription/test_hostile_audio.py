@@ -1,5 +1,7 @@
 """Recordings that nobody means to hand over: a sensible answer, or one line that names the file and what is wrong."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -11,6 +13,14 @@ from experiments import load
 def tone(rate, seconds=0.5, channels=1):
     times = np.arange(int(seconds * rate)) / rate
     return np.tile(0.3 * np.sin(2 * np.pi * 220 * times)[:, None], (1, channels))
+
+
+def with_rate(path, rate):
+    """A WAV file of eight thousand samples, whose header says something else about their rate."""
+    soundfile.write(path, np.zeros(8000), 16000)
+    content = bytearray(path.read_bytes())
+    content[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(content)
 
 
 GOOD = {
@@ -33,6 +43,10 @@ BAD = {
         lambda path: soundfile.write(path, np.array([0.0, np.nan] * 4000), 16000, subtype="FLOAT"),
         "not a finite number",
     ),
+    "slow.wav": (lambda path: with_rate(path, 1), "its header says 1 samples per second"),
+    "fast.wav": (lambda path: with_rate(path, 2**31 - 1), "its header says 2147483647 samples per second"),
+    "circle.wav": (lambda path: path.symlink_to(path.name), "no such audio file"),
+    "pipe.wav": (os.mkfifo, "Is a named pipe"),
 }
 
 

@@ -1,0 +1,1 @@
+"""What code a file may name that somebody else has written."""

@@ -1,0 +1,434 @@
+"""Damaged and hostile checkpoints, configurations of runs and released models, given to the commands that load them."""
+
+import io
+import json
+import pickle
+import random
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse import ArgumentParser
+
+from experiments import runs
+from tests.hostile import damage
+from tests.hostile.harness import Hostile
+from tests.hostile.world import World, copied
+
+EVIL = "open('../outside/executed', 'a').write('x')"
+MODULE = f"""\
+{EVIL}
+import torch
+from architectures import FrameNetwork
+class Net(FrameNetwork): pass
+def make(*arguments, **named): return torch.optim.Adam(*arguments)
+"""
+BEST, LAST = "run/checkpoints/best.ckpt", "run/checkpoints/last.ckpt"
+# Where a class path may stand, and paths that must never be imported or called from a file.
+PLACES = (
+    ("model",),
+    ("model", "init_args", "network"),
+    ("model", "init_args", "loss"),
+    ("model", "init_args", "decoder"),
+    ("model", "init_args", "optimizer"),
+    ("model", "init_args", "scheduler"),
+    ("model", "init_args", "penalty"),
+    ("model", "init_args", "augment"),
+    ("model", "init_args", "network", "init_args", "block"),
+    ("model", "init_args", "network", "init_args", "first"),
+    ("data",),
+    ("data", "init_args", "reader"),
+    ("trainer", "callbacks"),
+    ("trainer", "logger"),
+    ("trainer", "strategy"),
+    ("trainer", "plugins"),
+    ("trainer", "profiler"),
+)
+PATHS = (
+    "evil.Net",
+    "evil.make",
+    "evil",
+    "evil.sub.Net",
+    ".evil.Net",
+    "os.system",
+    "subprocess.Popen",
+    "builtins.exec",
+    "torch.hub.load",
+    "torch.utils.cpp_extension.load",
+    "torch.nn.modules.module.os.system",
+    "torch.optim.adam.torch.hub.load",
+    "lightning.pytorch.callbacks.LambdaCallback",
+    "lightning.pytorch.Trainer",
+    "experiments.cli.main",
+    "jsonargparse.set_parsing_settings",
+    "datamodules.files.remove_leftovers",
+    "architectures.Nothing",
+    "torch.nn.Linear",
+)
+NUMBERS = (0, -1, 1 << 20, 1 << 31, 10**9, 1 << 45, 1 << 62, 10**30, 1e308, -1e308, float("nan"), 0.5, "7", [])
+
+
+def inputs(seed: int, count: int, world: World) -> Iterator[Hostile]:
+    """Inputs of this kind; the same seed makes the same ones."""
+    # What is found out once need not be found out in every fork.
+    runs.load(world.run / "checkpoints" / "best.ckpt")
+    ArgumentParser().add_class_arguments(torch.nn.Linear)  # asks a Python where the stubs of types lie
+    for number in range(count):
+        draw = random.Random(f"models {seed} {number}")
+        kind = draw.choice((*(_checkpoint,) * 5, *(_configuration,) * 3, *(_released,) * 2))
+        name, words, lay = kind(draw, world)
+        yield Hostile(f"{number} {name}", words, lay)
+
+
+Made = tuple[str, list[str], Callable[[Path], None]]
+
+
+def _checkpoint(draw: random.Random, world: World) -> Made:
+    content = (world.run / "checkpoints" / "last.ckpt").read_bytes()
+    name, make = draw.choice((_bytes, _bytes, _value, _value, _value, _tensor, _pickle, _whole))(draw, content)
+    fitting = draw.random() < 0.1
+    words = _fit(draw) if fitting else _command(draw)
+
+    def lay(here: Path) -> None:
+        _lay(world, here)
+        damaged = make()
+        for path in (BEST, LAST):
+            (here / path).write_bytes(damaged)
+
+    return f"checkpoint {name}: {words[0]}", words, lay
+
+
+def _command(draw: random.Random) -> list[str]:
+    """A command that loads the model of the run; those that take a second are rare."""
+    kind = draw.choices(("transcribe", "release", "validate", "report", "diff", "compare"), (70, 10, 10, 4, 4, 1))[0]
+    if kind == "transcribe":
+        return ["transcribe", "tone.wav", "--model", draw.choice(("run", BEST))]
+    if kind == "release":
+        return ["release", "run", "--out", "folder"]
+    if kind in ("report", "diff"):
+        return [kind, "run", *(["other/run"] if kind == "diff" else [])]
+    if kind == "compare":
+        return ["compare", "shards:validation", "--methods", "mine=run", "--out", "compared", "--bootstrap", "9"]
+    return [kind, "--config", "run/config.yaml", "--ckpt_path", BEST, "--trainer.default_root_dir=."]
+
+
+def _fit(draw: random.Random) -> list[str]:
+    return ["fit", "--config", "run/config.yaml", "--ckpt_path", LAST, "--trainer.default_root_dir=fitted"] + (
+        ["--trainer.max_steps=3"] if draw.random() < 0.7 else []
+    )
+
+
+def _lay(world: World, here: Path) -> None:
+    """A run with its data below a folder, a recording, and a module that shows that it was run."""
+    copied(world.run, here)
+    copied(world.shards, here)
+    config = here / "run" / "config.yaml"
+    config.write_text(config.read_text().replace(f"{world.folder}/", ""))
+    (here / "tone.wav").write_bytes(world.recording.read_bytes())
+    (here / "evil.py").write_text(MODULE)
+    copied(world.run, here / "other")
+
+
+def _bytes(draw: random.Random, content: bytes) -> tuple[str, Callable[[], bytes]]:
+    if draw.random() < 0.5:
+        name, damaged = damage.bytes_of(content, draw)
+        return name, lambda: damaged
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:  # the pickle alone, in an archive that is sound
+        part = draw.choice(archive.namelist()[:3]) if draw.random() < 0.3 else _pickle_of(archive)
+        name, damaged = damage.bytes_of(archive.read(part), draw)
+        rewritten = _archive(archive, {part: damaged}, draw.choice((0, 0, 0, zipfile.ZIP_DEFLATED)))
+    return f"{part}: {name}", lambda: rewritten
+
+
+def _value(draw: random.Random, content: bytes) -> tuple[str, Callable[[], bytes]]:
+    document = _plain(torch.load(io.BytesIO(content), weights_only=True))
+    for _ in range(20):
+        name, damaged = damage.value_of(document, draw)
+        try:
+            saved = _saved(damaged)
+        except (RecursionError, OverflowError, pickle.PicklingError):
+            continue
+        return name, partial(bytes, saved)
+    return "as it was", lambda: content
+
+
+def _plain(value: Any) -> Any:
+    """Mappings as dicts, so that their values are found."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _tensor(draw: random.Random, content: bytes) -> tuple[str, Callable[[], bytes]]:
+    state = torch.load(io.BytesIO(content), weights_only=True)
+    weights = state["state_dict"]
+    name = draw.choice([name for name, value in weights.items() if isinstance(value, torch.Tensor)])
+    value = weights[name]
+    ways = {
+        "NaN": lambda: torch.full_like(value.float(), float("nan")),
+        "one infinity": lambda: torch.where(torch.arange(value.numel()).view(value.shape) == 0, torch.inf, value),
+        "another shape": lambda: torch.zeros(3, 5),
+        "10^10 of one": lambda: torch.zeros(1).expand(10**10),
+        "its shape of one": lambda: torch.zeros(()).expand(value.shape),
+        "sparse": lambda: torch.zeros(4, 4).to_sparse(),
+        "meta": lambda: torch.empty(10**9, device="meta"),
+        "complex": lambda: value.to(torch.complex64),
+        "integers": lambda: value.to(torch.int64),
+        "quantised": lambda: torch.quantize_per_tensor(torch.zeros(3), 0.1, 0, torch.qint8),
+        "float8": lambda: value.float().to(torch.float8_e4m3fn),
+        "a number": lambda: 7,
+        "a list": lambda: [1.0],
+        "a parameter": lambda: torch.nn.Parameter(value.float()),
+        "huge": lambda: torch.full_like(value.float(), 3e38),
+        "nothing": lambda: None,
+    }
+    way = draw.choice(list(ways))
+    weights[name] = ways[way]()
+    if way == "nothing":
+        del weights[name]
+    if draw.random() < 0.1:
+        weights.clear()
+    return f"{name}: {way}", lambda: _saved(state)
+
+
+def _pickle(draw: random.Random, content: bytes) -> tuple[str, Callable[[], bytes]]:
+    """What runs something where it is loaded as pickles usually are, or takes all memory."""
+    calls = {
+        "os.system": ("os", "system", ("echo x >> ../outside/executed",)),
+        "exec": ("builtins", "exec", (EVIL,)),
+        "eval": ("builtins", "eval", (EVIL,)),
+        "open": ("builtins", "open", ("../outside/executed", "w")),
+        "import": ("importlib", "import_module", ("evil",)),
+        "module": ("evil", "make", ()),
+        "torch.hub.load": ("torch.hub", "load", ("here", "there")),
+        "torch.load": ("torch.serialization", "load", ("other",)),
+        "Popen": ("subprocess", "Popen", (["touch", "../outside/executed"],)),
+        "getattr": ("builtins", "getattr", ("x", "y")),
+        "bytearray": ("builtins", "bytearray", (10**10,)),
+        "FloatStorage": ("torch", "FloatStorage", (10**10,)),
+        "FloatTensor": ("torch", "FloatTensor", (10**9,)),
+        "Tensor": ("torch", "Tensor", (10**9,)),
+        "Size": ("torch", "Size", ([1 << 62] * 1000,)),
+        "OrderedDict": ("collections", "OrderedDict", ([1, 2],)),
+        "Parameter": ("torch._utils", "_rebuild_parameter", (1, 2, 3)),
+        "tensor": ("torch._utils", "_rebuild_tensor_v2", (None, 0, (1 << 40,), (1,), False, None)),
+    }
+    name = draw.choice((*calls, "nested", "laughs", "long"))
+    if name in calls:
+        called = _called(*calls[name])
+    elif name == "nested":
+        called = b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."
+    elif name == "laughs":
+        called = b"\x80\x02]q\x00" + b"".join(
+            b"]q" + bytes([n + 1]) + (b"h" + bytes([n]) + b"a") * 10 for n in range(200)
+        )
+        called += b"."
+    else:
+        called = b"\x80\x02\x8b" + struct.pack("<i", 1 << 30) + b"."
+    way = draw.choice(("bare", "archive", "state_dict", "beside", "joblib"))
+    if way == "bare":
+        return f"pickle of {name}", lambda: called
+    if way == "joblib":
+        return f"legacy file of {name}", lambda: b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03." + called
+
+    def made() -> bytes:
+        body = called
+        if way != "archive":
+            key = b"state_dict" if way == "state_dict" else b"callbacks"
+            body = b"\x80\x02}X" + struct.pack("<I", len(key)) + key + called[2:-1] + b"s."
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return _archive(archive, {_pickle_of(archive): body})
+
+    return f"archive of {name} ({way})", made
+
+
+def _called(module: str, name: str, arguments: tuple[Any, ...]) -> bytes:
+    body = pickle.dumps(arguments, 2)[2:-1]
+    return b"\x80\x02c" + f"{module}\n{name}\n".encode() + body + b"R."
+
+
+def _whole(draw: random.Random, content: bytes) -> tuple[str, Callable[[], bytes]]:
+    state = torch.load(io.BytesIO(content), weights_only=True)
+    data = dict(state["MelodyData"])
+    shards = {
+        "rate": draw.choice((0, -1, 10**9, "16000", None, 0.5, 1 << 40, 44100)),
+        "hop": draw.choice((0, -1, 10**9, "160", None, 16000, 1)),
+        "spectrogram": draw.choice(
+            (
+                {"class": "Nothing"},
+                {"class": "os.system"},
+                {},
+                "text",
+                {"class": "ConstantQ", "octaves": 10**6},
+                {"class": "ConstantQ", "minimum": 1e-9},
+                {"class": "ConstantQ", "bins_per_octave": 1 << 40},
+                {"class": "ConstantQ", "filter_scales": [1e9], "top_dbs": [80.0]},
+                {"class": "HarmonicConstantQ", "nothing": 1},
+                {"class": "HarmonicConstantQ", "harmonics": [1e9]},
+                {"class": "ConstantQ"},
+                {"class": []},
+            )
+        ),
+    }
+    key = draw.choice(list(shards))
+    wholes = {
+        "a list": [],
+        "None": None,
+        "a number": 5,
+        "text": "x" * 10_000,
+        "a tensor": torch.zeros(3),
+        "an empty mapping": {},
+        "state_dict None": {"state_dict": None},
+        "only state_dict": {"state_dict": state["state_dict"]},
+        "numbers for names": {**state, "state_dict": dict(enumerate(state["state_dict"].values()))},
+        "shards None": {**state, "MelodyData": {**data, "shards": None}},
+        "no data": {name: value for name, value in state.items() if name != "MelodyData"},
+        "data None": {**state, "MelodyData": None},
+        "hyperparameters": {**state, "hyper_parameters": {"_class_path": "evil.Net", "x": 1}},
+        "version": {**state, "pytorch-lightning_version": draw.choice(("", "1.0.0", "99", "x" * 5000, "2.0\n"))},
+    }
+    strange = {**state, "MelodyData": {**data, "shards": {**data["shards"], key: shards[key]}}}
+    if draw.random() < 0.3:
+        return f"{key} = {shards[key]!r}"[:80], lambda: _saved(strange)
+    name = draw.choice(list(wholes))
+    return name, lambda: _saved(wholes[name])
+
+
+def _saved(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def _pickle_of(archive: zipfile.ZipFile) -> str:
+    return next(name for name in archive.namelist() if name.endswith("data.pkl"))
+
+
+def _archive(archive: zipfile.ZipFile, replaced: dict[str, bytes], packed: int = zipfile.ZIP_STORED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", packed) as made:
+        for name in archive.namelist():
+            made.writestr(name, replaced.get(name, archive.read(name)))
+    return file.getvalue()
+
+
+@cache
+def _stated(path: Path, text: str) -> Any:
+    return yaml.safe_load(text)
+
+
+def _configuration(draw: random.Random, world: World) -> Made:
+    text = (world.run / "config.yaml").read_text().replace(f"{world.folder}/", "")
+    document = _stated(world.run, text)
+    way = draw.choice(("bytes", "value", "value", "number", "number", "class", "class", "class"))
+    if way == "bytes":
+        name, content = damage.bytes_of(text.encode(), draw)
+    else:
+        if way == "value":
+            part = draw.choice(("model", "model", "data", "trainer", None))
+            name, damaged = damage.value_of(document[part] if part else document, draw)
+            damaged = {**document, part: damaged} if part else damaged
+        else:
+            damaged, place = _deepened(document), None
+            if way == "class":
+                place, path = draw.choice(PLACES), draw.choice(PATHS)
+                value = draw.choice((path, {"class_path": path}, {"class_path": path, "init_args": {"x": 1}}, [path]))
+            else:
+                model = [
+                    path
+                    for path in damage.places(document["model"])
+                    if isinstance(_at(document["model"], path), (int, float))
+                ]
+                place, value = ("model", *draw.choice(model)), draw.choice(NUMBERS)
+            _put(damaged, place, value)
+            name = f"{'.'.join(map(str, place))} = {value!r}"[:100]
+        content = _yaml(damaged)
+    words = _fit(draw) if draw.random() < 0.07 else _command(draw)
+
+    def lay(here: Path) -> None:
+        _lay(world, here)
+        (here / "run" / "config.yaml").write_bytes(content)
+
+    return f"config.yaml {name}: {words[0]}", words, lay
+
+
+def _deepened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _deepened(each) for name, each in value.items()}
+    return [_deepened(each) for each in value] if isinstance(value, list) else value
+
+
+def _at(document: Any, path: tuple[Any, ...]) -> Any:
+    for part in path:
+        document = document[part]
+    return document
+
+
+def _put(document: Any, path: tuple[Any, ...], value: object) -> None:
+    for part in path[:-1]:
+        document = document[part]
+    document[path[-1]] = value
+
+
+def _yaml(document: object) -> bytes:
+    try:
+        return yaml.safe_dump(document, sort_keys=False).encode()
+    except (RecursionError, yaml.YAMLError):
+        return b"[" * 50_000
+
+
+def _released(draw: random.Random, world: World) -> Made:
+    folder = world.released
+    part = draw.choice(("config.yaml", "config.yaml", "config.yaml", "model.safetensors", "model.safetensors", "other"))
+    if part == "other":
+        part = draw.choice(("MODEL_CARD.md", "record.json"))
+    before = (folder / part).read_bytes()
+    if part == "config.yaml" and draw.random() < 0.85:
+        document = _stated(folder, before.decode())
+        if draw.random() < 0.6:
+            name, damaged = damage.value_of(document, draw)
+        else:
+            damaged = _deepened(document)
+            places = [path for path in damage.places(document) if isinstance(_at(document, path), (int, float))]
+            classes = [path for path in damage.places(document) if path and path[-1] == "class_path"]
+            place, value = draw.choice(
+                ((draw.choice(places), draw.choice(NUMBERS)), (draw.choice(classes), draw.choice(PATHS)))
+            )
+            _put(damaged, place, value)
+            name = f"{'.'.join(map(str, place))} = {value!r}"[:100]
+        content = _yaml(damaged)
+    elif part == "model.safetensors" and draw.random() < 0.7:
+        name, content = _safetensors(draw, before)
+    else:
+        name, content = damage.bytes_of(before, draw)
+
+    def lay(here: Path) -> None:
+        copied(folder, here)
+        (here / "tone.wav").write_bytes(world.recording.read_bytes())
+        (here / "evil.py").write_text(MODULE)
+        (here / "released" / part).write_bytes(content)
+
+    return f"released {part} {name}", ["transcribe", "tone.wav", "--model", "released"], lay
+
+
+def _safetensors(draw: random.Random, content: bytes) -> tuple[str, bytes]:
+    length = struct.unpack("<Q", content[:8])[0]
+    header, rest = json.loads(content[8 : 8 + length]), content[8 + length :]
+    if draw.random() < 0.3:
+        length = draw.choice((0, 1, 1 << 20, 1 << 31, 1 << 40, (1 << 64) - 1))
+        return f"a header of {length} bytes", struct.pack("<Q", length) + content[8:]
+    if draw.random() < 0.2:
+        place = draw.randrange(0, len(rest) - 4, 4)
+        number = struct.pack("<f", draw.choice((float("nan"), float("inf"), 3e38)))
+        return f"a number at {place}", content[: 8 + len(json.dumps(header))] + rest[:place] + number + rest[
+            place + 4 :
+        ]
+    name, damaged = damage.value_of(OrderedDict(header), draw)
+    made = damage.json_of(damaged)
+    return f"header {name}", struct.pack("<Q", len(made)) + made + rest
