@@ -68,12 +68,12 @@ def test_a_command_does_not_see_the_word_debug(monkeypatch):
 
 def test_what_is_ours_keeps_its_traceback_and_says_how_to_report_it(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["melisma", "inspect", str(tmp_path)])
-    monkeypatch.setattr("datamodules.shards.index.describe", lambda storage: {})
+    monkeypatch.setattr("datamodules.shards.index.describe", lambda storage: {"recipe": {"corpus": {"class": "X"}}})
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     trace, _, request = capsys.readouterr().err.partition("\n\n")
     assert stopped.value.code == 70 and trace.startswith("Traceback (most recent call last)")
-    assert "/commands/inspect.py" in trace and trace.endswith("KeyError: 'recipe'")
+    assert "/commands/inspect.py" in trace and trace.endswith("KeyError: 'id'")
     first, _, command, versions = request.splitlines()
     assert first == "melisma: this KeyError is a mistake in melisma, not in your data or configuration."
     assert command.endswith(f" inspect {tmp_path}") and f", torch {version('torch')}, " in versions
