@@ -56,6 +56,8 @@ def _arguments(cls: type, stated: object, key: str) -> dict[str, Any]:
 
 def _made(value: Any, hint: Any, key: str) -> Any:  # noqa: ANN401 -- whatever a YAML file holds
     """A value of a YAML file as an argument of that type."""
+    if isinstance(value, float) and value != value:  # comparisons with it let it pass
+        raise DataError(f"{key}: nan is no value")
     kinds = list(_members(hint))
     made = _unchecked(value, kinds, key)
     ours = tuple(each for each in kinds if inspect.isclass(each) and _is_ours(each.__module__))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -177,9 +178,19 @@ def _parsed(config: Path) -> tuple[ArgumentParser, Namespace]:
     builder = ArgumentParser(exit_on_error=False)
     builder.add_subclass_arguments(AudioModule, "model")
     stated = _document(config)
+    if key := _not_a_number(stated.get("model"), "model"):
+        raise DataError(f"{config}: {key}: nan is no value")
     with _explained(config):
         parsed = parser.parse_object({name: stated[name] for name in ("model", "data")})
         return builder, Namespace(model=parsed.model)  # type: ignore[no-untyped-call]
+
+
+def _not_a_number(value: object, key: str) -> str | None:
+    """The key of the first NaN, which comparisons let pass; None: there is none."""
+    if isinstance(value, float) and math.isnan(value):
+        return key
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next(filter(None, (_not_a_number(each, f"{key}.{name}") for name, each in items)), None)
 
 
 def _document(config: Path) -> dict[str, Any]:

@@ -128,10 +128,15 @@ def _check_count(theirs: Sequence[Any], ours: Sequence[Any], name: str) -> None:
 
 
 def _check_scores(state: Mapping[str, Any], name: str) -> None:
-    """What a ModelCheckpoint remembers, which is None before the first."""
+    """What a ModelCheckpoint remembers, which is None before the first, and a record of validations."""
     for key in _SCORES:
         if not isinstance(score := state.get(key), Tensor | None) or (score is not None and score.numel() != 1):
             raise _wrong(f"{name}.{key}", score, "a score")
+    for number, validation in enumerate(state.get("validations", [])):
+        figures = validation.get("metrics") if isinstance(validation, Mapping) else None
+        sound = isinstance(figures, Mapping) and all(type(each) in (int, float) for each in figures.values())
+        if not sound or any(type(validation.get(key, 0)) is not int for key in ("step", "epoch")):
+            raise _wrong(f"{name}.validations.{number}", validation, "a step and figures by their names")
     for path, score in state.get("best_k_models", {}).items():
         if not isinstance(path, str) or not isinstance(score, Tensor) or score.numel() != 1:
             raise _wrong(f"{name}.best_k_models", score, "a score for each path")

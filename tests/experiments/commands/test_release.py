@@ -166,6 +166,8 @@ def test_a_class_that_is_not_ours_is_refused(release, trained_run, tmp_path):
     stated["model"]["init_args"]["decoder"] = {"class_path": f"{__name__}.OwnDecoder"}
     config.write_text(yaml.safe_dump(stated))
     outcome = release(model=tmp_path / "run")
+    assert outcome.code == 1 and "--trust tests" in outcome.err
+    outcome = release("--trust", "tests", model=tmp_path / "run")
     assert outcome.code == 1 and "cannot be released: class_path" in outcome.err and "OwnDecoder is ref" in outcome.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
@@ -236,6 +238,10 @@ def test_damage_is_named(damaged):
     assert "network.other is (1,) in it, but the model of config.yaml has none" in refusal(damaged)
     weights.write_bytes(weights.read_bytes()[:100])
     assert f"{weights}: not readable as safetensors" in refusal(damaged)
+    other = next(key for key, value in whole.items() if value.is_floating_point())
+    save_file({**whole, other: torch.full_like(whole[other], torch.nan)}, weights)
+    assert f"{weights}: {other} has a value that is not finite" in refusal(damaged)
+    save_file(whole, weights)
     for before, after, complaint in (
         ("architectures.CREPE", "os.system", f"{config}: model.network: class_path os.system is refused"),
         ("lightning_modules.MelodyTracker", "lightning_modules.ClipClassifier", "only a MelodyTracker"),
@@ -244,7 +250,8 @@ def test_damage_is_named(damaged):
         ("voicing_threshold: 0.37", "voicing_threshold: 0.371", "0.371 is not one of"),
         ("semitones: 16", "semitones: 17", "network.width: 32, but the pitch grid has 34 bins"),
         ("model:", "models:", "not the configuration of a released model"),
-        (text, "{", "not the configuration of a released model"),
+        (text, "{", f"{config}, line 1: not valid YAML"),
+        ("capacity: 1", "capacity: .nan", "model.network.capacity: nan is no value"),
     ):
         assert before in text
         config.write_text(text.replace(before, after))
