@@ -1,11 +1,11 @@
-# `make demo` and `make test` need Python 3.11 or newer, git and make; everything else goes into .venv.
+# `make demo` and `make test` need Python 3.11 or 3.12, git and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
 # As many tests at once as there are cores; each computes on one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: install demo test test-slow test-all gpu lint types clean
+.PHONY: install demo test test-slow test-all faults gpu lint types audit clean
 
 install: .venv/installed
 
@@ -32,6 +32,11 @@ test-all: install
 	$(PYTEST) -m 'not cluster'
 	$(BIN)/python -m pytest -m cluster tests/experiments/test_cluster*.py
 
+# Faults of the machine injected for real, most of which need root on Linux, and ten thousand hostile inputs.
+faults: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile --inputs 10000
+
 # All that needs a GPU: its tests, and training steps measured in one line RESULT. Says so where there is none.
 gpu: install
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
@@ -44,6 +49,14 @@ lint: install
 
 types: install
 	MYPY_NUM_WORKERS=auto $(BIN)/mypy
+
+# Known vulnerabilities of what is installed, by pip-audit in an environment of its own. It asks a database on the network;
+# what it cannot look up is a failure, not a pass.
+audit: install
+	$(BIN)/python -m pip list --format=freeze --exclude-editable | sed 's/+.*//' >.venv/audited.txt
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10'
+	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement .venv/audited.txt
 
 clean:
 	rm -rf .venv runs data

@@ -5,6 +5,8 @@ from .drawing.excerpts import ExcerptValidation
 from .drawing.phone_confusions import PhoneConfusions
 from .drawing.pianorolls import MultiPitchPianorolls, Pianorolls
 from .drawing.window_gaps import WindowGaps
+from .guards.finite import FiniteTraining
+from .guards.loggers import GuardedLoggers
 from .predictions.classes import PredictedClasses
 from .predictions.f0 import PredictedF0, PredictedMultiF0
 from .predictions.frames import TrackFrames
@@ -34,6 +36,8 @@ __all__ = [
     "CompiledNetwork",
     "ErrorPictures",
     "ExcerptValidation",
+    "FiniteTraining",
+    "GuardedLoggers",
     "ItemScores",
     "MultiPitchPianorolls",
     "PhoneConfusions",

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
+from callbacks.guards.troubles import dispensable
 from callbacks.run.folder import run_folder
 from datamodules.files import file_name
 
@@ -123,7 +124,8 @@ class PassCallback(Callback, Generic[Item]):
 
     def _finish(self, trainer: Trainer) -> None:
         if not in_trial(trainer):
-            self.finish(trainer)
+            with dispensable(trainer, f"what {type(self).__name__} writes"):
+                self.finish(trainer)
 
 
 class Joinable(Protocol):

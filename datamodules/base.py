@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from datamodules.errors import DataError
-from datamodules.loading import pinned
+from datamodules.loading import pinned, ready_for_workers
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from datamodules.resume import (
@@ -77,6 +77,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
             raise DataError(f"data.batch_size: {batch_size} is not positive")
         if workers < 0:
             raise DataError(f"data.workers: {workers} is negative")
+        ready_for_workers(workers)
         # Rank 0 alone prepares: the directories are on a file system that all nodes see, or prepared beforehand.
         self.prepare_data_per_node = False
         self.train_directories, self.recipes = list(train), list(recipes)

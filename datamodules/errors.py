@@ -9,6 +9,12 @@ from pathlib import Path
 
 MOST = 120  # characters of a value that a message repeats
 
+# Whatever file is concerned; an exception that names none is explained by these alone.
+_OF_ANY_FILE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ENOMEM,
+    errno.EAGAIN,
+}  # fmt: skip
+
 # What a disk, a folder or a limit of the machine explains, and what to do about it.
 _REMEDIES = {
     errno.ENOSPC: "free some space there, and give the same command again",
@@ -25,6 +31,8 @@ _REMEDIES = {
     errno.ELOOP: "its links lead in a circle",
     errno.EMFILE: "too many files are open; raise `ulimit -n`, or use fewer jobs or workers",
     errno.ENFILE: "too many files are open on this machine",
+    errno.ENOMEM: "a smaller batch, fewer jobs or workers take less",
+    errno.EAGAIN: "no more processes can be started; raise `ulimit -u`, or use fewer jobs or workers",
     errno.EIO: "the disk or the network behind it fails; look into the system's log",
     errno.ESTALE: "the network file system has lost it; give the same command again",
     errno.ENXIO: "there is nothing behind this device",
@@ -39,6 +47,10 @@ class DataError(Exception):
     The command line prints the message without a traceback and exits with code 1, so a message has to stand alone:
     it names the file (and line) or the key, says what is wrong, and what to do about it.
     """
+
+
+class MachineFault(DataError):
+    """A disk, a folder or a limit of the machine, which is no fault of a single recording: it ends a command."""
 
 
 def shown(value: object, most: int = MOST) -> str:
@@ -74,22 +86,25 @@ def check_range(key: str, value: float, lowest: float, highest: float) -> None:
         raise DataError(f"{key}: {shown(value)}; a number from {lowest:.15g} to {highest:.15g} is expected")
 
 
-def machine_fault(error: BaseException, path: Path | None = None) -> str | None:
+def machine_fault(error: BaseException, path: Path | None = None, instead: bool = False) -> str | None:
     """What to tell the user of a disk that is full, a folder that takes no file, and the like.
 
     Args:
         error: the exception; if it is none of the system, the one behind it counts.
         path: what was read or written, if the exception does not name it.
+        instead: name the path also where the exception names another, as a temporary one.
 
     Returns:
         One message; None if nothing of the machine explains the exception.
     """
     for each in _behind(error):
         if isinstance(each, OSError) and each.errno in _REMEDIES:
-            place = each.filename if isinstance(each.filename, (str, bytes, os.PathLike)) else path
-            if place is None:
+            known = isinstance(each.filename, (str, bytes, os.PathLike)) and not instead
+            place = each.filename if known else path
+            if place is None and each.errno not in _OF_ANY_FILE:
                 continue
-            return f"{os.fsdecode(place)}: {os.strerror(each.errno)}; {_REMEDIES[each.errno]}"
+            named = "" if place is None else f"{os.fsdecode(place)}: "
+            return f"{named}{os.strerror(each.errno)}; {_REMEDIES[each.errno]}"
     return None
 
 

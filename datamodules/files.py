@@ -8,14 +8,14 @@ import os
 import re
 import socket
 import stat
+import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from datamodules.errors import DataError, machine_fault, shown
+from datamodules.errors import DataError, MachineFault, machine_fault, shown
 
 DAY = 86400.0  # s
 LONGEST = 240  # bytes of `file_name`; a file system takes 255, and an extension and marks of a temporary file are added
@@ -126,6 +126,25 @@ def shown_path(path: Path | str) -> str:
     return text if len(text) <= LONGEST and text.isprintable() else shown(text)
 
 
+def read_regular(path: Path) -> bytes:
+    """All bytes of a file; a pipe or a device, which may have no end, is refused.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        DataError: it cannot be read; names it.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # to open a pipe would wait for who writes to it
+        with open(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                raise DataError(f"{path}: neither a file nor a link to one; remove it")
+            return file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal.
 
@@ -153,7 +172,8 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
             process that is killed never does.
 
     Raises:
-        DataError: the disk is full, the folder read-only and the like; names the file. The file that was there stays.
+        MachineFault: the disk is full, the folder read-only and the like; names the file. The file that was there
+            stays.
     """
     name = path.name if len(os.fsencode(path.name)) <= 120 else hashlib.sha256(os.fsencode(path.name)).hexdigest()
     writer = f"melisma-{socket.gethostname()}.{os.getpid()}-{threading.get_ident()}"
@@ -172,13 +192,72 @@ def write_atomically(path: Path, folder: Path | None = None, durable: bool = Tru
         fault = None if isinstance(error, (DataError, FileNotFoundError)) else machine_fault(error, path)
         if fault is None:
             raise
-        raise DataError(fault.replace(str(temporary), str(path))) from error
+        raise MachineFault(fault.replace(str(temporary), str(path))) from error
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder and those above it, unless they are there, and remove what killed processes left in it.
+
+    Returns:
+        The folder.
+
+    Raises:
+        MachineFault: the disk is full, something else has the name, the folder above is read-only and the like.
+    """
+    with faults_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
+    return folder
+
+
+@contextmanager
+def faults_named(path: Path, instead: bool = False) -> Iterator[None]:
+    """Raise what the system refuses in a `with` block as an error that names a path.
+
+    Args:
+        path: that a user knows.
+        instead: also where an error names another one, because the block writes to a temporary place.
+
+    Raises:
+        MachineFault: the disk is full and the like.
+    """
+    try:
+        yield
+    except (OSError, MachineFault) as error:
+        fault = machine_fault(error, path, instead) if instead or not isinstance(error, MachineFault) else None
+        if fault is None:
+            raise
+        raise MachineFault(fault) from error
+
+
+def append(descriptor: int, content: bytes, path: Path) -> None:
+    """Write all bytes to a file that is open; an operating system may take a part of them, and then none.
+
+    Args:
+        descriptor: of the file.
+        content: to write.
+        path: for messages.
+
+    Raises:
+        MachineFault: the disk is full and the like.
+    """
+    begin, left = os.lseek(descriptor, 0, os.SEEK_END), content
+    try:
+        with faults_named(path):
+            while left:
+                left = left[os.write(descriptor, left) :]
+    except MachineFault:
+        # Half a line would spoil the next one, unless another process has written that already.
+        if os.lseek(descriptor, 0, os.SEEK_END) == begin + len(content) - len(left):
+            os.ftruncate(descriptor, begin)
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:
     """Delete temporary files of `write_atomically` in this folder whose process no longer runs.
 
-    A process on another host counts as gone if its file is older than a day.
+    A process on another host counts as gone if its file is older than a day, by the clock of the file system: that of
+    this host may have been set meanwhile.
     """
     for path in folder.glob(".*.tmp"):
         made = _TEMPORARY.fullmatch(path.name)
@@ -186,13 +265,20 @@ def remove_leftovers(folder: Path) -> None:
             if made is None or path.is_symlink() or not path.is_file():
                 continue
             here = made["host"] == socket.gethostname()
-            if (here and not _runs(int(made["pid"]))) or (not here and time.time() - path.stat().st_mtime > DAY):
+            gone = not process_runs(int(made["pid"])) if here else _now(folder) - path.stat().st_mtime > DAY
+            if gone:
                 path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # its process has just finished it
 
 
-def _runs(pid: int) -> bool:
+def _now(folder: Path) -> float:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+def process_runs(pid: int) -> bool:
+    """Whether this host has a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 from typing_extensions import override
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 
 Request = TypeVar("Request")
 Content = TypeVar("Content")
 
+_FILES, _FEWEST = 4096, 256  # that a process with workers asks for, and without which it does not begin
 _ALIGNED = 8  # bytes; no type of our batches is wider
 
 
@@ -35,23 +39,81 @@ class Answers(Dataset[Content | DataError], Generic[Request, Content]):
     @override
     def __getitem__(self, request: Request) -> Content | DataError:
         try:
-            return self.answer(request)
+            content = self.answer(request)
+            if get_worker_info() is not None:
+                _share(content)
+            return content
         except DataError as error:
             return error
+
+
+def _share(content: object) -> None:
+    """Bring tensors to where the other process sees them.
+
+    Torch does it as well, but in a thread whose error nobody hears of, and the training would wait for ever.
+
+    Raises:
+        MachineFault: there is no room.
+    """
+    try:
+        for field in content if isinstance(content, tuple) else (content,):
+            if isinstance(field, Tensor):
+                field.share_memory_()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        if "shared memory" not in str(error) and "</torch_" not in str(error):
+            raise
+        raise MachineFault(
+            "/dev/shm: full, through which workers hand over batches; enlarge it (`mount -o remount,size=8G /dev/shm`, "
+            "`docker run --shm-size=8g`), or take fewer of data.workers; with --resume.run the same command goes on"
+        ) from error
 
 
 def outlive_first_signal(worker: int) -> None:
     """For DataLoader's `worker_init_fn`: let the process that a worker belongs to decide when it ends.
 
     A cluster and Ctrl+C signal all processes of a job at once. A worker that died of it would end a training that is
-    about to save itself. So the first SIGTERM is not obeyed, but the second is: a loader ends its workers by it.
+    about to save itself. So the first SIGTERM of others is not obeyed, but the second is. One of its own process is
+    obeyed at once: a process of `multiprocessing` that ends sends it once to what it started, and waits.
 
     Args:
         worker: its number.
     """
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # Only who waits for a signal is told who sent it.
+    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+
+
+def _obey(owner: int) -> None:
+    if signal.sigwaitinfo({signal.SIGTERM}).si_pid == owner:
+        os._exit(0)  # as torch's own workers do; killed by a signal they would count as lost
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # for this thread, which takes the second
+    signal.pause()
+
+
+def ready_for_workers(workers: int) -> None:
+    """Let this process and its workers open as many files as batches on their way take.
+
+    Every batch that a worker hands over is a file. Where there may be no more, the worker can send neither the batch
+    nor an error, and the training would wait for ever.
+
+    Args:
+        workers: of a loader.
+
+    Raises:
+        MachineFault: the system allows too few.
+    """
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not workers or allowed >= _FILES:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, most), most))
+    if most < _FEWEST:
+        raise MachineFault(
+            f"data.workers: {workers}, but a process may open {most} files, which are too few to hand over batches; "
+            f"raise `ulimit -n` to {_FILES}, or set data.workers to 0"
+        )
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

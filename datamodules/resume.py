@@ -2,9 +2,10 @@
 
 Lightning counts batches: it trains the length of its loader minus the batches that are trained. Those of a checkpoint
 no longer count once a step takes more or fewer items. So the position is kept in items of the epoch's sequence, and
-Lightning is given the number of batches with which its epoch ends where the data end. Three habits of Lightning are
+Lightning is given the number of batches with which its epoch ends where the data end. Four habits of Lightning are
 corrected as well: a validation that was interrupted is repeated instead of finished; a validation that was due at the
-checkpoint is not skipped; an epoch that `max_steps` cut short goes on instead of counting as complete.
+checkpoint is not skipped, also where nothing is left to train; an epoch that `max_steps` cut short goes on instead of
+counting as complete.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
@@ -49,7 +51,15 @@ class ContinueEpoch(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         # Before the loops are restored, and before a schedule may ask for the length of an epoch.
         if trainer.state.fn == TrainerFn.FITTING:
-            self.data.continue_from(trainer, checkpoint["loops"]["fit_loop"])
+            state = checkpoint["loops"]["fit_loop"]
+            self.data.continue_from(trainer, state)
+            if _cut_off(state["epoch_loop.val_loop.batch_progress"]) and type(trainer.fit_loop) is _FitLoop:
+                trainer.fit_loop.__class__ = _UntilValidated
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(trainer.fit_loop, _UntilValidated):
+            trainer.fit_loop.__class__ = _FitLoop  # type: ignore[assignment]
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -62,6 +72,16 @@ class ContinueEpoch(Callback):
         # The step of the logs: Lightning restores it one off.
         steps = trainer.global_step if pl_module.automatic_optimization else trained_batches(trainer)
         trainer.fit_loop.epoch_loop._batches_that_stepped = steps
+
+
+class _UntilValidated(_FitLoop):
+    """Does not end at `max_steps` before the validation that is owed there, which a kill or a signal cut off."""
+
+    @property
+    @override
+    def done(self) -> bool:
+        fetcher = self._data_fetcher
+        return not (fetcher is not None and self.epoch_loop._should_check_val_fx(fetcher)) and super().done
 
 
 def attach(data: Resumable, trainer: Trainer) -> None:

@@ -104,7 +104,7 @@ class UtteranceData(ShardedData[UtteranceEvaluationLoader[Batch]], Generic[Batch
                     f"{storage.label}: its audio has {described['rate']} samples per second, but model.front_end takes "
                     f"{self.rate}; prepare it with --rate {self.rate}, or change model.front_end"
                 )
-            stored = described[self.inventory]
+            stored: list[str] | None = described.get(self.inventory)  # type: ignore[assignment]
             if stage != "predict" or stored is not None:
                 self._compare(directory, stored)
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callbacks.run.command import words_taken
+from datamodules.storage import consent
 from experiments import commands, failures, quiet
+from experiments.loggers import wandb_runs
 from experiments.trusting import policy
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ EVERYWHERE = (
     "  --debug          the traceback behind a message",
     "  --trust PACKAGE  import what files name of it (modules separated by commas); otherwise they name classes of",
     "                   melisma and torch alone",
+    "  --trust pipe     run the commands that files name as places of data; --trust url: open what records name",
 )
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -44,7 +47,8 @@ def main() -> None:
     sys.argv[:] = [word for word in sys.argv if word != failures.DEBUG]
     with failures.explained(debug):
         sys.argv[:] = policy.take_option(sys.argv)
-        _command(sys.argv[1:])
+        with consent.asked_for(sys.argv[1:]):
+            _command(sys.argv[1:])
 
 
 def _command(words: list[str]) -> None:
@@ -65,16 +69,16 @@ def _run_to_the_end() -> None:
     try:
         run()
     except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        if isinstance(end.__context__, KeyboardInterrupt):  # of which Lightning makes a 1
+            code = end.code = failures.INTERRUPTED
         # One that was raised, as after a signal, wandb takes for success, and gives the run to no other agent.
-        _finish_wandb(end.code if isinstance(end.code, int) else 1)
+        wandb_runs.finish_wandb(code)
         raise
-    _finish_wandb(0)
-
-
-def _finish_wandb(code: int) -> None:
-    """At its own exit it prints how to upload a run behind the result."""
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].finish(exit_code=code)
+    except Exception:
+        wandb_runs.finish_wandb(1)
+        raise
+    wandb_runs.finish_wandb(0)
 
 
 def run(args: list[str] | None = None) -> MelismaCLI:

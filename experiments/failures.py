@@ -3,8 +3,10 @@
 | what was raised | whose it is | printed | exit code |
 |---|---|---|---|
 | `DataError`, `CheckpointMismatch`, Lightning's `MisconfigurationException` | the user's | one message | 1 |
+| `NotANumber`: a network whose outputs are none | the user's | one message | 1 |
+| a run that Weights & Biases does not begin | the user's | one message | 1 |
 | a wrong word or key (`mistakes.stop`) | the user's | one message | 2 |
-| an `OSError` that a disk, folder or limit explains; too little memory | the machine's | one message | 1 |
+| an `OSError` that a disk, folder or limit explains; no memory; a lost process | the machine's | one message | 1 |
 | Ctrl+C | nobody's | `interrupted` | 130 |
 | anything else, raised by code that is not ours | the user's class | its traceback, and the file that raised it | 1 |
 | anything else | ours | its traceback, and how to report it | 70 |
@@ -17,6 +19,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 import sysconfig
 import traceback
@@ -26,12 +29,36 @@ from pathlib import Path
 
 from callbacks.run.command import typed_command
 from datamodules.errors import DataError, cut_lines, machine_fault
+from experiments.loggers.wandb_runs import told_of_wandb
 
 OURS = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 DEBUG = "--debug"
 _PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightning_modules")
+# What a library says of another process that is gone or cannot be, and what its user can do.
+_PROCESSES = (
+    (
+        r"insufficient shared memory|killed by signal: Bus error|shared memory .*(No space|Cannot allocate)|</torch_",
+        "/dev/shm is full, through which workers hand over batches; enlarge it (`mount -o remount,size=8G /dev/shm`, "
+        "`docker run --shm-size=8g`), or take fewer of data.workers; with --resume.run the same command goes on",
+    ),
+    (
+        r"DataLoader worker .*(killed by signal|exited unexpectedly)",
+        "a worker that reads data was killed, by the system most often for want of memory; fewer of data.workers take "
+        "less, and with --resume.run the same command goes on from the last checkpoint",
+    ),
+    (
+        r"can't start new thread",
+        "no more threads can be started; raise `ulimit -u` or `ulimit -v`, or use fewer jobs or workers",
+    ),
+    (
+        r"(?s)(gloo|NCCL|c10d|TCPStore|ProcessGroup|socket).*(closed by peer|reset by peer|Broken pipe|remote process "
+        r"exited|[Tt]imed out|Timeout|failed to recv)",
+        "{others} of this run was lost or answers no more, and says itself why if it could; start all again: with "
+        "--resume.run the same command goes on from the last checkpoint",
+    ),
+)
 _MEMORY = ("can't allocate memory", "out of memory", "Unable to allocate")
 
 _debugging = False
@@ -48,6 +75,7 @@ def explained(debug: bool = False) -> Iterator[None]:
     _debugging = debug
     try:
         yield
+        _flush()
     except KeyboardInterrupt:
         print_trace()
         print("melisma: interrupted", file=sys.stderr)
@@ -57,6 +85,19 @@ def explained(debug: bool = False) -> Iterator[None]:
         sys.exit(PIPE_CLOSED)
     except Exception as error:
         sys.exit(report(error))
+
+
+def _flush() -> None:
+    """Print what is waiting, now that a device that takes no more can still be named."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise DataError(f"standard output: {error.strerror}") from error
 
 
 def report(error: Exception) -> int:
@@ -89,17 +130,48 @@ def told_to_user(error: BaseException) -> str | None:
     if isinstance(error, DataError):
         return str(error)
     if isinstance(error, OSError):
-        return machine_fault(error)
+        return machine_fault(error, _unnamed(error))
+    if told := told_of_wandb(error):
+        return told
+    if (futures := sys.modules.get("concurrent.futures")) and isinstance(error, futures.BrokenExecutor):
+        return (
+            "a worker was killed, by the system most often for want of memory; fewer --jobs take less, and the same "
+            "command goes on: what is finished is kept"
+        )
     first = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY)):
         return f"there is not enough memory ({first or 'no more was given'}); a smaller batch or fewer jobs take less"
+    if isinstance(error, RuntimeError) and (lost := _lost_process(str(error))):
+        return lost
     if "lightning" not in sys.modules:  # it loads torch, which most commands do without
         return None
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from lightning_modules import CheckpointMismatch
+    from lightning_modules.outputs import NotANumber
 
-    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException)) else None
+    return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException, NotANumber)) else None
+
+
+def _unnamed(error: OSError) -> Path | None:
+    """What an error is about that names no file, if that can be told."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return Path("/dev/shm") if any("multiprocessing" in file for file in files) else None
+
+
+def _lost_process(said: str) -> str | None:
+    for pattern, message in _PROCESSES:
+        if re.search(pattern, said):
+            return message.format(others=_others())
+    return None
+
+
+def _others() -> str:
+    """The other processes of a run, by their number where there is but one."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_initialized() and distributed.get_world_size() == 2:
+        return f"process {1 - distributed.get_rank()}"
+    return "another process"
 
 
 def _foreign_file(error: BaseException) -> str | None:

@@ -18,6 +18,7 @@ import callbacks
 import datamodules
 import lightning_modules
 from experiments import launch, links, mistakes, naming, strategies
+from experiments.loggers import modes
 from experiments.precision import refusal
 from experiments.trusting import policy, sizes
 
@@ -60,6 +61,9 @@ class MelismaCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(callbacks.SoundCheckpoint, "sound_checkpoint")  # before others use one
         parser.add_lightning_class_args(callbacks.AlikeProcesses, "alike_processes")
+        parser.add_lightning_class_args(callbacks.GuardedLoggers, "guarded_loggers")
+        # Before all that write at the end of a batch or of the training that it went well.
+        parser.add_lightning_class_args(callbacks.FiniteTraining, "finite_training")
         parser.add_lightning_class_args(callbacks.RunFolder, "run_folder")
         parser.add_lightning_class_args(callbacks.ScoreTable, "score_table")
         parser.add_lightning_class_args(callbacks.ItemScores, "item_scores")
@@ -97,6 +101,8 @@ class MelismaCLI(LightningCLI):
             mistakes.stop("weights_only: false would run what a checkpoint says; leave it out")
         launch.check_launch(self._stated.trainer)
         launch.wait_no_longer()
+        modes.refuse_missing_packages(self._stated.trainer)
+        modes.obey_wandb_mode(self.config[str(self.subcommand)].trainer, self._words)
         if self.subcommand == "fit":
             self._stated.resume.run = None
             naming.name_run(self.config.fit)

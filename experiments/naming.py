@@ -13,6 +13,7 @@ from lightning.pytorch import Trainer
 from callbacks.run.folder import named_folder
 from datamodules.errors import DataError
 from datamodules.files import file_name
+from experiments.loggers.modes import loggers_of
 
 _REFUSED_BY_WANDB = re.compile(r"[/\\#?%:]")
 
@@ -50,12 +51,9 @@ def name_run(fit: Namespace) -> None:
 
 
 def _loggers(fit: Namespace) -> Iterator[Namespace]:
-    stated = fit.trainer.logger
-    if stated is True:
+    if fit.trainer.logger is True:
         raise DataError("resume.run: trainer.logger: true numbers its runs; name the class of a logger, or false")
-    for logger in stated if isinstance(stated, list) else [stated]:
-        if isinstance(logger, Namespace):
-            yield logger
+    return loggers_of(fit.trainer)
 
 
 def interrupted(trainer: Trainer) -> Path | None:

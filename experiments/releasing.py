@@ -19,7 +19,7 @@ from torch import Tensor
 from callbacks.saved.reading import read_checkpoint
 from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
-from datamodules.files import sha256_of, write_atomically
+from datamodules.files import faults_named, process_runs, sha256_of, write_atomically
 from experiments import runs
 from experiments.instantiation import ROOTS, allowed_class
 from experiments.model_card import model_card, read_facts
@@ -189,11 +189,19 @@ def _appearing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place at the end, or is removed."""
     folder = out.parent / f".{out.name}.{os.getpid()}.tmp"
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-        yield folder
-        folder.rename(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror}") from error
+        with faults_named(out, instead=True):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(out)
+            folder.mkdir()
+            yield folder
+            folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Folders of releases to the same place that were killed."""
+    made = re.compile(rf"\.{re.escape(out.name)}\.(\d+)\.tmp")
+    for path in out.parent.iterdir():
+        if (found := made.fullmatch(path.name)) and not process_runs(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)

@@ -18,6 +18,7 @@ from lightning_modules.base import LossPart
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import ClipMetrics
 from lightning_modules.outputs import ClipOutput
+from lightning_modules.scoring import refuse_nan
 from lightning_modules.utterances import UtteranceModule
 
 
@@ -88,6 +89,7 @@ class ClipClassifier(UtteranceModule[ClipBatch, ClipMetrics, ClipOutput]):
         assert evaluation is not None
         features = self.features(batch.audio, batch.lengths)
         logits = self._logits(features)
+        refuse_nan(logits[batch.valid], evaluation.name)
         known = batch.valid & (batch.label >= 0)
         if known.any():
             metrics.update(logits[known].argmax(-1), batch.label[known])

@@ -13,6 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class NotANumber(Exception):
+    """A network's outputs, in validation, test or predict, are NaN; the message is one for the user."""
+
+
 class TrackOutput(TypedDict):
     """A track, with its voicing.
 
@@ -102,6 +106,15 @@ class ScoresTracks(Protocol):
     @property
     def track_scores(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
         """By set, track and metric, NaN where undefined; complete on every process as `DecidesVoicing` says."""
+
+
+@runtime_checkable
+class NamesScores(Protocol):
+    """A module that knows after a sanity check, in which nothing is logged, what validations log."""
+
+    @property
+    def score_names(self) -> frozenset[str]:
+        """The keys; empty before the first sanity check."""
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ from lightning_modules.decoding import CTCDecoder, Greedy, Hypothesis, SymbolSpa
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import Folding, PhonemeMetrics
 from lightning_modules.outputs import PhonemeOutput
+from lightning_modules.scoring import refuse_nan
 from lightning_modules.utterances import UtteranceModule
 
 
@@ -102,6 +103,7 @@ class PhonemeRecognizer(UtteranceModule[PhonemeBatch, PhonemeMetrics, PhonemeOut
         assert evaluation is not None
         features = self.features(batch.signal, batch.lengths)
         log_probs = self._log_probs(features)
+        refuse_nan(log_probs.values[batch.valid], evaluation.name)
         hypotheses = self.stage_decoder(*log_probs, evaluation.labels)
         if evaluation.has_truth:
             metrics.update([nbest[0].symbols for nbest in hypotheses], batch)

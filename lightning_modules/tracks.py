@@ -22,7 +22,7 @@ from lightning_modules.inputs import network_input
 from lightning_modules.losses.penalties import L2Penalty
 from lightning_modules.metrics import MelodyMetrics, ScoresByThreshold, TrackCounter, TrackMetric, metric_names
 from lightning_modules.outputs import MultiPitchOutput, PitchOutput, TrackOutput, TrackStepOutput
-from lightning_modules.scoring import ScoredModule
+from lightning_modules.scoring import ScoredModule, refuse_nan
 from lightning_modules.voicing_thresholds import VoicingThresholds
 
 
@@ -181,6 +181,8 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
         whole = {name: torch.cat([part[name] for part in scores.parts]) for name in scores.parts[0]}
         scores.parts.clear()
         f0, evaluation = whole.pop("f0"), scores.evaluation
+        for logits in whole.values():
+            refuse_nan(logits, evaluation.name)
         scored = self.score(whole, f0)
         scores.loss.update(scored.loss)
         scores.metrics.update(scores.track, f0, scored.f0, scored.confidence)
@@ -221,6 +223,11 @@ class TrackModule(ScoredModule[PitchBatch, TrackScores, TrackStepOutput]):
             values = self._values(scores, result, self.voicing_thresholds[name])
             found[name] = {metric: float(value) for metric, value in values.items()}
         return found
+
+    @override
+    def scored(self, scores: TrackScores) -> Collection[str]:
+        added = (f"undefined/{metric}" for metric in self.metric_names)
+        return {*self.metric_names, *added, *(each.name for each in scores.added), "loss", self.threshold_name}
 
     @override
     def conclude(self, name: str, scores: TrackScores) -> Mapping[str, float | Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -145,6 +145,10 @@ class UtteranceModule(
             scores.loss.update(losses.double())
             scores.utterances.update(losses.numel())
         return {"utterances": utterances}
+
+    @override
+    def scored(self, scores: UtteranceScores[Metrics]) -> Collection[str]:
+        return {*scores.metrics.scores(), "loss"}
 
     @override
     def conclude(self, name: str, scores: UtteranceScores[Metrics]) -> Mapping[str, float | Tensor]:

@@ -119,8 +119,8 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def signal_handlers():
-    """A fit that dies as if it were killed leaves Lightning's handlers, and processes forked later ignore SIGTERM."""
-    kinds = (signal.SIGTERM, signal.SIGUSR1)
+    """A fit that dies leaves handlers of Lightning, and processes forked later ignore SIGTERM or Ctrl+C."""
+    kinds = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
     before = [signal.getsignal(kind) for kind in kinds]
     yield
     for kind, handler in zip(kinds, before, strict=True):

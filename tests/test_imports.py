@@ -40,7 +40,7 @@ DATA_ROOMS = {
     "annotations": ("errors", "files", "documents"),
     "acoustics": ("errors",),
     "corpora": ("errors", "files", "documents", "annotations", "acoustics"),
-    "storage": ("errors",),
+    "storage": ("errors", "files"),
     "shards": ("errors", "files", "documents", "storage"),
     "preparation": ("errors", "files", "documents", "annotations", "corpora", "storage", "shards"),
     "augment": ("errors", "acoustics"),

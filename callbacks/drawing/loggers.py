@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from matplotlib.image import imread
 
 from callbacks.drawing.media import Image, Sound, Table, cell_text
+from callbacks.guards.loggers import logging_to
 from callbacks.passes import folder_of, stage_of
 from datamodules.files import file_name
 
@@ -26,9 +27,12 @@ def log_configuration(trainer: Trainer, stated: Mapping[str, Any], text: str) ->
         text: the same in YAML.
     """
     for logger in trainer.loggers:
-        logger.log_hyperparams(dict(stated))
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_text("config", f"```yaml\n{text.rstrip()}\n```", trainer.global_step)
+        with logging_to(trainer, logger) as listens:
+            if not listens:
+                continue
+            logger.log_hyperparams(dict(stated))
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_text("config", f"```yaml\n{text.rstrip()}\n```", trainer.global_step)
 
 
 def log_media(trainer: Trainer, dataset: str, media: Sequence[Image | Table]) -> None:
@@ -39,10 +43,11 @@ def log_media(trainer: Trainer, dataset: str, media: Sequence[Image | Table]) ->
     """
     shown = [each for each in media if isinstance(each, Image) or each.rows]
     for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            _to_wandb(logger, trainer, dataset, shown)
-        elif isinstance(logger, TensorBoardLogger):
-            _to_tensorboard(logger, trainer, dataset, shown)
+        with logging_to(trainer, logger) as listens:
+            if listens and isinstance(logger, WandbLogger):
+                _to_wandb(logger, trainer, dataset, shown)
+            elif listens and isinstance(logger, TensorBoardLogger):
+                _to_tensorboard(logger, trainer, dataset, shown)
 
 
 def _by_key(

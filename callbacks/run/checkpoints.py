@@ -1,6 +1,9 @@
 """The two checkpoints of a run: the best by a metric, and the last to resume from; neither is ever half written."""
 
+import os
+import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from callbacks.run.signals import StoppedBySignal
+from callbacks.guards.finite import Diverged
+from callbacks.guards.monitors import refuse_other_sets, refuse_unlogged
+from callbacks.guards.standing import write_standing
+from callbacks.run.signals import StoppedBySignal, undisturbed
 from callbacks.saved.reading import check_checkpoint, check_lightning, read_checkpoint
 from datamodules.errors import DataError
-from datamodules.files import remove_leftovers, write_atomically
+from datamodules.files import remove_leftovers
+from lightning_modules.outputs import NotANumber
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -37,8 +44,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)  # half a checkpoint of a run that was killed
-        with write_atomically(path) as file:
-            torch.save(checkpoint, file)
+        write_standing(path, partial(torch.save, checkpoint))
 
     @override
     def load_checkpoint(
@@ -74,7 +80,8 @@ class BestCheckpoint(ModelCheckpoint):
 
     Raises:
         ValueError: several checkpoints would have one name.
-        MisconfigurationException: at the first validation: the metric is not logged; the message names those that are.
+        MisconfigurationException: the metric is not logged; the message names those that are. It comes before the
+            training, unless there is no sanity check and the metric alone is wrong: then at the first validation.
     """
 
     def __init__(self, monitor: str, mode: str = "max", save_top_k: int = 1, filename: str = "best") -> None:
@@ -99,7 +106,12 @@ class BestCheckpoint(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
     @override
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        refuse_other_sets(trainer)
+
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        refuse_other_sets(trainer)
         super().on_train_start(trainer, pl_module)
         # On resuming, the best checkpoint itself says how good it is. The checkpoint that is resumed may be older than
         # the best one, or the run may have been moved: by its state alone a worse validation would overwrite the best.
@@ -119,13 +131,23 @@ class BestCheckpoint(ModelCheckpoint):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking:
+            refuse_unlogged(trainer, pl_module)
         fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         if fitting and self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(trainer.callback_metrics)) or "none"
             raise MisconfigurationException(
                 f"The best checkpoint monitors {self.monitor!r}, which this validation did not log; logged are: {known}"
             )
+        if fitting:
+            self._forget_deleted(trainer)
         super().on_validation_end(trainer, pl_module)
+
+    def _forget_deleted(self, trainer: Trainer) -> None:
+        """What somebody has deleted is no best any more: the next one takes its place, however good it is."""
+        here = [path for path in self.best_k_models if "://" in path or os.path.exists(path)]
+        kept = set(trainer.strategy.broadcast(here))
+        self.best_k_models = {path: score for path, score in self.best_k_models.items() if path in kept}
 
 
 class ResumeCheckpoint(ModelCheckpoint):
@@ -136,7 +158,8 @@ class ResumeCheckpoint(ModelCheckpoint):
     the running means of batch normalisation: they are put back, and the step before is saved. Where it falls into the
     optimiser's update, some parameters may be changed and others not; nothing is saved then, and the checkpoint that is
     there stays. So a run that goes on from `last.ckpt` is always the run that was not stopped. Where
-    several processes share the weights (FSDP), which takes all of them to save, only a signal saves.
+    several processes share the weights (FSDP), which takes all of them to save, only a signal saves. Of a training that
+    has diverged nothing is saved.
 
     Args:
         every_n_train_steps: optimiser steps between two saves.
@@ -213,7 +236,7 @@ class ResumeCheckpoint(ModelCheckpoint):
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         # A failure before the first step saves nothing: a half-restored state would replace a good checkpoint.
-        if not self._training:
+        if not self._training or isinstance(exception, (Diverged, NotANumber)):
             return
         agreed = isinstance(exception, StoppedBySignal)
         if agreed:  # at the end of a batch, whose update is whole
@@ -223,18 +246,30 @@ class ResumeCheckpoint(ModelCheckpoint):
             rank_zero_info(f"Interrupted in the update of step {trainer.global_step}; the last checkpoint stays")
         elif not self._should_skip_saving_checkpoint(trainer):
             self._buffers.restore()
-            if isinstance(trainer.strategy, DDPStrategy) and not agreed:
-                # The other processes may not have failed: rank 0 has everything and must not wait for them.
-                self.best_model_path = self.format_checkpoint_name(self._monitor_candidates(trainer))
-                self._last_global_step_saved = trainer.global_step
-                checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
-                trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
-            elif trainer.world_size == 1 or agreed:
-                # Sharded weights take all processes; of another failure nobody knows who is left.
-                self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+            try:
+                with undisturbed():
+                    self._save_at_the_end(trainer, agreed)
+            except DataError as error:
+                if agreed:  # to say that it may go on would be wrong
+                    raise
+                if str(error) != str(exception):  # what ended the training is told anyway
+                    print(f"melisma: step {trainer.global_step} is not saved: {error}", file=sys.stderr)
         if isinstance(exception, StoppedBySignal):
             step, path = trainer.global_step, self.best_model_path
             rank_zero_info(f"Stopped by {exception.name} after step {step}; go on with --ckpt_path {path}")
+
+    def _save_at_the_end(self, trainer: Trainer, agreed: bool) -> None:
+        """Save when an exception ends the fit, which all processes have agreed on or not."""
+        candidates = self._monitor_candidates(trainer)
+        if isinstance(trainer.strategy, DDPStrategy) and not agreed:
+            # The other processes may not have failed: rank 0 has everything and must not wait for them.
+            self.best_model_path = self.format_checkpoint_name(candidates)
+            self._last_global_step_saved = trainer.global_step
+            checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+            trainer.strategy.save_checkpoint(checkpoint, self.best_model_path)
+        elif trainer.world_size == 1 or agreed:
+            # Sharded weights take all processes; of another failure nobody knows who is left.
+            self._save_topk_checkpoint(trainer, candidates)
 
 
 class _Buffers:

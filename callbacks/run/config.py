@@ -8,18 +8,23 @@ from typing import Any
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
+from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
 from callbacks.drawing.loggers import log_configuration
+from callbacks.guards.standing import check_takes_files, write_standing
+from callbacks.guards.troubles import note
+from callbacks.passes import in_trial
 from callbacks.run.folder import resumed_late, run_folder
-from datamodules.files import write_atomically
 
 
 class RunConfig(SaveConfigCallback):
     """Writes `config.yaml` into the run folder when fit starts, so that `fit --config RUN/config.yaml` repeats it.
 
     Every logger gets it as well. A run resumed in the same folder under another configuration adds
-    `config_resumed_<n>.yaml`; nothing is lost.
+    `config_resumed_<n>.yaml`; nothing is lost. Before all that, the folder has to take a file. If the file, or the
+    whole folder, is deleted or moved while the run goes on, it is written again before a checkpoint or a record is:
+    what is trained can be used whatever happens to its folder, and the record says what happened.
 
     Args:
         parser: parser of the subcommand.
@@ -28,6 +33,7 @@ class RunConfig(SaveConfigCallback):
 
     def __init__(self, parser: LightningArgumentParser, config: Namespace) -> None:
         super().__init__(parser, config, save_to_log_dir=False)
+        self._path: Path | None = None  # of what this process wrote in fit
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -45,14 +51,41 @@ class RunConfig(SaveConfigCallback):
 
     def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
         run_folder(trainer)
+        if not in_trial(trainer):
+            check_takes_files(trainer)
         if trainer.is_global_zero:
             self.save_config(trainer, pl_module, "fit")
 
     @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        text = self.parser.dump(self.config, skip_unset=False)
-        _write_beside_earlier(run_folder(trainer), text)
+        text = self._text
+        self._path = _write_beside_earlier(run_folder(trainer), text)
         log_configuration(trainer, self.stated(), text)
+
+    @property
+    def _text(self) -> str:
+        return str(self.parser.dump(self.config, skip_unset=False))
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stand(trainer)
+
+    @override
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._stand(trainer)
+
+    def _stand(self, trainer: Trainer) -> None:
+        """Write the file again if somebody has deleted it."""
+        if self._path is None or trainer.state.fn != TrainerFn.FITTING or self._path.is_file():
+            return
+        gone = self._path if any(self._path.parent.glob("*")) else self._path.parent
+        self._path = _write_beside_earlier(self._path.parent, self._text)
+        note(
+            trainer,
+            str(gone),
+            "was deleted or moved while the run writes to it; configuration, record and checkpoints are written again, "
+            "what else was there is lost",
+        )
 
     def stated(self) -> dict[str, Any]:
         """The resolved configuration, nested, as JSON values."""
@@ -60,13 +93,13 @@ class RunConfig(SaveConfigCallback):
         return nested
 
 
-def _write_beside_earlier(folder: Path, text: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write_beside_earlier(folder: Path, text: str) -> Path:
+    """Returns the file that holds the text."""
     names = (f"config_resumed_{n}.yaml" if n else "config.yaml" for n in count())
     for path in (folder / name for name in names):
         if not path.exists():
-            with write_atomically(path) as file:
-                file.write(text.encode())
-            return
+            write_standing(path, lambda file: file.write(text.encode()))
+            return path
         if path.read_text(encoding="utf-8") == text:
-            return
+            return path
+    raise AssertionError("there is always another name")

@@ -13,8 +13,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch.optim import Optimizer
 from typing_extensions import override
 
+from callbacks.guards.troubles import dispensable
 from callbacks.passes import in_trial
 from callbacks.run.folder import run_folder
+from datamodules.files import append
 
 _SCORES = ("val/", "test/")  # with which the names of metrics begin that training does not log
 
@@ -42,6 +44,7 @@ class RunCurves(Callback):
     def __init__(self) -> None:
         self._path: Path | None = None  # while training, which a sanity check precedes
         self._seconds_before, self._begun = 0.0, time.monotonic()
+        self._beginning: dict[str, Any] = {}  # its line
         self._step = 0  # of the latest batch
         self._rates: dict[str, Any] = {}
 
@@ -70,11 +73,13 @@ class RunCurves(Callback):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             _drop_unfinished(self._path)
         limits = {name: _limit(getattr(trainer, name)) for name in ("max_steps", "max_epochs")}
-        self._write(trainer, event="fit", **limits, batches=_limit(trainer.num_training_batches))
+        beginning = {"event": "fit", **limits, "batches": _limit(trainer.num_training_batches)}
+        self._beginning = {"step": trainer.global_step, "epoch": trainer.current_epoch, **beginning}
+        self._write(trainer, **beginning)
 
     @override
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        self._rates = _rates(trainer)  # now, because a schedule steps before the batch ends
+        self._rates = learning_rates(trainer)  # now, because a schedule steps before the batch ends
 
     @override
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
@@ -115,15 +120,24 @@ class RunCurves(Callback):
         if self._path is None or not trainer.is_global_zero:
             return
         line = {"step": trainer.global_step, "epoch": trainer.current_epoch, **more}
+        with dispensable(trainer, "curves.jsonl", self._path):
+            self._append(line)
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        assert self._path is not None
+        if self._beginning != line and not self._path.exists():  # somebody has deleted it
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._append(self._beginning)
         with self._path.open("ab", buffering=0) as file:  # one write, so that a reader sees no part of the line
-            file.write((json.dumps(line) + "\n").encode())
+            append(file.fileno(), (json.dumps(line) + "\n").encode(), self._path)
 
 
 def _limit(value: float | None) -> int | None:
     return None if value is None or value < 0 or math.isinf(value) else int(value)
 
 
-def _rates(trainer: Trainer) -> dict[str, Any]:
+def learning_rates(trainer: Trainer) -> dict[str, Any]:
+    """Those of the optimisers now: `lr`, or of several groups of parameters `lr/<name>` or `lr/1`, `lr/2`, ..."""
     groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
     if len(groups) == 1:
         return {"lr": groups[0]["lr"]}

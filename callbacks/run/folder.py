@@ -11,7 +11,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
-_CHECKPOINTS = "checkpoints"
+from datamodules.files import remove_leftovers
+
+CHECKPOINTS = "checkpoints"  # its folder of them
 _decided: WeakKeyDictionary[Trainer, dict[tuple[bool, str | None], Path]] = WeakKeyDictionary()
 
 
@@ -74,7 +76,7 @@ def _folder_of_checkpoint(checkpoint: str | None) -> Path | None:
     if checkpoint is None or not Path(checkpoint).exists():  # a URL is no place to write to
         return None
     folder = Path(checkpoint).resolve().parent
-    return folder.parent if folder.name == _CHECKPOINTS else None
+    return folder.parent if folder.name == CHECKPOINTS else None
 
 
 def _folder_of_logger(trainer: Trainer) -> Path | None:
@@ -134,7 +136,11 @@ class RunFolder(Callback):
             self._place_checkpoints(trainer)
 
     def _place_checkpoints(self, trainer: Trainer) -> None:
-        folder = run_folder(trainer) / _CHECKPOINTS
+        run = run_folder(trainer)
+        if trainer.is_global_zero:  # half a file of a fit that was killed
+            for each in (run, *(path for path in run.rglob("*") if path.is_dir())):
+                remove_leftovers(each)
+        folder = run / CHECKPOINTS
         for callback in self._without_folder:
             callback.dirpath = str(folder)  # text, because it is saved and checkpoints are loaded with weights_only
 

@@ -14,13 +14,14 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
 
+from callbacks.guards.standing import write_standing
+from callbacks.guards.troubles import troubles
 from callbacks.run.command import typed_command
 from callbacks.run.config import RunConfig
 from callbacks.run.folder import run_folder
 from callbacks.run.machine import machine
 from callbacks.run.packages import package_versions
 from callbacks.run.throughput import Throughput
-from datamodules.files import write_atomically
 
 _PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
 _SOURCE = Path(__file__).parents[2]
@@ -35,9 +36,10 @@ class RunRecord(Callback):
     their logged names), `validations` of the fit (step, epoch, metrics), `best` (the monitored metric, its best value,
     its step and epoch), `finished` (whether the fit came to its end), `throughput` (figures of `Throughput` since the
     fit began or was resumed; null where it was too short, absent in records of earlier versions), `parameters`,
-    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`, and
-    `config` (the resolved configuration of the fit, validation or test; null where it was not started by the command
-    line). A resumed run goes on with the record of the one that it continues.
+    `processes`, `hours`, `hardware`, `threads`, `cpu_capability` and `processor` (see `machine`), `packages`,
+    `troubles` (what the fit went on without, see `callbacks/guards`; absent where there is nothing), and `config` (the
+    resolved configuration of the fit, validation or test; null where it was not started by the command line). A
+    resumed run goes on with the record of the one that it continues.
 
     Args:
         repeats: path of the record that this run repeats; `melisma rerun` says it.
@@ -113,11 +115,11 @@ class RunRecord(Callback):
             "hours": round(self._seconds / 3600, 4),
             **machine(trainer),
             "packages": {"python": platform.python_version(), **package_versions(_PACKAGES)},
+            **_troubles(trainer),
             "config": _config_of_fit(run_folder(trainer)) if fitting else _config(trainer),
         }
-        place.mkdir(parents=True, exist_ok=True)
-        with write_atomically(place / "record.json") as file:
-            file.write((json.dumps(record, indent=2) + "\n").encode())
+        content = (json.dumps(record, indent=2) + "\n").encode()
+        write_standing(place / "record.json", lambda file: file.write(content))
 
     def _of_fit(self, trainer: Trainer) -> dict[str, Any]:
         validations = self._validations
@@ -127,6 +129,11 @@ class RunRecord(Callback):
         )
         throughput = measured[0].summary(trainer) if measured else None
         return {"validations": validations, "best": best, "finished": self._finished, "throughput": throughput}
+
+
+def _troubles(trainer: Trainer) -> dict[str, list[str]]:
+    found = troubles(trainer)
+    return {"troubles": found} if found else {}
 
 
 def _callbacks(trainer: Trainer) -> list[Callback]:

@@ -8,8 +8,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from typing_extensions import override
 
+from callbacks.guards.finite import Diverged
+from callbacks.guards.loggers import logging_to
 from callbacks.run.folder import run_folder
 from callbacks.run.signals import StoppedBySignal
+from lightning_modules.outputs import NotANumber
 
 
 class RepeatedRun(Callback):
@@ -36,11 +39,13 @@ class RepeatedRun(Callback):
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        failed = not isinstance(exception, (StoppedBySignal, KeyboardInterrupt))
+        # What has diverged would diverge again, from the same checkpoint and by the same data.
+        failed = not isinstance(exception, (StoppedBySignal, KeyboardInterrupt, Diverged, NotANumber))
         if failed and self._before is not None and self._before < self.failures and "WANDB_SWEEP_ID" in os.environ:
             for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.experiment.mark_preempting()
+                with logging_to(trainer, logger) as listens:
+                    if listens and isinstance(logger, WandbLogger):
+                        logger.experiment.mark_preempting()
 
 
 def _failures(curves: Path) -> int:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -18,6 +21,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from typing_extensions import override
+
+from callbacks.guards.loggers import logging_to
 
 SUBMIT_AGAIN = 75  # exit code of a fit that SIGUSR1 stopped; EX_TEMPFAIL of sysexits.h
 BETWEEN_AGREEMENTS = 5.0  # s, at most, unless one batch takes longer
@@ -58,6 +63,9 @@ class StopOnSignal(Callback):
     | SIGUSR1 | SLURM, some time before the limit, as `train.sbatch` asks it to | 75: submit the job again |
     | SIGTERM | `scancel`, a preemption, `scontrol requeue`, torchrun, `kill` | 143 |
     | SIGINT | Ctrl+C; a second one interrupts at once | 130 |
+
+    While the checkpoint is saved, a second SIGTERM or SIGUSR1 is only answered; a second Ctrl+C ends the saving, and
+    the checkpoint before stays.
 
     The handlers only note the signal. Processes ask each other in the background, so that no batch waits: the answers
     to one question are looked at when the next is asked, after `every_n_train_steps` batches of training or validation,
@@ -167,8 +175,9 @@ class StopOnSignal(Callback):
         if isinstance(exception, StoppedBySignal) and "WANDB_SWEEP_ID" in os.environ and trainer.is_global_zero:
             # So that the next agent of the sweep gets this run, under its id.
             for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.experiment.mark_preempting()
+                with logging_to(trainer, logger) as listens:
+                    if listens and isinstance(logger, WandbLogger):
+                        logger.experiment.mark_preempting()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == self._signal == signal.SIGINT:
@@ -179,6 +188,27 @@ class StopOnSignal(Callback):
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
         self._replaced, self._group, self._question = {}, None, None
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no SIGTERM and no SIGUSR1 end what is done within, which a fit does last; Ctrl+C still does.
+
+    Who sends one of them a second time wants the end that is being prepared, and there is nothing to add to it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def say(number: int, frame: FrameType | None) -> None:
+        print(f"melisma: {signal.Signals(number).name}: saving what was trained, then it ends", file=sys.stderr)
+
+    before = {number: signal.signal(number, say) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _nothing() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 TIME_DECIMALS = 10  # s; mir_eval rounds times to these
+HIGHEST_F0 = 100_000.0  # Hz; bats call up to 200 kHz with an f0 below 120 kHz, and no rate in use holds more
 
 
 class F0Series(NamedTuple):

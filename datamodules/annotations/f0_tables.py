@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.annotations.f0_series import F0Series, MultiF0Series
+from datamodules.annotations.f0_series import HIGHEST_F0, F0Series, MultiF0Series
 from datamodules.annotations.jams import PitchContour, pitch_contours
 from datamodules.annotations.tracked_tables import TRACKED
 from datamodules.documents import is_html
@@ -222,7 +222,7 @@ def _rows(path: Path, step: float | None) -> Iterator[tuple[int, float, float]]:
             raise DataError(f"{origin}: {len(fields)} columns; `step` is only for tables of one column without times")
         values = [_finite(field, number, origin) for field, number in zip(fields, numbers, strict=False)]
         time = values[0] if step is None else row * step
-        yield line, _not_negative(time, origin), values[-1]
+        yield line, _not_negative(time, origin), _possible(values[-1], origin)
 
 
 def _begun(path: Path) -> tuple[Iterator[_Line], bool]:
@@ -245,6 +245,7 @@ def _tracked_rows(lines: Iterator[_Line], path: Path) -> Iterator[tuple[int, flo
             raise DataError(
                 f"{origin}: frequency {frequency:g}, voiced {voiced:g}; at least 0, and 0 or 1, are expected"
             )
+        _possible(frequency, origin)
         yield line, _not_negative(time, origin), frequency if voiced else -frequency
 
 
@@ -258,7 +259,7 @@ def _multi_rows(path: Path) -> Iterator[tuple[int, float, list[float]]]:
         origin = f"{path}, line {line}"
         time = _not_negative(_finite(fields[0], numbers[0], origin), origin)
         pitches = zip(fields[1:], numbers[1:], strict=True)
-        values = [_finite(field, number, origin) for field, number in pitches if field.strip()]
+        values = [_possible(_finite(field, number, origin), origin) for field, number in pitches if field.strip()]
         yield line, time, [value for value in values if value > 0]
 
 
@@ -303,6 +304,14 @@ def _finite(field: str, number: float | None, origin: str) -> float:
             f"{origin}: {shown(field.strip())} where a finite number is expected; write 0 for an unvoiced frame"
         )
     return number
+
+
+def _possible(frequency: float, origin: str) -> float:
+    if abs(frequency) > HIGHEST_F0:
+        raise DataError(
+            f"{origin}: f0 {frequency:g} Hz; at most {HIGHEST_F0:g} Hz is expected; write 0 for an unvoiced frame"
+        )
+    return frequency
 
 
 def _not_negative(time: float, origin: str) -> float:

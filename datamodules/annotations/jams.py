@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.annotations.f0_series import HIGHEST_F0
 from datamodules.documents import read_json
 from datamodules.errors import DataError, shown
 
 MOST = 1e6  # s, or Hz
 NAMESPACE = "pitch_contour"
-MOST = 1e6  # s, or Hz
 COLUMNS = ("time", "duration", "value")
 
 
@@ -86,6 +86,8 @@ def _observations(path: Path) -> Iterator[_Observation]:
         for place, (time, duration, value) in enumerate(_rows(_get(annotation, "data", path), path)):
             origin = f"{path}: annotation {number}, observation {place}"
             frequency = _number(_get(value, "frequency", origin), "frequency", origin)
+            if frequency > HIGHEST_F0:
+                raise DataError(f"{origin}: frequency {frequency:g} Hz; at most {HIGHEST_F0:g} Hz is expected")
             yield _Observation(
                 (number, int(_number(_get(value, "index", origin), "index", origin))),
                 _number(time, "time", origin),

@@ -48,6 +48,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "top_db": (1e-3, 1000),
 }
 ANY = (-1e12, 1e12)
+DEEPEST = 200  # folders in each other
 _NO_FOLDERS = ("/proc", "/sys", "/dev")
 _SHARED_MEMORY = "/dev/shm"
 
@@ -91,6 +92,8 @@ def check_directory(directory: str) -> None:
     """
     if not directory.strip() or not directory.isprintable():
         raise DataError(f"directory: {shown(directory)} is no name of a folder")
+    if directory.count("/") > DEEPEST:
+        raise DataError(f"directory: {shown(directory)} is more than {DEEPEST} folders deep")
     path = os.path.realpath(directory)
     if path == "/" or (path.startswith(_NO_FOLDERS) and not Path(path).is_relative_to(_SHARED_MEMORY)):
         raise DataError(f"directory: {shown(directory)}: is no place for shards; name a folder of your own")

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datamodules.errors import DataError
-from datamodules.files import sha256_of, write_atomically
+from datamodules.errors import MOST, DataError, shown
+from datamodules.files import faults_named, read_regular, sha256_of, write_atomically
 from datamodules.preparation.preprocess import Staged
 from datamodules.preparation.recipe import ShardRecipe, plain
 from datamodules.preparation.staging import DESCRIPTION, Staging
+from datamodules.shards.access import shards_of
 from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import columns_path
 from datamodules.shards.format import FORMAT, read_sidecar, sidecar
-from datamodules.shards.index import shards_of
+from datamodules.shards.schema import WHOLE, digest_of, read_description
 
 
 class Prepared(NamedTuple):
@@ -45,22 +46,25 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
     if not os.path.lexists(path):
         return None
     try:
-        description = json.loads(path.read_bytes())
-        # Options that recipe or corpus did not have then had their default.
-        stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
-        stored["corpus"] = {**_defaults(type(recipe.corpus)), **stored["corpus"]}
-        named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
-    except DataError:
-        return None  # it names what is no shard of this directory
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        description = read_description(read_regular(path), str(path))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: a link to nowhere; move it away") from error
+    except DataError as error:
+        raise DataError(f"{error}; move it away, or give the recipe another directory") from error
+    if "corpus" not in description.get("recipe", {}):
         raise DataError(
-            f"{path}: damaged, or not written by `melisma prepare` ({error!r}); move it away with its shards, or give "
-            "the recipe another directory"
-        ) from error
+            f"{path}: recipe.corpus: missing, so not written by `melisma prepare`; move it away with its shards, or "
+            "give the recipe another directory"
+        )
+    # Options that recipe or corpus did not have then had their default.
+    stored, wanted = {**_defaults(ShardRecipe), **description["recipe"]}, json.loads(json.dumps(recipe.describe()))
+    stored["corpus"] = {**_defaults(type(recipe.corpus)), **description["recipe"]["corpus"]}
+    named = [shard for split in description["splits"] for shard in shards_of(path.parent, description, split)]
     for key in sorted(stored.keys() | wanted.keys()):
         if stored.get(key) != wanted.get(key):
             raise DataError(
-                f"{path}: the shards were made with {key}: {stored.get(key)}, the recipe now says {wanted.get(key)}; "
+                f"{path}: the shards were made with {key}: {_told(stored.get(key))}, the recipe now says "
+                f"{_told(wanted.get(key))}; "
                 "give the recipe another directory or delete this one"
             )
     try:
@@ -69,6 +73,10 @@ def prepared(recipe: ShardRecipe) -> Prepared | None:
     except DataError:
         return None
     return Prepared(False, description.get("left_out", {}))
+
+
+def _told(value: object) -> str:
+    return value if isinstance(value, str) and len(value) < MOST else shown(value, 2 * MOST)
 
 
 def _defaults(kind: type) -> dict[str, Any]:
@@ -96,13 +104,14 @@ def finish(
     """Write the column files from the sidecars of all shards, then dataset.json, the last file."""
     directory, grid, splits, digests = staging.directory, recipe.grid, {}, []
     for split, names in shards.items():
-        with ColumnWriter(staging.folder) as columns:
+        with faults_named(columns_path(directory, split)), ColumnWriter(staging.folder) as columns:
             indexes = []
             for name in names:
                 index = read_sidecar(directory / name)
                 indexes.append(sha256_of(sidecar(directory / name)))
                 columns.add(name, index, indexes[-1])
                 digests.append(index["sha256"])
+            columns.refuse_gaps()
             kept = columns.keep(columns_path(directory, split), staging.folder)
         splits[split] = {
             "shards": list(names),
@@ -115,7 +124,7 @@ def finish(
         }
         if recipe.classes is not None:
             splits[split]["labels"] = columns.label_counts
-    description = {
+    description: dict[str, Any] = {
         "format": FORMAT,
         "id": hashlib.sha256("".join(digests).encode()).hexdigest(),
         **grid._asdict(),
@@ -126,6 +135,7 @@ def finish(
         "converted": dict(converted),
         "recipe": recipe.describe(),
     }
+    description[WHOLE] = digest_of(json.loads(json.dumps(description)))
     with write_atomically(directory / DESCRIPTION, staging.folder) as file:
         file.write(json.dumps(description, indent=1).encode())
     staging.remove_others(name for names in shards.values() for name in names)

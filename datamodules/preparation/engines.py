@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ from datamodules.documents import as_mapping, read_yaml
 from datamodules.errors import DataError
 
 Result = TypeVar("Result")
+_LOOK = 2.0  # s between two looks of a worker at whether its caller lives
 # By the key below `jobqueue` in dask-jobqueue's configuration.
 QUEUES = {
     "htcondor": "HTCondorCluster",
@@ -52,7 +56,8 @@ class Engine(NamedTuple):
         with ExitStack() as stack:
             if self.backend == "dask":
                 _start_dask(self, stack)
-            stack.enter_context(joblib.parallel_config(backend=self.backend, n_jobs=self.jobs))
+            ending = {"initializer": end_with_the_caller} if self.backend == "loky" and self.jobs != 1 else {}
+            stack.enter_context(joblib.parallel_config(backend=self.backend, n_jobs=self.jobs, **ending))
             yield Workers(2 * self.jobs if self.is_queue else "2 * n_jobs")
 
     @property
@@ -82,6 +87,18 @@ class Workers(NamedTuple):
         yield from joblib.Parallel(return_as="generator_unordered", pre_dispatch=self.ahead)(tasks)
         if errors:
             raise errors[0]
+
+
+def end_with_the_caller() -> None:
+    """End this process, a worker, soon after the one that it works for, which may be killed."""
+    caller = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(_LOOK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _until_error(arguments: Iterable[tuple[Any, ...]], errors: list[Exception]) -> Iterator[tuple[Any, ...]]:

@@ -10,11 +10,32 @@ import time
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import Field, Strict, TypeAdapter
 
 from datamodules.corpora.sources.audio_files import AudioFormat
+from datamodules.errors import DataError
+from datamodules.files import append
 from datamodules.preparation.preprocess import RecordingNote, Rejected, Staged
+from datamodules.shards.checked import STRICT, Digest, parse
+from datamodules.shards.format import LONGEST
 
+_Size = Annotated[int, Field(ge=0, le=LONGEST)]
+_Stamp = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]
+_NOTE: TypeAdapter[Any] = TypeAdapter(
+    tuple[
+        Annotated[str, Strict()],
+        _Stamp,
+        Literal["Staged"],
+        Annotated[_Size, Field(ge=1)],
+        _Size,
+        dict[Literal["samples", "f0", "features", "spectrum"], Digest],
+        tuple[_Size, _Size] | None,
+    ]
+    | tuple[Annotated[str, Strict()], _Stamp, Literal["Rejected"], str],
+    config=STRICT,
+)
 LOOK = 1.0  # s between two looks at what others have noted
 SAFE = 5.0  # s after which a note has reached the disk, and with it the other hosts of a network file system
 
@@ -59,7 +80,7 @@ class RecordingNotes:
         assert self._file is not None
         self._known[note.recording] = _kept(note)
         line = json.dumps([note.recording, note.stamp, type(note.result).__name__, *note.result])
-        os.write(self._file, f"{line}\n".encode())
+        append(self._file, f"{line}\n".encode(), self._folder / self._own)
         if time.monotonic() - self._saved > SAFE:
             os.fsync(self._file)
             self._saved = time.monotonic()
@@ -98,11 +119,12 @@ class RecordingNotes:
 
     def _learn(self, line: bytes) -> None:
         try:
-            recording, stamp, kind, *values = json.loads(line)
-            result = _staged(*values) if kind == Staged.__name__ else Rejected(*values)
-            self._known[recording] = _kept(RecordingNote(recording, stamp, result))
-        except (ValueError, TypeError):  # the machine lost power as it was written
+            said = parse(_NOTE, line, "", "")
+        except DataError:  # the machine lost power as it was written
             return
+        recording, stamp, _, *values = said
+        result = Rejected(str(values[0])) if len(values) == 1 else _staged(*values)
+        self._known[recording] = _kept(RecordingNote(recording, stamp, result))
 
 
 class _Known(NamedTuple):

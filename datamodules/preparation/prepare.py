@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from datamodules.corpora.base import Recording
 from datamodules.errors import DataError
-from datamodules.preparation.cache import ArrayCache
+from datamodules.preparation.cache import AGAIN, ArrayCache
 from datamodules.preparation.description import Prepared, conversions, finish, prepared
 from datamodules.preparation.engines import Engine, Workers
 from datamodules.preparation.notes import RecordingNotes
@@ -59,13 +59,16 @@ def prepare(
     """
     finished = prepared(recipe)
     if finished is not None and not (again and finished.left_out):
+        Staging(Path(recipe.directory)).clear_leftover()
         return finished
     build = _Build(recipe, engine or Engine(), progress, cache, share)
     try:
         return Prepared(True, build.run())
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         # Another process has finished the same recipe and removed the staging folder.
         finished = prepared(recipe)
+        if finished is None and build.cache.holds(error.filename):
+            raise DataError(f"{error.filename}: missing; {AGAIN}") from error
         if finished is None:
             raise
         build.staging.clear()

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.annotations.f0_series import HIGHEST_F0
 from datamodules.corpora.base import FeatureSource, PitchSource, Recording
 from datamodules.corpora.sources.audio_files import AudioFormat, format_of
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 from datamodules.preparation.cache import ArrayCache
 from datamodules.preparation.mono import to_mono_int16
 from datamodules.preparation.spectrograms import Spectrogram, quantise
@@ -82,6 +83,9 @@ def resample_truth(truth: PitchSource, name: str, frames: int, rate: int, hop: i
         DataError: the annotation cannot be read; the message names the file.
     """
     series = truth.read()
+    # Files are checked line by line when they are read; this is for sources that somebody else has written.
+    if not (np.abs(series.f0) <= HIGHEST_F0).all():
+        raise DataError(f"recording {name!r}: its f0 is not finite, or above {HIGHEST_F0:g} Hz")
     beyond = series.times[-1] - frames * hop / rate if series.times.size else 0.0
     if beyond > 1.0:
         warnings.warn(
@@ -123,6 +127,8 @@ class Preprocessor:
         """Compute the arrays of a recording that are missing; their keys, or why the recording cannot be used."""
         try:
             return self._make(recording)
+        except MachineFault:
+            raise  # on a disk with more room the recording can be used
         except DataError as error:
             return Rejected(str(error))
 

@@ -56,6 +56,9 @@ class ShardRecipe:
     phones: list[str] | None = None
 
     def __post_init__(self) -> None:
+        for key in ("corpus", "directory", "rate", "hop", "context", "seed", "records_per_shard", "audio"):
+            if getattr(self, key) is None:  # the parser takes null for any key
+                raise DataError(f"{key}: nothing is stated; leave the key out, or give it a value")
         check_numbers({key: getattr(self, key) for key in self.__dataclass_fields__ if key != "splits"})
         if is_remote(self.directory):
             raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,12 +10,19 @@ import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import process_runs, read_regular, write_atomically
+from datamodules.shards.checked import parse
+from datamodules.shards.schema import read_description
 
 DESCRIPTION = "dataset.json"
 _SHARD = r"-[0-9]{6,}-of-[0-9]{6,}\.tar"
+# What a journal may name, so that no damage makes it claim a file that a preparation would not write.
+_CLAIMED = TypeAdapter(list[Annotated[str, Field(pattern=r"^[^/\\:\x00-\x1f]+-[0-9]{6,}-of-[0-9]{6,}\.(tar|json)$")]])
 
 
 class Staging:
@@ -50,6 +58,16 @@ class Staging:
         entire = self.folder.is_dir() and not self.folder.is_symlink()
         if os.path.lexists(self.folder) and not (entire and (self._mark.exists() or not os.listdir(self.folder))):
             raise _foreign(self.folder)
+        if entire:
+            self._refuse_links()
+
+    def _refuse_links(self) -> None:
+        """Refuse links in this folder: nobody makes them here, and what is written would go somewhere else."""
+        arrays = self.folder / "arrays"
+        for folder in (self.folder, *((arrays,) if arrays.is_dir() and not arrays.is_symlink() else ())):
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                if entry.is_symlink():
+                    raise DataError(f"{entry.path}: a link, by which files would be written elsewhere; remove it")
 
     def begin(self) -> None:
         """Make the directory and this folder with its mark."""
@@ -80,13 +98,27 @@ class Staging:
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def clear_leftover(self) -> None:
+        """Remove the folder of a preparation that was killed when it had finished everything but this."""
+        noting = [path.name.rsplit(".", 2)[-2:-1] for path in self.folder.glob("notes/*")]
+        alive = any(process_runs(int(pid)) for (pid,) in filter(None, noting) if pid.isdecimal())
+        if self._mark.exists() and not alive:
+            with contextlib.suppress(OSError):  # what others prepared cannot be changed by everyone
+                self.clear()
+
     def _own(self) -> set[str]:
-        names = {name for path in self._journal.glob("*.json") for name in json.loads(path.read_bytes())}
+        names = {name for path in self._journal.glob("*.json") for name in _claimed(path)}
         description = self.directory / DESCRIPTION
         if description.exists():
-            for split in json.loads(description.read_bytes())["splits"].values():
+            for split in read_description(read_regular(description), str(description))["splits"].values():
                 names |= _with_indexes(name for name in split["shards"] if re.fullmatch(f".+{_SHARD}", name))
         return names
+
+
+def _claimed(path: Path) -> list[str]:
+    """The names in a page of the journal."""
+    remedy = f"a preparation that was interrupted has left it; move {path.parents[2]} away and prepare again"
+    return parse(_CLAIMED, read_regular(path), str(path), remedy)
 
 
 def _with_indexes(shards: Iterable[str]) -> set[str]:

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from datamodules.errors import DataError
+from datamodules.errors import MOST, DataError
 from datamodules.storage.base import Storage
 from datamodules.storage.local import LocalFolder
 from datamodules.storage.places import open_storage
 from datamodules.storage.remote import RemoteFolder
 
-_SHARD = re.compile(r"[^./\\:][^/\\:]*\.tar")
+if TYPE_CHECKING:
+    from datamodules.shards.schema import Description
 
 
-def describe(place: str | Path | Storage) -> dict[str, Any]:
+def describe(place: str | Path | Storage) -> Description:
     """The `dataset.json` of a prepared directory.
 
     Args:
         place: the directory; a string may be a URL or a command.
 
     Raises:
-        DataError: there is none, or it is unreadable.
+        DataError: there is none, or it is not what `melisma prepare` writes (`schema.py`).
     """
     storage = open_storage(place)
+    from datamodules.shards.schema import read_description  # here, because it loads pydantic
+
     try:
-        description: dict[str, Any] = json.loads(storage.read("dataset.json"))
+        content = storage.read("dataset.json")
     except FileNotFoundError as error:
         raise DataError(
             f"{storage.label}: no dataset.json, so no finished shards; run `melisma prepare` for it"
         ) from error
-    except ValueError as error:
-        raise DataError(
-            f"{storage.where('dataset.json')}: not readable as JSON ({error}); run `melisma prepare` again"
-        ) from error
-    return description
+    return read_description(content, storage.where("dataset.json"))
 
 
-def named_shards(place: str, description: dict[str, Any], split: str) -> list[tuple[str, str | None]]:
+def named_shards(place: str, description: Description, split: str) -> list[tuple[str, str | None]]:
     """Name of every shard of a split, and SHA-256 of its index, None if dataset.json does not have it.
 
     Args:
@@ -48,19 +45,17 @@ def named_shards(place: str, description: dict[str, Any], split: str) -> list[tu
         split: name of the split.
 
     Raises:
-        DataError: there is no such split, or a name leads out of the directory.
+        DataError: there is no such split.
     """
     if split not in description["splits"]:
         known = ", ".join(description["splits"])
-        raise DataError(f"{place}: no split {split!r}; it has {known}")
+        raise DataError(f"{place}: no split {split!r}; it has {known[:MOST]}")
     names = description["splits"][split]["shards"]
-    for name in names:
-        if not _SHARD.fullmatch(name):
-            raise DataError(f"{place}: its dataset.json names {name!r}, which is not the name of a shard")
-    return list(zip(names, description["splits"][split].get("indexes", [None] * len(names)), strict=True))
+    digests: list[str | None] = [*description["splits"][split].get("indexes", [None] * len(names))]
+    return list(zip(names, digests, strict=True))
 
 
-def shards_of(folder: Path, description: dict[str, Any], split: str) -> list[tuple[Path, str | None]]:
+def shards_of(folder: Path, description: Description, split: str) -> list[tuple[Path, str | None]]:
     """Path of every shard of a split, and SHA-256 of its index, None if dataset.json does not have it.
 
     Args:

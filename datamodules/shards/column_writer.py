@@ -7,19 +7,24 @@ import json
 import tempfile
 import warnings
 from base64 import b64decode
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.errors import DataError, shown
 from datamodules.files import sha256_of, write_atomically
 from datamodules.shards.columns import ALIGNED, MAGIC, TAIL, VERSION, is_foreign
 from datamodules.shards.members import ENTRY, INT32, MEMBERS, MemberSummary, entries_of, lacking, row_dtype
 from datamodules.storage.base import StoredFile
+
+if TYPE_CHECKING:
+    from datamodules.shards.schema import RecordEntry, ShardIndex
 
 _NUMBERS = ("track", "start", "frames", "samples", "label", "symbols", "voiced", "bitmap_sizes", "key_sizes")
 _OPTIONAL = {"label", "symbols"}
@@ -68,7 +73,7 @@ class ColumnWriter:
         """How many so far."""
         return sum(self._records)
 
-    def add(self, shard: str, index: Mapping[str, Any], digest: str) -> None:
+    def add(self, shard: str, index: ShardIndex, digest: str) -> None:
         """Take the records of the next shard.
 
         Args:
@@ -106,7 +111,7 @@ class ColumnWriter:
         self._shards.append((shard, index["bytes"], index["sha256"], digest))
         self._records.append(len(records))
 
-    def _entries(self, records: list[dict[str, Any]], name: str) -> NDArray[np.void]:
+    def _entries(self, records: list[RecordEntry], name: str) -> NDArray[np.void]:
         entries = entries_of(records, name)
         if name not in self._members and (entries["size"] >= 0).any():
             # The first records that have it; those before lack it.
@@ -118,6 +123,27 @@ class ColumnWriter:
             self._members[name] = self._members[name].joined(entries)
             self._spools[name].write(entries.tobytes())
         return entries
+
+    def refuse_gaps(self) -> None:
+        """Refuse tracks of which a frame is in no record, or in two: in evaluation every frame counts once.
+
+        Raises:
+            DataError: names a shard and the track.
+        """
+        track, start, frames = map(self._spooled, ("track", "start", "frames"))
+        order = np.lexsort((start, track))
+        track, start, frames = track[order], start[order], frames[order]
+        expected, same = np.zeros_like(start), track[1:] == track[:-1]
+        expected[1:][same] = (start + frames)[:-1][same]
+        wrong = np.flatnonzero(start != expected)
+        if wrong.size:
+            place = int(wrong[0])
+            shard = bisect_right(np.cumsum(self._records).tolist(), int(order[place]))
+            raise DataError(
+                f"{self._shards[shard][0]}: a record of {shown(list(self.tracks)[track[place]])} begins at frame "
+                f"{start[place]}, where {expected[place]} is expected: a shard is missing, or of another preparation; "
+                "run `melisma prepare` again"
+            )
 
     def write(self, file: IO[bytes]) -> None:
         """Write the column file.

@@ -22,22 +22,26 @@ it is needed: members are checked by their own hashes, bitmaps by the number of 
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 import mmap
 import os
+import stat
 import struct
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
-from datamodules.shards.members import MemberSummary, row_dtype
+from datamodules.shards.members import row_dtype
 from datamodules.shards.names import Text
 from datamodules.storage.base import StoredFile
+
+if TYPE_CHECKING:
+    from datamodules.shards.columns_header import Values
 
 MAGIC = b"melisma columns\n"
 VERSION = 1
@@ -47,6 +51,7 @@ UNCHECKED = ("rows", "bitmaps", "keys", "keys_ends")
 
 TAIL = struct.Struct("<Q32s16s")
 _CHUNK = 1 << 20
+_REMEDY = "delete it, and it is made again"
 
 
 def columns_path(folder: Path, split: str) -> Path:
@@ -93,19 +98,47 @@ class ColumnFile:
     def __init__(self, path: Path, check: bool = True) -> None:
         self.path = path
         try:
-            self._file = os.open(path, os.O_RDONLY)
+            self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for who writes to it
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
         weakref.finalize(self, os.close, self._file)
         try:
             self._open(check)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise self._damaged(f"{type(error).__name__}: {error}") from error
+        except OSError as error:
+            raise self._damaged(str(error.strerror)) from error
 
     def _open(self, check: bool) -> None:
-        size = os.fstat(self._file).st_size
-        if os.pread(self._file, len(MAGIC), 0) != MAGIC:
+        status = os.fstat(self._file)
+        self._state = status.st_size, status.st_mtime_ns
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{self.path}: neither a file nor a link to one; remove it")
+        begin = os.pread(self._file, len(MAGIC), 0)
+        if begin != MAGIC:
             raise DataError(f"{self.path}: not a file that `melisma prepare` wrote")
+        self.digest, content, end = self._header()
+        # Here, because who only asks where a column file is does without pydantic.
+        from datamodules.shards.columns_header import ORDERED, Values, limits, problem, read_header, summaries
+
+        header = read_header(content, str(self.path), _REMEDY)
+        self.shards, self.bytes, self.sha256 = header["shards"], header["bytes"], header["sha256"]
+        self.indexes, self.labels, self.silent = header["indexes"], header["labels"], header["silent"]
+        wrong = problem(header, end, ALIGNED)
+        if wrong is not None:
+            raise self._damaged(wrong)
+        self.members, self._arrays = summaries(header), header["arrays"]
+        self._row = row_dtype(self.members)
+        for name, array in self._arrays.items() if check else ():
+            if name not in UNCHECKED:
+                values = None if array["dtype"] == "|u1" else Values(*limits(header, name), name in ORDERED)
+                if self.is_damaged(name, values):
+                    raise self._damaged(f"{name} is not what was written")
+                if values is not None and not values.possible:
+                    raise self._damaged(f"{name} has values that it cannot have")
+        self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+
+    def _header(self) -> tuple[str, bytes, int]:
+        """SHA-256 of the header, the header, and how many bytes are before it."""
+        size = os.fstat(self._file).st_size
         tail = os.pread(self._file, TAIL.size, max(size - TAIL.size, 0))
         if len(tail) < TAIL.size or not tail.endswith(MAGIC):
             raise self._damaged("cut short")
@@ -114,35 +147,54 @@ class ColumnFile:
         content = os.pread(self._file, length, end) if end >= len(MAGIC) else b""
         if hashlib.sha256(content).digest() != digest:
             raise self._damaged("its header is not the one that was written")
-        header = json.loads(content)
-        if header["version"] != VERSION:
-            raise DataError(f"{self.path}: version {header['version']!r}, expected {VERSION}")
-        self.digest = digest.hex()
-        names = ("shards", "bytes", "sha256", "indexes", "labels", "silent")
-        self.shards, self.bytes, self.sha256, self.indexes, self.labels, self.silent = (header[name] for name in names)
-        self.members = {
-            name: MemberSummary(lacking, tuple(map(tuple, shapes)), *rest)
-            for name, (lacking, shapes, *rest) in header["members"].items()
-        }
-        self._row = row_dtype(self.members)
-        self._arrays: dict[str, Any] = header["arrays"]
-        for name, array in self._arrays.items():
-            bytes_ = int(np.prod(array["shape"], dtype=np.int64)) * np.dtype(array["dtype"]).itemsize
-            if array["offset"] % ALIGNED or array["offset"] + bytes_ > end:
-                raise self._damaged(f"{name} ends behind the file's arrays")
-            if check and name not in UNCHECKED and self._sha256(array["offset"], bytes_) != array["sha256"]:
-                raise self._damaged(f"{name} is not what was written")
-        self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+        return digest.hex(), content, end
 
     def _damaged(self, how: str) -> DataError:
-        return DataError(f"{self.path}: damaged ({how}); delete it, and it is made again")
+        return DataError(f"{self.path}: damaged ({how}); {_REMEDY}")
 
-    def _sha256(self, offset: int, size: int) -> str:
+    def _chunks(self, name: str) -> Iterator[bytes]:
         # Read, not mapped, so that the pages do not count as memory of this process.
+        array = self._arrays[name]
+        begin = array["offset"]
+        end = begin + math.prod(array["shape"]) * np.dtype(array["dtype"]).itemsize
+        for at in range(begin, end, _CHUNK):
+            yield os.pread(self._file, min(_CHUNK, end - at), at)
+
+    def refuse_changed(self) -> None:
+        """Refuse to go on with a file that somebody has written to since it was opened.
+
+        To be called before mapped columns are looked at: where a file was cut off, the system ends a process that does.
+
+        Raises:
+            DataError: it is not what it was.
+        """
+        status = os.fstat(self._file)
+        state = status.st_size, status.st_mtime_ns
+        if state == self._state:
+            return
+        if status.st_size != self._state[0] or not self._is_as_it_was():
+            raise DataError(f"{self.path}: somebody has written to it while it was in use; start again")
+        self._state = state  # touched, or written once more with the same bytes
+
+    def _is_as_it_was(self) -> bool:
+        try:
+            return self._header()[0] == self.digest and not any(map(self.is_damaged, self._arrays))
+        except DataError:
+            return False
+
+    def is_damaged(self, name: str, values: Values | None = None) -> bool:
+        """Whether an array is not what was written; reads all of it, and shows its numbers to `values`."""
         found = hashlib.sha256()
-        for at in range(offset, offset + size, _CHUNK):
-            found.update(os.pread(self._file, min(_CHUNK, offset + size - at), at))
-        return found.hexdigest()
+        for chunk in self._chunks(name):
+            found.update(chunk)
+            if values is not None:
+                values.look_at(np.frombuffer(chunk[: len(chunk) // 8 * 8], self._arrays[name]["dtype"]))
+        return found.hexdigest() != self._arrays[name]["sha256"]
+
+    def blamed(self) -> DataError | None:
+        """What is wrong with the file, for a record that cannot be read; None if the file is whole."""
+        damaged = [name for name in UNCHECKED if self.is_damaged(name)]
+        return self._damaged(f"{damaged[0]} is not what was written") if damaged else None
 
     def __len__(self) -> int:
         return int(self._arrays["start"]["shape"][0])
@@ -167,7 +219,7 @@ class ColumnFile:
     def array(self, name: str) -> NDArray[Any]:
         """An array, mapped: what is not looked at takes no memory."""
         array = self._arrays[name]
-        count = int(np.prod(array["shape"], dtype=np.int64))
+        count = math.prod(array["shape"])
         return np.frombuffer(self._map, array["dtype"], count, array["offset"]).reshape(array["shape"])
 
     def column(self, name: str) -> NDArray[Any]:

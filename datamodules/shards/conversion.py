@@ -8,21 +8,24 @@ import warnings
 import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from datamodules.errors import DataError
-from datamodules.files import sha256_of, write_atomically
+from datamodules.errors import DataError, MachineFault
+from datamodules.files import faults_named, sha256_of, write_atomically
 from datamodules.shards.access import shards_of
 from datamodules.shards.column_writer import ColumnWriter
 from datamodules.shards.columns import ColumnFile, columns_path, is_foreign
 from datamodules.shards.format import read_sidecar, sidecar
 
+if TYPE_CHECKING:
+    from datamodules.shards.schema import Description
+
 _SHOWN_AFTER = 2.0  # s
 
 
-def open_columns(folder: Path, description: dict[str, Any], split: str) -> ColumnFile:
+def open_columns(folder: Path, description: Description, split: str) -> ColumnFile:
     """The columns of a split, from its column file or, if that is missing, damaged or of other shards, the sidecars.
 
     In the latter case the file is made again, if nothing of another origin stands in its place and the folder can be
@@ -54,7 +57,7 @@ def open_columns(folder: Path, description: dict[str, Any], split: str) -> Colum
                 _convert(writer, names, shards, split)
                 writer.write(file)
             return ColumnFile(path, check=False)
-        except OSError:
+        except (OSError, MachineFault):
             pass  # a folder that others wrote, or a full disk
     return _temporary(names, shards, split)
 
@@ -68,13 +71,14 @@ def _convert(writer: ColumnWriter, names: Sequence[str], shards: Sequence[tuple[
     named = list(zip(names, shards, strict=True))
     for name, (shard, digest) in tqdm(named, desc=f"reading indexes of {split}", unit="shard", delay=_SHOWN_AFTER):
         writer.add(name, read_sidecar(shard, digest), digest)
+    writer.refuse_gaps()
 
 
 def _temporary(names: Sequence[str], shards: Sequence[tuple[Path, str]], split: str) -> ColumnFile:
     number, name = tempfile.mkstemp(prefix="melisma-", suffix=".index")
     path, owner = Path(name), os.getpid()
     try:
-        with open(number, "wb") as file, ColumnWriter(path.parent) as writer:
+        with faults_named(path), open(number, "wb") as file, ColumnWriter(path.parent) as writer:
             _convert(writer, names, shards, split)
             writer.write(file)
         columns = ColumnFile(path, check=False)

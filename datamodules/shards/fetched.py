@@ -7,7 +7,7 @@ import json
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from datamodules.errors import DataError
 from datamodules.shards.access import named_shards
@@ -17,8 +17,11 @@ from datamodules.shards.format import parse_sidecar, sidecar_name
 from datamodules.storage.base import StoredFile
 from datamodules.storage.remote import RemoteFolder
 
+if TYPE_CHECKING:
+    from datamodules.shards.schema import Description
 
-def fetched_columns(storage: RemoteFolder, description: dict[str, Any], split: str) -> ColumnFile:
+
+def fetched_columns(storage: RemoteFolder, description: Description, split: str) -> ColumnFile:
     """The columns of a split behind a URL or a command.
 
     The column file is fetched if dataset.json knows its hash. Otherwise, or if it cannot be had, it is made from the
@@ -35,7 +38,7 @@ def fetched_columns(storage: RemoteFolder, description: dict[str, Any], split: s
     shards = named_shards(storage.label, description, split)
     stated = description["splits"][split].get("columns")
     if stated is not None:
-        file = StoredFile(columns_path(Path(), split).name, int(stated["size"]), str(stated["sha256"]))
+        file = StoredFile(columns_path(Path(), split).name, stated["size"], stated["sha256"])
         try:
             columns = _opened(storage, file)
             if columns.belongs_to([name for name, _ in shards], [str(digest) for _, digest in shards]):
@@ -69,6 +72,7 @@ def _made(storage: RemoteFolder, shards: list[tuple[str, str | None]], split: st
         for (name, _), (index, digest), content in zip(shards, names, storage.read_many(names), strict=True):
             said = parse_sidecar(content, storage.where(index), digest)
             writer.add(name, said, digest or hashlib.sha256(content).hexdigest())
+        writer.refuse_gaps()
         path = Path(folder) / columns_path(Path(), split).name
         with path.open("wb") as file:
             writer.write(file)

@@ -24,17 +24,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
+from datamodules.files import read_regular
+
+if TYPE_CHECKING:
+    from datamodules.shards.schema import ShardIndex
 
 FORMAT = 1
+HIGHEST_RATE = 10_000_000  # samples per second, or samples of a hop; recorders of bats reach a tenth of it
+LONGEST = 2**40  # frames or samples of a record, bytes of a member: years
 _AGAIN = "run `melisma prepare` again to rebuild it"
 CHECK = b', "sha256_of_the_rest": "'
 AudioMember = Literal["flac", "i16"]
@@ -59,6 +64,23 @@ class Grid(NamedTuple):
     def lookahead(self) -> int:
         """Label frames that are stored after the owned ones."""
         return self.context // self.hop
+
+
+def stored_rows(member: str, frames: int, grid: Grid) -> tuple[int, int]:
+    """How many rows a member holds, at least and at most.
+
+    Args:
+        member: `flac`, `i16`, `f0`, `feat` or `cqt`.
+        frames: label frames that its record owns.
+        grid: of the record.
+    """
+    around = grid.lookahead
+    if member == "f0":
+        return frames, frames + around
+    if member in ("feat", "cqt"):
+        return frames + 2 * around, frames + 2 * around
+    samples = (frames - 1) * grid.hop + 2 * grid.context
+    return (samples, samples) if grid.segment else (samples + 1, samples + grid.hop)
 
 
 def decode_audio(data: bytes, member: str) -> NDArray[np.int16]:
@@ -96,14 +118,12 @@ def sidecar_name(shard: str) -> str:
 def is_done(path: Path, plan: str) -> bool:
     """Whether a shard is complete on disk and was written with this hash of its content (`plan`)."""
     try:
-        content = sidecar(path).read_bytes()
-        index = json.loads(content)
-        return bool(_undamaged(content) and index["plan"] == plan and index["bytes"] == path.stat().st_size)
-    except (OSError, ValueError, KeyError):
+        return read_sidecar(path).get("plan") == plan
+    except DataError:
         return False
 
 
-def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
+def read_sidecar(shard: Path, sha256: str | None = None) -> ShardIndex:
     """The index of a shard, checked against its own hash and the size of the tar.
 
     Args:
@@ -115,16 +135,18 @@ def read_sidecar(shard: Path, sha256: str | None = None) -> dict[str, Any]:
             names the shard.
     """
     try:
-        content = sidecar(shard).read_bytes()
+        content = read_regular(sidecar(shard))
         size = shard.stat().st_size
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: missing; {_AGAIN}") from error
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}; {_AGAIN}") from error
     return parse_sidecar(content, str(sidecar(shard)), sha256, (str(shard), size))
 
 
 def parse_sidecar(
     content: bytes, name: str, sha256: str | None = None, tar: tuple[str, int] | None = None
-) -> dict[str, Any]:
+) -> ShardIndex:
     """An index from the bytes of its file, checked as `read_sidecar` does.
 
     Args:
@@ -133,16 +155,16 @@ def parse_sidecar(
         sha256: of the file, if known.
         tar: name and size of the tar, if known.
     """
-    try:
-        index: dict[str, Any] = json.loads(content)
-    except ValueError as error:
-        raise DataError(f"{name}: not a readable index ({error}); {_AGAIN}") from error
-    if index.get("format") != FORMAT:
-        raise DataError(f"{name}: format {index.get('format')!r}, expected {FORMAT}; {_AGAIN}")
+    from datamodules.shards.schema import read_index  # here, because what only asks for a grid does without pydantic
+
+    index = read_index(content, name)
     if tar is not None and tar[1] != index["bytes"]:
         raise DataError(
             f"{tar[0]}: {tar[1]} bytes, but its index says {index['bytes']} (truncated or replaced); {_AGAIN}"
         )
+    stated = index.get("shard", Path(name).with_suffix(".tar").name)
+    if sidecar_name(stated) != Path(name).name:
+        raise DataError(f"{name}: the index of {shown(stated)}, not of this shard; {_AGAIN}")
     if not _undamaged(content) or (sha256 is not None and hashlib.sha256(content).hexdigest() != sha256):
         raise DataError(f"{name}: not the index that belongs here (damaged, or of other shards); {_AGAIN}")
     return index

@@ -16,34 +16,15 @@ from typing_extensions import override
 from datamodules.errors import DataError
 from datamodules.shards.access import describe, shards_of
 from datamodules.shards.columns import ColumnFile
-from datamodules.shards.conversion import open_columns
-from datamodules.shards.fetched import fetched_columns
-from datamodules.shards.format import Grid, decode_audio
+from datamodules.shards.format import decode_audio
 from datamodules.shards.joined import JoinedColumns
 from datamodules.shards.members import LACKING, StoredMember
+from datamodules.shards.opening import columns_at, common_grid, refuse_other_grid
 from datamodules.storage.base import Part, Storage, StoredFile
 from datamodules.storage.local import LocalFolder
 from datamodules.storage.places import open_storage
-from datamodules.storage.remote import RemoteFolder
 
 __all__ = ["SplitIndex", "describe", "shards_of"]
-
-
-def _common_grid(storages: Sequence[Storage], descriptions: Sequence[dict[str, Any]]) -> Grid:
-    grids = [Grid(*(description[name] for name in Grid._fields)) for description in descriptions]
-    for storage, grid in zip(storages, grids, strict=True):
-        if grid != grids[0]:
-            raise DataError(
-                f"{storage.label}: its grid is {grid}, that of {storages[0].label} is {grids[0]}; prepare both alike"
-            )
-    return grids[0]
-
-
-def _columns(storage: Storage, description: dict[str, Any], split: str) -> ColumnFile:
-    if isinstance(storage, RemoteFolder):
-        return fetched_columns(storage, description, split)
-    assert isinstance(storage, LocalFolder)
-    return open_columns(storage.folder, description, split)
 
 
 class SplitIndex:
@@ -89,17 +70,18 @@ class SplitIndex:
     def __init__(self, directories: Sequence[str | Path | Storage], split: str) -> None:
         storages = [open_storage(directory) for directory in directories]
         self.directory, self.split = ", ".join(storage.label for storage in storages), split
-        descriptions = [describe(storage) for storage in storages]
-        self.grid = _common_grid(storages, descriptions)
+        descriptions = list(map(describe, storages))
+        self.grid = common_grid(storages, descriptions)
         self.spectrograms: dict[str, dict[str, Any] | None] = {
             storage.label: description.get("recipe", {}).get("spectrogram")
             for storage, description in zip(storages, descriptions, strict=True)
         }
-        parts = [_columns(*each, split) for each in zip(storages, descriptions, strict=True)]
+        parts = [columns_at(*each, split) for each in zip(storages, descriptions, strict=True)]
         if not sum(map(len, parts)):
             raise DataError(f"{self.directory}: split {split!r} holds no records")
         self.identity = hashlib.sha256("".join(digest for part in parts for digest in part.sha256).encode()).hexdigest()
         for storage, part in zip(storages, parts, strict=True):
+            refuse_other_grid(storage, part, self.grid)
             storage.admit(part.files, split)
         self._take(storages, parts)
 
@@ -135,6 +117,15 @@ class SplitIndex:
             if part.digest != digest:
                 raise DataError(f"{path}: has been replaced while it was in use; start again")
         self._take(storages, parts)
+
+    def refuse_changed(self) -> None:
+        """Refuse to go on if somebody has written to a column file since it was opened; asked before records are read.
+
+        Raises:
+            DataError: names the file.
+        """
+        for part in self._parts:
+            part.refuse_changed()
 
     def records_of(self, track: int) -> NDArray[np.int64]:
         """The records of a track in time order."""
@@ -246,6 +237,7 @@ class SplitIndex:
         try:
             return np.frombuffer(data, dtype).reshape(shape)
         except ValueError as error:
+            self._refuse_damaged(record)
             raise DataError(
                 f"{self._name(record, member)}: not of the shape {shape}; {self._shard(record)[0].remedy}"
             ) from error
@@ -273,12 +265,22 @@ class SplitIndex:
         if entry is None:
             raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
         storage, file = self._shard(record)
+        if entry.offset < 0 or entry.offset + entry.size > file.size:
+            self._refuse_damaged(record)
+            raise DataError(f"{self._name(record, member)}: it ends behind the shard; {storage.remedy}")
         data = storage.part(Part(file, entry.offset, entry.size, entry.sha256))
         if data is None:
+            self._refuse_damaged(record)
             raise DataError(
                 f"{self._name(record, member)}: its bytes are not those that were written; {storage.remedy}"
             )
         return data, entry.shape
+
+    def _refuse_damaged(self, record: int) -> None:
+        """Blame the column file that says where a record lies, if that is damaged."""
+        blamed = self._parts[bisect_right(self._ends, record)].blamed()
+        if blamed is not None:
+            raise blamed
 
     def prefetch(self, records: Iterable[int], members: Sequence[str]) -> None:
         """Begin to fetch what is read soon, where that takes time; returns at once.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from datamodules.shards.schema import RecordEntry
+
 MEMBERS = ("flac", "i16", "f0", "feat", "cqt", "txt")
+GRIDDED = ("flac", "i16", "f0", "feat", "cqt")  # whose lengths follow from that of the record
 LACKING = {
     "flac": "the recording was prepared without audio",
     "f0": "the recording was prepared without annotation",
@@ -88,7 +92,7 @@ def row_dtype(members: Mapping[str, MemberSummary]) -> np.dtype[np.void]:
     return np.dtype([(name, summary.dtype) for name, summary in members.items()])
 
 
-def entries_of(records: Sequence[Mapping[str, Any]], member: str) -> NDArray[np.void]:
+def entries_of(records: Sequence[RecordEntry], member: str) -> NDArray[np.void]:
     """The entries of a member in records of a sidecar, `(records,)` of `ENTRY`; size -1 if a record lacks it."""
     entries = lacking(len(records))
     found = [(place, record["members"][member]) for place, record in enumerate(records) if member in record["members"]]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from datamodules.errors import DataError
 from datamodules.shards.access import describe, named_shards
 from datamodules.shards.format import parse_sidecar, sidecar_name
 from datamodules.storage.base import Part, Storage, StoredFile
 from datamodules.storage.places import open_storage
+
+if TYPE_CHECKING:
+    from datamodules.shards.schema import MemberEntry
 
 _OF_THE_RECORD = ("id", "start", "frames", "track_frames", "rate", "hop", "context")
 
@@ -42,12 +44,17 @@ def read_metadata(directory: str | Path | Storage, split: str) -> dict[str, Trac
     Raises:
         DataError: directory, split or shard is missing or damaged; the message names it.
     """
+    from datamodules.shards.schema import read_values  # loaded by `describe`
+
     found: dict[str, TrackMetadata] = {}
     storage = open_storage(directory)
     for name, digest in named_shards(storage.label, describe(storage), split):
         index = parse_sidecar(storage.read(sidecar_name(name), digest), storage.where(sidecar_name(name)), digest)
         file = StoredFile(name, index["bytes"], index["sha256"])
         first = {record["track"]: record for record in reversed(index["records"]) if record["track"] not in found}
+        for track, record in first.items():
+            if "json" not in record["members"]:
+                raise DataError(f"{storage.where(name)}: {track!r} has no metadata: the member `json` is missing")
         parts = {track: _part(file, record["members"]["json"]) for track, record in reversed(first.items())}
         storage.prefetch(parts.values())
         for track, part in parts.items():
@@ -57,10 +64,11 @@ def read_metadata(directory: str | Path | Storage, split: str) -> dict[str, Trac
                     f"{storage.where(name)}: {first[track]['key']}.json: its bytes are not those that were written; "
                     f"{storage.remedy}"
                 )
-            values = {name: value for name, value in json.loads(data).items() if name not in _OF_THE_RECORD}
+            said = read_values(data, f"{storage.where(name)}: {first[track]['key']}.json", storage.remedy)
+            values = {name: value for name, value in said.items() if name not in _OF_THE_RECORD}
             found[track] = TrackMetadata(first[track].get("group", track), values)
     return dict(sorted(found.items()))
 
 
-def _part(file: StoredFile, member: Mapping[str, Any]) -> Part:
+def _part(file: StoredFile, member: MemberEntry) -> Part:
     return Part(file, member["offset"], member["size"], bytes.fromhex(member["sha256"]))

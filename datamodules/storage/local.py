@@ -14,6 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from datamodules.errors import DataError
+from datamodules.files import read_regular
 from datamodules.storage.base import Part, Storage, StoredFile
 
 OPEN_FILES = 64
@@ -47,7 +48,7 @@ class LocalFolder(Storage):
 
     @override
     def read(self, name: str, sha256: str | None = None) -> bytes:
-        return (self.folder / name).read_bytes()
+        return read_regular(self.folder / name)
 
     @override
     def path(self, file: StoredFile) -> Path:
@@ -62,7 +63,10 @@ class LocalFolder(Storage):
             else:
                 if len(self._files) >= OPEN_FILES:
                     os.close(self._files.popitem(last=False)[1])
-                self._files[name] = os.open(self.folder / name, os.O_RDONLY)
+                try:
+                    self._files[name] = os.open(self.folder / name, os.O_RDONLY)
+                except OSError as error:
+                    raise DataError(f"{self.where(name)}: cannot be read: {error.strerror}; {self.remedy}") from error
             data = os.pread(self._files[name], part.size, part.offset)
         # A tar has no checksum of its data. Hashing takes a few per cent of the time of decoding.
         return data if hashlib.sha256(data).digest() == part.sha256 else None
@@ -79,6 +83,8 @@ class LocalFolder(Storage):
                 found = os.stat(self.folder / name).st_size
             except FileNotFoundError as error:
                 raise DataError(f"{self.where(name)}: missing; {again}") from error
+            except OSError as error:
+                raise DataError(f"{self.where(name)}: cannot be read: {error.strerror}; {again}") from error
             if found != size:
                 raise DataError(
                     f"{self.where(name)}: {found} bytes, but its index says {size} (truncated or replaced); {again}"

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from datamodules.errors import DataError
+from datamodules.storage import consent
 from datamodules.storage.base import Storage
 from datamodules.storage.local import LocalFolder
 from datamodules.storage.options import RemoteShards
@@ -34,7 +35,8 @@ def open_storage(place: str | Path | Storage, remote: RemoteShards | None = None
         remote: how to fetch; None: the defaults.
 
     Raises:
-        DataError: the command has no `{name}`, or nothing can open URLs of this kind.
+        DataError: the command has no `{name}` or stands in a file (see `consent`), or nothing can open URLs of this
+            kind.
     """
     if isinstance(place, Storage):
         return place
@@ -52,4 +54,5 @@ def open_storage(place: str | Path | Storage, remote: RemoteShards | None = None
             f"{without_secrets(text)}: no {NAME} in it; write the command with {NAME} where the name of the file "
             f"belongs, as in pipe:ssh host cat /data/mine/{NAME}"
         )
+    consent.require(text, without_secrets(text), consent.COMMANDS)
     return PipedFolder(text, options)

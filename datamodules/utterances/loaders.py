@@ -56,6 +56,7 @@ def _evaluation_request(batches: Batches, number: int) -> Request:
 
 
 def _read(reader: UtteranceReader[Batch], order: Order) -> list[Batch]:
+    reader.index.refuse_changed()
     reader.prefetch(order.records)
     return [reader.read(*each) if each.records.size else reader.filling() for each in order.requests]
 

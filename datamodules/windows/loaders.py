@@ -159,6 +159,7 @@ class TrackReader:
         step = reader.windows.frames
         if chunk.track < 0:
             return reader.room(1).batch()
+        index.refuse_changed()
         self._announce(chunk)
         first = chunk.start + np.arange(0, chunk.frames, step)
         room = reader.room(first.size)

@@ -42,6 +42,9 @@ class Records(Protocol):
 
     def __len__(self) -> int: ...
 
+    def refuse_changed(self) -> None:
+        """Refuse to go on if somebody has written to what the columns are read from."""
+
     def voiced_frames(self, record: int) -> NDArray[np.bool_]:
         """`(frames,)` which owned label frames are voiced."""
 

@@ -148,6 +148,7 @@ class WindowReader:
             guests: further records to decode, for mixing.
         """
         index, signal, records = self.index, self.signal, np.array([*group.records, *guests], np.int64)
+        index.refuse_changed()
         self.prefetch(records)
         longest, context = int(index.frames[records].max()), self.context
         kept = 2 * self.beyond + int(signal.stored(index, records).max())
@@ -269,6 +270,7 @@ class PooledReader:
         """The sequence of an epoch."""
         if self._plan is None or epoch != self._epoch:
             self._reset(epoch)
+            self.reader.index.refuse_changed()
             counts = self.reader.windows.counts(self.reader.index) if self._counts is None else self._counts
             self._plan = TrainingPlan(counts, self.seed, epoch, self.streams, self.group)
         return self._plan

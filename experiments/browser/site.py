@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datamodules.documents import read_json
 from datamodules.errors import DataError
-from datamodules.files import read_text, sha256_of
+from datamodules.files import faults_named, read_text, sha256_of
 from experiments.browser.pieces import piece_graph
 from experiments.browser.runtime import VERSION, fetch_runtime, runtime_licence
 from experiments.exporting.card import licence_of
@@ -42,11 +42,14 @@ def build_site(model: str, folder: Path) -> int:
     tracker = load(model)
     if not isinstance(tracker, Transcriber):
         raise DataError(f"{model}: the page shows f0, and this model gives none; take a tracker")
-    try:
+    with faults_named(folder, instead=True):
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
+        return _built(tracker, model, folder, made)
+
+
+def _built(tracker: Transcriber, model: str, folder: Path, made: Path) -> int:
+    """Write a page to `made`, which then becomes `folder`; its size."""
     try:
         fetch_runtime(made)  # first, because it is what fails
         for source in sorted(PAGE.iterdir()):
@@ -120,13 +123,10 @@ def _own_licence() -> str:
 
 
 def _replace(folder: Path, made: Path) -> None:
-    try:
-        if folder.exists():
-            before = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            folder.rename(before / "site")
-            made.rename(folder)
-            shutil.rmtree(before)
-        else:
-            made.rename(folder)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
+    if folder.exists():
+        before = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        folder.rename(before / "site")
+        made.rename(folder)
+        shutil.rmtree(before)
+    else:
+        made.rename(folder)

@@ -109,7 +109,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--interpreters", type=dict[str, str], default={}, help="likewise, METHOD: PYTHON for a configuration"
     )
-    parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
+    parser.add_argument("--device", type=str, default="cpu", help="of our models; public trackers run on the CPU")
     parser.add_argument(
         "--calibrate",
         type=list[str] | str,

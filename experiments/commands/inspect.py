@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jsonargparse import ArgumentParser
@@ -13,6 +13,7 @@ from experiments.mistakes import parse
 
 if TYPE_CHECKING:
     from datamodules.shards.index import SplitIndex
+    from datamodules.shards.schema import Description
 
 
 def main(arguments: list[str]) -> None:
@@ -34,25 +35,30 @@ def main(arguments: list[str]) -> None:
         index = SplitIndex([storage], split)
         print(f"{split}: {', '.join(_counts(index))}")
         labels = description["splits"][split].get("labels", {})
-        for label in labels and description["classes"]:
+        for label in description.get("classes") or () if labels else ():
             print(f"  {labels.get(label, 0):>8}  {label}")
         for record in range(min(options.rows, len(index))):
             print(f"  {', '.join(_row(index, record))}")
 
 
-def _overview(directory: str, description: dict[str, Any]) -> Iterator[str]:
-    yield f"{directory}: {description['recipe']['corpus']['class']}, id {description['id'][:12]}"
+def _overview(directory: str, description: Description) -> Iterator[str]:
+    yield f"{directory}: {_corpus(description)}, id {description['id'][:12]}"
     hop, rate, segment = description["hop"], description["rate"], description["segment"]
     records = f"records of {segment} frames" if segment else "a record for each recording"
     yield (
         f"  {rate} Hz, a label frame every {hop} samples ({1000 * hop / rate:g} ms), {records} with "
         f"{description['context'] / rate:g} s of context"
     )
-    for key in ("classes", "phones"):
-        if description.get(key) is not None:
-            yield f"  {key}: {' '.join(description[key])}"
+    for key, names in (("classes", description.get("classes")), ("phones", description.get("phones"))):
+        if names is not None:
+            yield f"  {key}: {' '.join(names)}"
     for reason in description.get("left_out", {}).values():
         yield f"  left out: {reason}"
+
+
+def _corpus(description: Description) -> str:
+    """Class of the corpus, if dataset.json has the recipe."""
+    return description.get("recipe", {}).get("corpus", {}).get("class", "no recipe")
 
 
 def _counts(index: SplitIndex) -> Iterator[str]:

@@ -79,7 +79,10 @@ def report(directory: Path, result: Prepared) -> None:
     description = describe(directory)
     print(f"{directory}: {'prepared' if result.built else 'already prepared'}, id {description['id'][:12]}")
     for split, counts in description["splits"].items():
-        print(f"  {split:<12}{counts['tracks']:>7} tracks {counts['records']:>8} records {counts['hours']:>9.2f} h")
+        print(
+            f"  {split:<12}{counts.get('tracks', 0):>7} tracks {counts.get('records', 0):>8} records "
+            f"{counts.get('hours', 0.0):>9.2f} h"
+        )
     for how, recordings in description.get("converted", {}).items():
         print(f"  {recordings} recordings {how}")
     for reason in result.left_out.values():

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--items", type=int, default=4, help="sounds of each case of a family")
     parser.add_argument("--seed", type=int, default=0, help="of the sounds")
     add_environment(parser)
-    parser.add_argument("--device", default="cpu", help="of our models; public trackers run on the CPU")
+    parser.add_argument("--device", type=str, default="cpu", help="of our models; public trackers run on the CPU")
     options = parse(parser, arguments)
     items = options["items"]  # a Namespace has a method of that name
     check_range("--items", items, 1, 10_000)

@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--rate", type=int | None, default=None, help="of -, if it is bare samples of 16 bits of one channel, in Hz"
     )
-    parser.add_argument("--device", default="cpu", help="such as cuda")
+    parser.add_argument("--device", type=str, default="cpu", help="such as cuda")
     parser.add_argument(
         "--voicing_threshold",
         type=float | None,

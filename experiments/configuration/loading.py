@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from jsonargparse import _loaders_dumpers as loaders
+from jsonargparse import set_parsing_settings
 
 from datamodules.documents import MOST_YAML, Bounds, bounded, parse_yaml
 from datamodules.files import check_file, read_bytes, text_of
@@ -21,7 +22,11 @@ _MOST_FILES = 1000  # of a command line and all that its recipes name
 
 
 def bound_yaml() -> None:
-    """From now on jsonargparse refuses YAML beyond the bounds, as it refuses what is no YAML."""
+    """From now on jsonargparse refuses YAML beyond the bounds, as it refuses what is no YAML, and opens no URL.
+
+    Lightning lets it open any text of a recipe that looks like a URL, to see whether a part of the recipe is there.
+    """
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
     # There is no public way to the loader of single values.
     loader: type = loaders.get_yaml_default_loader()  # type: ignore[no-untyped-call]
     if not issubclass(loader, Bounds):

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from callbacks.pictures import FrameClass, box_plots, classify_frames, compare_methods
 from callbacks.predictions.worst_window import worst_window
-from datamodules import DataError
 from datamodules.annotations.f0_series import F0Series
-from datamodules.files import write_atomically
+from datamodules.files import make_folder, write_atomically
 from experiments.evaluation.scores import Scores
 from experiments.evaluation.tables import Pairs, TableFolder
 from lightning_modules.metrics import align_series
@@ -48,12 +47,10 @@ def write_pictures(
         BOXES: box_plots(scores.rows(), scores.metrics, "method", f"{len(scores.tracks)} tracks"),
         PIANOROLLS: pianorolls(track, reference, series),
     }
-    try:
-        for name, figure in figures.items():
-            with write_atomically(folder / name) as file:
-                figure.savefig(file, format="png", dpi=110)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
+    make_folder(folder)
+    for name, figure in figures.items():
+        with write_atomically(folder / name) as file:
+            figure.savefig(file, format="png", dpi=110)
 
 
 def most_different(scores: Scores) -> str:

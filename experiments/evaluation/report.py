@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datamodules import DataError
-from datamodules.files import write_atomically
+from datamodules.files import make_folder, write_atomically
 from experiments.evaluation.statistics import Summary
 from lightning_modules.metrics import LOWER_IS_BETTER
 
@@ -112,13 +111,10 @@ def write_documents(folder: Path, documents: Mapping[str, str]) -> None:
     Raises:
         DataError: one cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in documents.items():
-            with write_atomically(folder / name) as file:
-                file.write(text.encode())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
+    make_folder(folder)
+    for name, text in documents.items():
+        with write_atomically(folder / name) as file:
+            file.write(text.encode())
 
 
 def csv_text(header: Sequence[str], rows: Iterator[Sequence[Any]]) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import make_folder, write_atomically
 from experiments.exporting.fourier import decompositions
 from experiments.exporting.graphs import Graph
 from experiments.exporting.recurrent import translations
@@ -63,12 +63,9 @@ def write_graph(graph: Graph, path: Path) -> Check:
     with torch.no_grad(), _quiet():
         content, run = kinds[path.suffix](graph)
         check = _check(graph, run, len(content), path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+    make_folder(path.parent)
+    with write_atomically(path) as file:
+        file.write(content)
     return check
 
 

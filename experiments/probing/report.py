@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import make_folder, write_atomically
 from experiments.probing.probe import Probe
 
 JSON, MARKDOWN, PICTURE = "probe.json", "probe.md", "probe.png"
@@ -55,18 +54,15 @@ def write_probes(folder: Path, probes: Mapping[str, Probe], details: Mapping[str
     markdown = [f"| {' | '.join(line)} |" for line in table]
     markdown.insert(1, f"|---|{'--:|' * len(probes)}")
     found = {name: {**asdict(probe), "chirps": _named(probe)} for name, probe in probes.items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in {
-            JSON: json.dumps({**details, "trackers": _without_nan(found)}, indent=2, sort_keys=True) + "\n",
-            MARKDOWN: "\n".join(markdown) + "\n",
-        }.items():
-            with write_atomically(folder / name) as file:
-                file.write(content.encode())
-        with write_atomically(folder / PICTURE) as file:
-            picture(probes).savefig(file, format="png", dpi=110)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
+    make_folder(folder)
+    for name, content in {
+        JSON: json.dumps({**details, "trackers": _without_nan(found)}, indent=2, sort_keys=True) + "\n",
+        MARKDOWN: "\n".join(markdown) + "\n",
+    }.items():
+        with write_atomically(folder / name) as file:
+            file.write(content.encode())
+    with write_atomically(folder / PICTURE) as file:
+        picture(probes).savefig(file, format="png", dpi=110)
 
 
 def picture(probes: Mapping[str, Probe]) -> Figure:

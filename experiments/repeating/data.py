@@ -9,7 +9,8 @@ from pathlib import Path
 
 from datamodules.errors import DataError
 from datamodules.shards.index import describe
-from datamodules.storage.places import PIPE, is_remote
+from datamodules.storage import consent
+from datamodules.storage.places import PIPE, is_remote, without_secrets
 from experiments.repeating.recorded import RecordedRun
 
 CORPORA = Path(__file__).parents[1] / "corpora"
@@ -20,14 +21,15 @@ def check_data(run: RecordedRun) -> None:
     """Refuse data sets that are not those of the run.
 
     Raises:
-        DataError: one is missing or has another id.
+        DataError: one is missing or has another id, or lies behind a URL that nobody typed.
     """
     for directory, recorded in run.record.get("data_sets", {}).items():
         wanted = f"{run.path} is of the data set {recorded[:_SHOWN]}"
         remedy = preparation(directory)
         if is_remote(directory):
             if directory.startswith(PIPE):
-                continue  # what a record says is never run as a command
+                continue  # the run itself looks at what it is trained on
+            consent.require(directory, without_secrets(directory), consent.URLS)
             present = str(describe(directory)["id"])
         elif not (Path(directory) / "dataset.json").is_file():
             raise DataError(f"{directory}: nothing is prepared there, and {wanted}; {remedy}")

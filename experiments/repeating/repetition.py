@@ -16,6 +16,9 @@ import yaml
 
 from datamodules.errors import DataError
 from datamodules.files import write_atomically
+from datamodules.storage import consent
+from datamodules.storage.places import PIPE, is_remote, without_secrets
+from experiments.repeating.differences import flattened
 from experiments.repeating.recorded import RecordedRun, read_run
 
 STATED = "stated.yaml"  # the recorded configuration in its new place; the run writes config.yaml with all defaults
@@ -59,9 +62,10 @@ def repeat(run: RecordedRun, out: Path, seed: int | None, threads: int | None) -
 
     Raises:
         DataError: the record has no configuration or figures, or the run was not finished; its weights are not there;
-            the folder is not empty; the new run failed.
+            its data are of a command or a URL that nobody typed; the folder is not empty; the new run failed.
     """
     configuration = _configuration(run, out, seed)
+    _check_places(configuration)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: stands there already; give another folder by --out")
     weights = None if run.stage == "fit" else _weights(run)
@@ -123,6 +127,15 @@ def _configuration(run: RecordedRun, out: Path, seed: int | None) -> dict[str, A
     stated["run_record"] = {**(stated.get("run_record") or {}), "repeats": str(run.path)}
     stated["ckpt_path"] = None  # a resumed fit is repeated from its beginning
     return stated
+
+
+def _check_places(configuration: dict[str, Any]) -> None:
+    """Refuse places of data that only the record names: whose it is, is not known."""
+    for value in flattened(configuration.get("data")).values():
+        for place in value if isinstance(value, list) else [value]:
+            if is_remote(place):
+                kind = consent.COMMANDS if place.startswith(PIPE) else consent.URLS
+                consent.require(place, without_secrets(place), kind)
 
 
 def _put_seeds(stated: dict[str, Any], recorded: int | None, seed: int | None) -> None:

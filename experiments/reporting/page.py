@@ -9,8 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from datamodules.errors import DataError
-from datamodules.files import write_atomically
+from datamodules.files import make_folder, write_atomically
 
 PROGRAM = (
     "elements.js",
@@ -49,17 +48,14 @@ def write_page(path: Path, title: str, data: Mapping[str, Any], blocks: Iterable
     """
     source = files(__package__) / "page"
     program = "\n".join((source / name).read_text(encoding="utf-8") for name in PROGRAM)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as file:
-            file.write(_head(title, (source / "style.css").read_text(encoding="utf-8")).encode())
-            for name, block in blocks:
-                file.write(_json_element(f"block-{name}", block).encode())
-            file.write(_json_element("data", data).encode())
-            file.write(f"<script>{_plotly()}</script>\n".encode())
-            file.write(f'<script>"use strict";\n(() => {{\n{program}\n}})();</script>\n</body></html>\n'.encode())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+    make_folder(path.parent)
+    with write_atomically(path) as file:
+        file.write(_head(title, (source / "style.css").read_text(encoding="utf-8")).encode())
+        for name, block in blocks:
+            file.write(_json_element(f"block-{name}", block).encode())
+        file.write(_json_element("data", data).encode())
+        file.write(f"<script>{_plotly()}</script>\n".encode())
+        file.write(f'<script>"use strict";\n(() => {{\n{program}\n}})();</script>\n</body></html>\n'.encode())
     return path.stat().st_size
 
 

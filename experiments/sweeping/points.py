@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from datamodules.documents import parse_json
 from datamodules.errors import DataError
-from datamodules.files import read_text, write_atomically
+from datamodules.files import append, read_text, write_atomically
 
 Outcome = Literal["finished", "stopped early", "failed", "interrupted"]
 _JOURNAL = "point.jsonl"
@@ -66,7 +66,7 @@ class SweepPoint(NamedTuple):
         with path.open("r+b", buffering=0) as file:
             file.truncate(whole)
             file.seek(whole)
-            file.write((json.dumps(line) + "\n").encode())
+            append(file.fileno(), (json.dumps(line) + "\n").encode(), path)
             os.fsync(file.fileno())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
-from datamodules import DataError
+from datamodules.errors import DataError, MachineFault
 from experiments.trackers.base import Tracked, Tracker
 from experiments.trackers.catalogue import METHODS, own
 from experiments.trackers.kept import KeptTables
@@ -146,6 +146,8 @@ def _track_all(tracker: Tracker, tracks: WholeTracks, kept: KeptTables) -> list[
             track = tracks[name]
             try:
                 kept.keep(name, tracker(track.samples, track.rate), len(track.samples) / track.rate)
+            except MachineFault:
+                raise  # the other recordings would have the same to say
             except DataError as error:
                 problems.append(f"{name}: {error}")
     return problems

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from datamodules.corpora.base import Audio
 from datamodules.corpora.sources.audio_files import AudioFile
 from datamodules.documents import read_json
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault, machine_fault
 from datamodules.files import file_name, remove_leftovers, write_atomically
 from datamodules.preparation.sharing import Share
 from experiments.allocation import keep_freed_memory
@@ -71,6 +71,8 @@ class Answering:
             heard = self._heard(path)
             for each in self.formats.values():
                 each.write(file_of(self.out, path, each), heard)
+        except MachineFault:
+            raise  # the other recordings would have the same to say
         except DataError as error:
             return str(error) if str(path) in str(error) else f"{path}: {error}"
         return None
@@ -155,7 +157,7 @@ def state(request: TranscriptionRequest, again: bool) -> bool:
     except DataError:
         before = "damaged"
     except OSError as error:
-        raise DataError(f"--out: {request.out} cannot be made a folder: {error.strerror}") from error
+        raise DataError(f"--out: {machine_fault(error, request.out) or error}") from error
     if before == stated and not again:
         return True
     if before not in (None, stated) and not again:

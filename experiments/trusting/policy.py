@@ -20,9 +20,10 @@ from typing import Any
 import yaml
 
 from datamodules.errors import DataError, shown
+from datamodules.storage import consent
 
-OPTION = "--trust"
-VARIABLE = "MELISMA_TRUST"  # the same for the processes that a command starts
+OPTION = consent.OPTION
+VARIABLE = consent.TRUSTED
 OURS = ("architectures", "callbacks", "datamodules", "lightning_modules")
 OPEN = (
     *OURS,
@@ -57,10 +58,13 @@ def take_option(words: Sequence[str]) -> list[str]:
     for word in after:
         name, equals, value = word.partition("=")
         if name == OPTION:
-            packages += (value if equals else next(after, "")).split(",")
+            named = value if equals else next(after, "")
+            if not named or named.startswith("-"):
+                raise DataError(f"{OPTION}: write behind it what is trusted, as in {OPTION} my_package")
+            packages += named.split(",")
         else:
             rest.append(word)
-    if packages:
+    if packages and not consent.is_asked():
         os.environ[VARIABLE] = ",".join(dict.fromkeys(packages))
         trusted()  # refuses those that are none
     return rest

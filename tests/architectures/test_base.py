@@ -76,14 +76,19 @@ def assert_compiled_equals_eager(make, backend):
     assert_same(outputs(network, windows), expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
-@every_network
+@pytest.mark.parametrize(
+    "make",  # of every network one, and its variants with the long tests
+    [
+        pytest.param(make, id=name, marks=pytest.mark.slow if name.isalnum() else pytest.mark.long)
+        for name, make in EVERY.items()
+    ],
+)
 def test_traced_as_one_graph_it_gives_the_same(make, fresh_compiler):
     with torch.no_grad():  # with the graph of the gradients, which the next test makes, it takes twice as long
         assert_compiled_equals_eager(make, "aot_eager")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["CREPE", pytest.param("HCNN with a head", marks=pytest.mark.long(seconds=15))])
+@pytest.mark.long(seconds=20)
+@pytest.mark.parametrize("name", ["CREPE", "HCNN with a head"])
 def test_compiled_it_gives_the_same(name, fresh_compiler):
     assert_compiled_equals_eager(EVERY[name], "inductor")

@@ -1,12 +1,13 @@
 """Names of files that are made of ids."""
 
 import os
+import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datamodules.files import file_name, write_atomically
+from datamodules.files import file_name, remove_leftovers, write_atomically
 
 HOSTILE = [
     "",
@@ -69,3 +70,14 @@ def test_names_of_255_bytes_are_written(tmp_path):
     with write_atomically(tmp_path / ("x" * 255)) as file:
         file.write(b"x")
     assert os.listdir(tmp_path) == ["x" * 255]
+
+
+def test_a_file_of_another_host_is_left_over_after_a_day_by_the_clock_of_the_file_system(tmp_path, monkeypatch):
+    for name, age in (("new", 0), ("hours", 3600 * 20), ("days", 3600 * 30)):
+        path = tmp_path / f".{name}.melisma-elsewhere.1-1.tmp"
+        path.write_bytes(b"half")
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    for jump in (0.0, 1e6, -1e6):  # the clock of this host
+        monkeypatch.setattr(time, "time", lambda jump=jump, now=time.time: now() + jump)
+        remove_leftovers(tmp_path)
+        assert sorted(path.name.split(".")[1] for path in tmp_path.iterdir()) == ["hours", "new"]

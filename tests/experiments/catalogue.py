@@ -117,10 +117,10 @@ def kinds(path):
 
 
 def stepped(paths):
-    """The recipes that a step is taken with, those that take seconds or are not one of their kind marked slow.
+    """The recipes that a step is taken with, those that take seconds marked slow, the others of their kind long.
 
     By default these are the cheapest published one of each network, loss and front end, and all that are somebody's
-    own. With the slow tests it is the cheapest of each combination of classes and options.
+    own. With the long tests it is the cheapest of each combination of classes and options.
     """
     cheapest = {}
     for path in sorted(paths, key=cost):
@@ -133,7 +133,8 @@ def stepped(paths):
         if (own or roughly) and cost(path) <= SLOW:
             marked.append(pytest.param(path, id=path.stem))
         elif (own or roughly or finely) and cost(path) <= HUGE:
-            marked.append(pytest.param(path, id=path.stem, marks=pytest.mark.slow))
+            mark = pytest.mark.slow if own or roughly else pytest.mark.long
+            marked.append(pytest.param(path, id=path.stem, marks=mark))
     return marked
 
 

@@ -47,7 +47,7 @@ def test_sharded_weights_train_and_score_as_whole_ones(runs):
     assert records[0]["parameters"] == records[1]["parameters"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_checkpoint_of_sharded_weights_is_like_any_other(runs, tmp_path):
     whole, sharded = (checkpoint(run, "best") for run in runs.values())
     assert list(whole["state_dict"]) == list(sharded["state_dict"])
@@ -63,7 +63,7 @@ def test_a_checkpoint_of_sharded_weights_is_like_any_other(runs, tmp_path):
     assert alone["raw_pitch_accuracy"] == pytest.approx(best["value"], abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_of_sharded_weights_goes_on_as_if_it_had_not_stopped(runs, small_recipe, tmp_path):
     run = fit(tmp_path, small_recipe, FSDP, "--trainer.max_steps=7")
     fit(tmp_path, small_recipe, FSDP, "--ckpt_path", run / "checkpoints" / "last.ckpt")
@@ -74,7 +74,7 @@ def test_a_run_of_sharded_weights_goes_on_as_if_it_had_not_stopped(runs, small_r
     assert found.tolist() == pytest.approx(whole.tolist(), abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.bfloat16
 def test_mixed_precision_of_sharded_weights_rounds_nothing_but_what_autocast_does(runs, small_recipe, tmp_path):
     """FSDP's own would round weights and the annotation of a batch to 8 bits; its autocast is for GPUs."""

@@ -29,6 +29,7 @@ MEMORY = 1 << 30
 LONGEST = 4000
 PROGRAMS = ("git", "nvidia-smi", "lscpu", "uname")  # a run notes its commit and machine
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
+_OF_LINKS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -206,7 +207,11 @@ class _Watch:
     def _changed(self, what: str, path: object) -> None:
         if isinstance(path, int):
             return
-        found = os.path.realpath(os.fsdecode(path))
+        written = os.fsdecode(path)
+        if what in _OF_LINKS:  # what is renamed or removed may be a link, which is not followed
+            found = os.path.join(os.path.realpath(os.path.dirname(written)), os.path.basename(written))
+        else:
+            found = os.path.realpath(written)
         if not found.startswith((f"{self.here}/", "/dev/", "/proc/self/")) and found != self.here:
             if "__pycache__" not in found and "numba" not in found:
                 self._note(f"{what} {found[:120]}")

@@ -7,6 +7,7 @@ import shutil
 import sys
 from functools import cached_property
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import soundfile
@@ -105,6 +106,22 @@ class World:
             rows = "".join(f"{row / 100:.2f},{f0:.3f}\n" for row in range(31))
             (folder / name).with_suffix(".csv").write_text(rows)
         return folder
+
+    @cached_property
+    def interrupted(self) -> Path:
+        """A preparation of the same shards that was stopped before it wrote dataset.json, with its staging folder."""
+        from datamodules.preparation import prepare as preparing
+        from experiments.commands import prepare
+
+        recipe = self.shards.parent / "recipe.yaml"
+        directory = self.folder / "stopped" / "shards"
+        with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            with (
+                patch.object(preparing, "finish", side_effect=KeyboardInterrupt),
+                contextlib.suppress(KeyboardInterrupt),
+            ):
+                prepare.main([str(recipe), "--directory", str(directory)])
+        return directory
 
 
 def _in_a_fork(words: list[str]) -> None:

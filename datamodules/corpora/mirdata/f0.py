@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from datamodules.annotations.f0_series import F0Series, MultiF0Series
+from datamodules.annotations.f0_series import HIGHEST_F0, F0Series, MultiF0Series
 from datamodules.annotations.f0_tables import SAME_TIME
 from datamodules.corpora.base import PitchSource
 from datamodules.corpora.mirdata.datasets import DATASETS, Loader
@@ -64,7 +64,23 @@ class MirdataF0(PitchSource):
             voices = [_series(load(str(self.path), *arguments)) for arguments in self.loader.voices]
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:  # mirdata checks little
             raise DataError(f"{self.path}: mirdata cannot read it as {self.dataset}: {error}") from error
+        for voice in voices:
+            self._refuse_impossible(voice)
         return voices[0] if len(voices) == 1 else self._mixed([voice for voice in voices if len(voice.times)])
+
+    def _refuse_impossible(self, voice: F0Series | MultiF0Series) -> None:
+        """Refuse what is no f0; the row that mirdata made is the nearest to a line that can be said."""
+        if not np.isfinite(voice.times).all() or (np.diff(voice.times) < 0).any():
+            raise DataError(f"{self.path}: its times are not finite, or do not increase")
+        f0 = np.abs(voice.f0)
+        largest = f0.max(axis=1, initial=0.0) if f0.ndim > 1 else f0
+        wrong = np.flatnonzero(~(largest <= HIGHEST_F0))
+        if wrong.size:
+            row = int(wrong[0])
+            raise DataError(
+                f"{self.path}: f0 {largest[row]:g} Hz at {voice.times[row]:g} s (annotated frame {row}); at most "
+                f"{HIGHEST_F0:g} Hz is expected"
+            )
 
     def _mixed(self, voices: list[F0Series | MultiF0Series]) -> MultiF0Series:
         """Voices whose frames have the same times, though some end earlier, as one series."""

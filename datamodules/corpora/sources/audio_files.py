@@ -28,7 +28,7 @@ BLOCK = 1 << 20  # samples; some headers do not say how many there are, so the f
 SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 NOT_KNOWN = 0x7FFF0000  # bytes; a size from here on means 'not known', as in a file that was written to a pipe
 UNSTATED = np.iinfo(np.int64).max  # samples; what libsndfile gives for a length that the header leaves open
-RATES = (1000, 1 << 24)  # samples per second that audio may have
+LOWEST_RATE, HIGHEST_RATE = 1000, 3_072_000  # Hz
 MISSING = 0.1  # s; the length in an MP3's header may be wrong by less
 
 
@@ -105,9 +105,8 @@ class AudioFile(AudioSource):
         _check_audio(self.path)
         try:
             with soundfile.SoundFile(self.path) as file:
+                _check_rate(self.path, int(file.samplerate))
                 self._check_header(str(file.extra_info))
-                if not RATES[0] <= file.samplerate <= RATES[1]:  # a few samples would be hours, and gigabytes
-                    raise DataError(f"{self.path}: its header says {file.samplerate} samples per second; damaged")
                 yield file
         except (RuntimeError, ValueError) as error:  # soundfile's errors are RuntimeErrors
             raise DataError(f"{self.path}: cannot be decoded: {error}") from error
@@ -234,9 +233,20 @@ def cut(file: AudioFile, seconds: float) -> list[AudioClip]:
 def _header(path: Path) -> Any:  # noqa: ANN401 -- soundfile has no types
     _check_audio(path)
     try:
-        return soundfile.info(path)
+        header = soundfile.info(path)
     except RuntimeError as error:
         raise DataError(f"{path}: cannot be decoded: {error}") from error
+    _check_rate(path, int(header.samplerate))
+    return header
+
+
+def _check_rate(path: Path, rate: int) -> None:
+    """Refuse a header that makes days of a second: what is resampled grows as its rate shrinks."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise DataError(
+            f"{path}: its header states {rate} samples per second; from {LOWEST_RATE} to {HIGHEST_RATE} are read, so "
+            "the file is damaged or holds no sound"
+        )
 
 
 def _check_audio(path: Path) -> None:

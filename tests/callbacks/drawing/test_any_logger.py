@@ -2,8 +2,6 @@
 
 import csv
 import json
-import struct
-import time
 
 import lightning
 import pytest
@@ -12,10 +10,10 @@ from jsonargparse import ArgumentParser
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader
-from wandb.proto.wandb_internal_pb2 import Record
 
 from callbacks import ErrorPictures, ExcerptValidation, Pianorolls, RunConfig, RunCurves, RunFolder, run_folder
 from callbacks.run.curve_file import read_curves
+from tests.wandb_log import finished
 
 # Steps at which each is known; Lightning gives loggers what it logs itself at one less.
 CURVES = {"train/loss": [1, 2, 3, 4], "val/toy/accuracy": [4], "excerpts/few/accuracy": [2, 4]}
@@ -93,32 +91,11 @@ def fit(module, quiet):
     return run
 
 
-def wandb_records(path):
-    """The records of a run of Weights & Biases: a log of LevelDB, blocks of 32 KiB, after a header of 7 bytes."""
-    data, place, parts = path.read_bytes(), 7, []
-    while place < len(data):
-        if (left := 32768 - place % 32768) < 7:
-            place += left
-            continue
-        _, length, kind = struct.unpack_from("<IHB", data, place)
-        parts.append(data[place + 7 : place + 7 + length])
-        place += 7 + length
-        if kind in (1, 4):  # a whole record, or the last part of one
-            yield Record.FromString(b"".join(parts))
-            parts = []
-
-
 def of_wandb(folder):
     """Read back from the one run in a folder."""
     (path,) = folder.rglob("run-*.wandb")
-    records = []
-    for _ in range(600):  # its service may still write
-        records = list(wandb_records(path))
-        if any(record.HasField("exit") for record in records):
-            break
-        time.sleep(0.1)
     held = {"figures": {}, "configuration": False, "pictures": set(), "tables": set(), "sounds": set()}
-    for record in records:
+    for record in finished(path):
         for item in record.config.update:
             held["configuration"] |= item.key == "model" and json.loads(item.value_json) == CONFIGURATION["model"]
         row = {}

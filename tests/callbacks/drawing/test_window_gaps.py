@@ -116,7 +116,7 @@ def validated(quiet, module, **options):
     return run_folder(trainer) / "validate" / "toy"
 
 
-@pytest.mark.slow  # two networks are trained
+@pytest.mark.long  # two networks are trained
 def test_deep_salience_has_gaps_without_context_and_none_with_it(quiet, tracker):
     gaps, accuracy = {}, {}
     for context in (0, REACH):

@@ -80,6 +80,44 @@ def test_a_second_ctrl_c_interrupts_at_once(made, tmp_path):
     assert saved(tmp_path)["global_step"] == 3
 
 
+@pytest.fixture
+def in_the_last_save(monkeypatch):
+    """Sends signals when the checkpoint of the stopped fit, of step 4, is half written."""
+    whole_save = torch.save
+
+    def during(*numbers):
+        def save(content, file):
+            if content["global_step"] == 4:
+                file.write(b"half")
+                send(*numbers)()
+                file.seek(0)
+            whole_save(content, file)
+
+        monkeypatch.setattr(torch, "save", save)
+
+    return during
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_second_signal_waits_for_the_checkpoint(made, tmp_path, in_the_last_save, capsys, first, second):
+    before = [signal.getsignal(kind) for kind in KINDS]
+    in_the_last_save(second, second)
+    with pytest.raises(StoppedBySignal) as stopped:
+        made(At(3, send(first))).fit(BoringModel())
+    assert stopped.value.name == first.name and saved(tmp_path)["global_step"] == 4
+    assert f"melisma: {second.name}: saving what was trained" in capsys.readouterr().err
+    assert [signal.getsignal(kind) for kind in KINDS] == before
+
+
+def test_ctrl_c_while_the_checkpoint_is_saved_leaves_the_one_before(made, tmp_path, in_the_last_save):
+    in_the_last_save(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        made(At(3, send(signal.SIGINT)), every=2).fit(BoringModel())
+    assert saved(tmp_path)["global_step"] == 2
+    assert [path.name for path in tmp_path.rglob("*ckpt*")] == ["last.ckpt"]
+
+
 def test_a_validation_within_a_fit_is_stopped_too(made, tmp_path):
     options = {"limit_val_batches": 5, "val_check_interval": 4}
     at = At(3, send(signal.SIGTERM), "on_validation_batch_start")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.annotations.f0_series import F0Series
-from datamodules.annotations.f0_tables import read_f0, write_f0
+from datamodules.annotations.f0_tables import read_f0, read_multi_f0, write_f0
 from datamodules.errors import DataError
 
 EMPTY = F0Series(np.zeros(0), np.zeros(0))
@@ -165,6 +165,21 @@ class TestRead:
         found = message(tmp_path, text, **options)
         assert expected in found
         assert str(tmp_path / "table.csv") in found
+
+    @pytest.mark.parametrize(
+        ("text", "line"), [("0,1\n1,1e30\n", 2), ("0,1\n1,-100001\n", 2), ("time,f0\n0,3e38\n", 2)]
+    )
+    def test_an_f0_that_no_voice_has_is_refused_with_file_and_line(self, tmp_path, text, line):
+        assert f"table.csv, line {line}: f0 " in message(tmp_path, text)
+        assert "at most 100000 Hz is expected" in message(tmp_path, text)
+        assert read_f0(table(tmp_path, "0,100000\n1,-100000\n")).f0.tolist() == [1e5, -1e5]
+
+    def test_an_f0_of_a_tracker_or_of_several_voices_is_bounded_too(self, tmp_path):
+        tracked = table(tmp_path, "time,frequency,confidence,voiced\n0,100,1,1\n1,1e30,1,0\n")
+        with pytest.raises(DataError, match=r"line 3: f0 1e\+30 Hz; at most"):
+            read_f0(tracked)
+        with pytest.raises(DataError, match=r"line 2: f0 200000 Hz; at most"):
+            read_multi_f0(table(tmp_path, "0 100 200\n1 100 200000\n"))
 
     def test_a_missing_table_is_named(self, tmp_path):
         with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read: No such file"):

@@ -139,6 +139,8 @@ def test_a_file_that_is_not_json_is_named(tmp_path, content, reason):
     [
         ([observation(float("nan"), 100.0)], "annotation 1, observation 0: time nan"),
         ([observation(0.0, "100")], "frequency '100'"),
+        ([observation(0.0, 1e5 + 1)], "annotation 1, observation 0: frequency 100001 Hz; at most 100000 Hz"),
+        ([observation(0.0, float("inf"))], "annotation 1, observation 0: frequency inf"),
         ([observation(0.0, -100.0)], "frequency -100.0; a finite number, not negative"),
         ([observation(0.0, 100.0), observation(-0.1, 100.0)], "observation 1: time -0.1"),
         (contour(0.0, 1.0, 1.0)[::-1], "pitch_contour at 0 s comes after 0.1 s"),

@@ -49,7 +49,15 @@ def test_numbers_of_usual_recipes_pass():
     check_numbers({"margins": {"de": 1.5}, "flags": [True], "nothing": None, "text": "1e999"})
 
 
-@pytest.mark.parametrize("directory", ["/", "/dev/null", "/proc/x", "/sys/x", "/dev/x", "", "  ", "a\x00b", "a\nb"])
+@pytest.mark.parametrize("key", ["corpus", "directory", "rate", "hop", "context", "seed", "records_per_shard", "audio"])
+def test_a_key_without_a_value_is_refused_by_name(key):
+    with pytest.raises(DataError, match=f"^{key}: nothing is stated"):
+        recipe(**{key: None})
+
+
+@pytest.mark.parametrize(
+    "directory", ["/", "/dev/null", "/proc/x", "/sys/x", "/dev/x", "", "  ", "a\x00b", "a\nb", "a/" * 2000]
+)
 def test_a_place_that_takes_no_shards_is_refused(directory):
     with pytest.raises(DataError, match=r"^directory: "):
         recipe(directory=directory)

@@ -1,5 +1,7 @@
 """What all processes know of the recordings, whatever was killed."""
 
+import json
+
 import pytest
 
 from datamodules.corpora.sources.audio_files import AudioFormat
@@ -54,3 +56,22 @@ def test_half_a_line_counts_when_it_is_whole_and_a_damaged_one_never(tmp_path):
 def test_a_removed_staging_folder_is_not_made_again(tmp_path):
     with pytest.raises(FileNotFoundError), RecordingNotes(tmp_path / "staging" / "notes"):
         pass
+
+
+WELL = ["a", "01", "Staged", 12, 0, {"f0": "cd" * 32}, None]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *((0, 7), (0, []), (1, "xy"), (2, "Else"), (3, "12"), (3, -1), (3, 2**80), (4, 0.5), (5, {"f0": "../../x"})),
+        *((5, []), (5, {"x": "cd" * 32}), (6, [44100]), (6, "ab")),
+    ],
+)
+def test_a_note_that_prepare_would_not_have_written_counts_as_none(tmp_path, place, value):
+    (tmp_path / "notes").mkdir()
+    damaged = [value if number == place else each for number, each in enumerate(WELL)]
+    lines = [json.dumps(damaged), "[" * 100_000, json.dumps({"a": 1}), json.dumps(["b", *WELL[1:]])]
+    (tmp_path / "notes" / "other").write_text("\n".join(lines) + "\n")
+    with RecordingNotes(tmp_path / "notes") as notes:
+        assert "a" not in notes and notes["b"] == Staged(12, 0, {"f0": "cd" * 32})

@@ -22,6 +22,13 @@ def contour(seconds=1.0):
     return F0Series(np.arange(0, seconds, 0.005), np.linspace(200, 300, int(seconds * 200)))
 
 
+@pytest.mark.parametrize("f0", [np.nan, np.inf, 1e30, -200_000.0])
+def test_an_f0_that_a_source_of_ones_own_must_not_give_leaves_the_recording_out(tmp_path, f0):
+    series = F0Series(np.array([0.0, 0.5]), np.array([100.0, f0]))
+    found = Preprocessor(ArrayCache(tmp_path), 16000, 160).put(Recording("mine", Given(tone()), Given(series), "mine"))
+    assert found == Rejected("recording 'mine': its f0 is not finite, or above 100000 Hz")
+
+
 def test_int16_audio_comes_through_unchanged():
     samples = np.arange(-32768, 32768, dtype=np.int16)
     assert np.array_equal(to_mono_int16(Audio((samples / 32768).astype(np.float32), 8000), 8000), samples)

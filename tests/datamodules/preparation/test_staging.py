@@ -10,6 +10,7 @@ from datamodules.files import write_atomically
 from datamodules.preparation import prepare as preparing
 from datamodules.preparation.prepare import prepare
 from datamodules.shards.format import read_sidecar
+from tests import dataset_json
 
 
 def tree(folder):
@@ -70,15 +71,27 @@ def test_shards_of_an_earlier_dataset_json_are_replaced_and_only_below_its_own_d
     prepare(make_recipe(directory), progress=False)
     path = directory / "dataset.json"
     description = json.loads(path.read_bytes())
-    for name in ("mine-000000-of-000001.tar", "corpus-1-of-2.tar", "../other-000000-of-000001.tar"):
+    for name in ("mine-000000-of-000001.tar", "corpus-1-of-2.tar"):
         (directory / name).write_text("mine")
         description["splits"]["train"]["shards"].append(name)
-        description["splits"]["train"]["indexes"].append("")
-    path.write_text(json.dumps(description))
+        description["splits"]["train"]["indexes"].append("0" * 64)
+    dataset_json.write(path.parent, description)
     assert prepare(make_recipe(directory), progress=False).built
     assert not (directory / "mine-000000-of-000001.tar").exists()  # dataset.json calls it a shard of its own
     assert (directory / "corpus-1-of-2.tar").read_text() == "mine"
-    assert (tmp_path / "deep" / "other-000000-of-000001.tar").read_text() == "mine"
+
+
+def test_a_shard_of_dataset_json_outside_its_directory_is_refused(make_recipe, tmp_path):
+    directory = tmp_path / "deep" / "out"
+    prepare(make_recipe(directory), progress=False)
+    description = json.loads((directory / "dataset.json").read_bytes())
+    description["splits"]["train"]["shards"][0] = "../other-000000-of-000001.tar"
+    dataset_json.write(directory, description)
+    (tmp_path / "deep" / "other-000000-of-000001.tar").write_text("mine")
+    before = tree(tmp_path)
+    with pytest.raises(DataError, match=r"dataset.json: splits.train.shards\[0\]: .*not the name of a shard"):
+        prepare(make_recipe(directory), progress=False)
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """`SplitIndex` upon the column file: equal to what the sidecars say, of any kind of data, and converted from them."""
 
 import gc
-import json
 import multiprocessing
 import os
 import pickle
@@ -23,6 +22,7 @@ from datamodules.preparation.spectrograms import ConstantQ
 from datamodules.shards import conversion
 from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import SplitIndex, describe
+from tests import dataset_json
 from tests.given_corpus import Given, GivenCorpus
 
 RATE = 8000
@@ -147,7 +147,7 @@ def test_a_dataset_json_without_hashes_of_sidecars_serves_as_well(directory, tmp
     copy = shutil.copytree(directory, tmp_path / "copy")
     description = describe(copy)
     del description["splits"]["train"]["indexes"]
-    (copy / "dataset.json").write_text(json.dumps(description))
+    dataset_json.write(copy, description)
     time = (copy / "train.index").stat().st_mtime_ns
     same(SplitIndex([copy], "train"), SplitIndex([directory], "train"))
     assert (copy / "train.index").stat().st_mtime_ns == time

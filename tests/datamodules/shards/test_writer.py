@@ -20,6 +20,7 @@ from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
 from datamodules.shards.index import SplitIndex, describe
 from datamodules.windows.plan import Windows
 from datamodules.windows.reader import PooledReader, WindowReader
+from tests import dataset_json
 from tests.given_corpus import Given, GivenCorpus
 
 RATE, HOP = 8000, 80
@@ -238,7 +239,7 @@ def test_a_recipe_that_has_gained_a_key_since_still_knows_its_shards(tmp_path):
     description = json.loads(path.read_bytes())
     for key in ("audio", "spectrogram", "classes", "phones"):
         del description["recipe"][key]
-    path.write_text(json.dumps(description))
+    dataset_json.write(path.parent, description)
     assert not prepare(recipe, progress=False).built
     with pytest.raises(DataError, match="made with audio: flac, the recipe now says i16"):
         prepare(replace(recipe, audio="i16"), progress=False)
@@ -250,7 +251,7 @@ def test_a_corpus_that_has_gained_an_option_since_still_knows_its_shards(make_re
     path = tmp_path / "dataset.json"
     description = json.loads(path.read_bytes())
     del description["recipe"]["corpus"]["snr_db"]
-    path.write_text(json.dumps(description))
+    dataset_json.write(path.parent, description)
     assert not prepare(recipe, progress=False).built
 
 

@@ -15,6 +15,7 @@ from datamodules.shards.index import SplitIndex, describe
 from datamodules.shards.metadata import read_metadata
 from datamodules.storage.options import RemoteShards
 from datamodules.storage.places import is_remote, open_storage, without_secrets
+from tests import dataset_json
 
 
 def index_at(place, options, split="train"):
@@ -104,9 +105,9 @@ def test_names_in_a_data_set_lead_nowhere_else(melody_shards, tmp_path, serve, r
     shutil.copytree(melody_shards, folder)
     described = json.loads((folder / "dataset.json").read_text())
     described["splits"]["train"]["shards"][0] = name
-    (folder / "dataset.json").write_text(json.dumps(described))
+    dataset_json.write(folder, described)
     for place in (folder, serve(folder).url):
-        with pytest.raises(DataError, match=r"its dataset.json names .* which is not the name of a shard"):
+        with pytest.raises(DataError, match=r"dataset.json: splits.train.shards\[0\]: .*: not the name of a shard"):
             index_at(place, remote())
 
 
@@ -161,7 +162,7 @@ def test_a_data_set_without_column_files_is_read_by_its_sidecars_once(melody_sha
     described = json.loads((folder / "dataset.json").read_text())
     for split in described["splits"].values():
         del split["columns"]
-    (folder / "dataset.json").write_text(json.dumps(described))
+    dataset_json.write(folder, described)
     for requests in (2 + len(described["splits"]["train"]["shards"]), 2):
         index = index_at(server.url, remote())
         assert len(server.asked) == requests and index.identity == local.identity
@@ -171,7 +172,7 @@ def test_a_data_set_without_column_files_is_read_by_its_sidecars_once(melody_sha
         np.array_equal(*pair) for one, other in zip(ours, theirs, strict=True) for pair in zip(one, other, strict=True)
     )
     del described["splits"]["train"]["indexes"]
-    (folder / "dataset.json").write_text(json.dumps(described))
+    dataset_json.write(folder, described)
     assert index_at(server.url, remote()).identity == local.identity
 
 
@@ -209,7 +210,7 @@ def test_what_rots_in_the_cache_is_fetched_again(melody_shards, tmp_path, serve,
     if not columns:
         described = json.loads((folder / "dataset.json").read_text())
         del described["splits"]["train"]["columns"]
-        (folder / "dataset.json").write_text(json.dumps(described))
+        dataset_json.write(folder, described)
     server, options = serve(folder), remote()
     before = read_all(index_at(server.url, options))
     for path in (options.folder / "objects").iterdir():

@@ -9,6 +9,7 @@ import pytest
 from datamodules.errors import DataError
 from datamodules.melody import MelodyData
 from datamodules.windows.compatibility import SpectrogramShape
+from tests import dataset_json
 from tests.datamodules.windows.spectrogram_shards import FRAMES, HOP, KINDS, RATE, SHAPES, melody, prepared, refused
 
 
@@ -77,7 +78,7 @@ def test_of_directories_that_do_not_state_their_spectrogram_only_channels_and_bi
     directory = shutil.copytree(shards["one channel"], tmp_path / "old")
     description = json.loads((directory / "dataset.json").read_bytes())
     del description["recipe"]["spectrogram"]
-    (directory / "dataset.json").write_text(json.dumps(description))
+    dataset_json.write(directory, description)
     data = melody(directory, spectrogram=SpectrogramShape(1, 36, 30.0, 7))
     assert len(data.train_dataloader()) == sum(FRAMES)
     refused("bins 36", melody(directory, spectrogram=SpectrogramShape(1, 35)))

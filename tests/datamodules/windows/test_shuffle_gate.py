@@ -1,7 +1,7 @@
 """The default order of training on a corpus of the size of MedleyDB: as good as a permutation, as far as is felt.
 
 Once as planned, over whole epochs, and once as the loader delivers it from shards, over the beginning of an epoch (a
-whole one is slow). Small pools and the order of time must not pass.
+whole one is long). Small pools and the order of time must not pass.
 """
 
 import inspect
@@ -90,7 +90,7 @@ def test_what_the_loader_delivers_is_as_good_as_a_permutation(shards, population
     assert figures.within(GATE), figures
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_whole_epoch_of_the_loader_is_as_good_as_a_permutation(shards, population, in_time_order):
     track, label = delivered(shards, *DEFAULT)
     assert in_time_order[0].size - track.size < BATCH

@@ -15,7 +15,7 @@ def fitted(words, root):
     return json.loads((made / "record.json").read_text())["throughput"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_side_of_the_benchmark_trains_on_a_cpu(tmp_path):
     result = gpu.measure(gpu.Bench("cpu", tiny=True, rounds=1, steps=3), tmp_path, fitted)
     for network in gpu.NETWORKS:

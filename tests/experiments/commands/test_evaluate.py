@@ -303,7 +303,7 @@ def test_the_interval_depends_on_the_seed_alone(monkeypatch):
 def test_a_report_that_cannot_be_written_is_named(folders, melisma):
     (folders / "r").write_text("a file")
     outcome = melisma("evaluate", folders / "truth", folders / "good", "--out", folders / "r")
-    assert outcome.code == 1 and f"{folders / 'r'}: cannot be written" in outcome.err
+    assert outcome.code == 1 and f"{folders / 'r'}: File exists; something else stands there" in outcome.err
 
 
 def test_bootstrap_refuses_what_it_cannot_do():

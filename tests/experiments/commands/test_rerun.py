@@ -143,7 +143,7 @@ def test_what_cannot_be_repeated_is_refused_in_a_line(fitted, melisma):
     outcome = melisma("rerun", folder, "--out", "new")
     assert outcome.code == 1 and "new: stands there already" in outcome.err
     assert "no record of a run" in melisma("rerun", "melody").err
-    assert "at least 1" in melisma("rerun", folder, "--threads", "0").err
+    assert "a number from 1 to" in melisma("rerun", folder, "--threads", "0").err
 
 
 def test_a_tolerance_and_the_folder_of_its_own(fitted, forked, melisma):

@@ -179,7 +179,7 @@ def test_a_network_of_spectrograms_is_released_with_the_transform_that_it_reads(
 def test_a_file_in_the_place_of_the_folder_is_named(trained_run, tmp_path, melisma):
     song = sung(tmp_path / "x.wav", 8000)
     outcome = melisma("transcribe", song, "--model", trained_run, "--out", song)
-    assert outcome.code == 1 and f"--out: {song} cannot be made a folder" in outcome.err
+    assert outcome.code == 1 and f"--out: {song}: File exists; something else stands there" in outcome.err
 
 
 def test_without_a_model_it_is_the_released_tracker_with_its_threshold(released_folder, tmp_path, melisma, monkeypatch):

@@ -113,3 +113,13 @@ def test_recipes_that_name_each_other_are_checked_once_each(parser, tmp_path, ca
     (tmp_path / "a.yaml").write_text("part: b.yaml\n")
     (tmp_path / "b.yaml").write_text("part: a.yaml\n")
     loading.check_files(["--config", str(tmp_path / "a.yaml")])
+
+
+@pytest.mark.parametrize("word", ["--config=http://localhost:9/x.yaml", "--part=http://localhost:9/x.yaml"])
+def test_no_url_is_opened_for_a_part_of_a_recipe(parser, capsys, monkeypatch, word):
+    import lightning.pytorch.cli  # noqa: F401 -- which lets jsonargparse open them
+
+    opened = []
+    monkeypatch.setattr("socket.socket.connect", lambda *arguments: opened.append(arguments))
+    said(parser, [word], capsys)
+    assert not opened

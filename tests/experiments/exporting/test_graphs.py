@@ -66,8 +66,8 @@ def session_of(path):
     "make",
     [
         pytest.param(crepe, id="crepe"),
-        pytest.param(lambda: crepe(4), id="frames", marks=pytest.mark.slow),
-        pytest.param(convolutional, id="conv", marks=pytest.mark.slow),
+        pytest.param(lambda: crepe(4), id="frames", marks=pytest.mark.long),
+        pytest.param(convolutional, id="conv", marks=pytest.mark.long),
         pytest.param(hcnn, id="hcnn", marks=pytest.mark.long),
     ],
 )
@@ -103,7 +103,7 @@ def test_the_released_tracker_hears_in_onnx_what_it_hears(tmp_path):
     assert np.abs(1200 * np.log2(f0[10:-10] / 220)).max() < 10 and (confidence[10:-10] > made.threshold).all()
 
 
-@pytest.mark.parametrize("name", ["MelCNN", pytest.param("ConvRNN", marks=pytest.mark.slow), "ConvLSTM"])
+@pytest.mark.parametrize("name", ["MelCNN", pytest.param("ConvRNN", marks=pytest.mark.long), "ConvLSTM"])
 def test_clips_and_phones_in_onnx_are_those_of_torch(trained, name, tmp_path):
     made = trained[name]
     check = write_graph(graph_of(made), tmp_path / "model.onnx")

@@ -130,7 +130,7 @@ def test_cells_are_short(name):
         assert len(cell.source.splitlines()) <= limit, f"{name}: cell {cell.id}"
 
 
-@pytest.mark.slow(seconds=13)
+@pytest.mark.long(seconds=13)
 def test_a_recording_is_judged_as_mir_eval_judges_it_and_the_picture_of_the_readme_is_made(execute, tmp_path):
     found, notebook = execute("from_recording_to_errors.ipynb", pictures=tmp_path)
     assert found["ours"] == pytest.approx(found["theirs"], abs=1e-9)

@@ -147,4 +147,4 @@ def test_the_command_probes_a_tracker_of_ones_own(melisma, tmp_path):
     assert outcome.code == 0, outcome.err
     assert "false alarms: white_noise" in outcome.out and (tmp_path / "out" / "probe.png").is_file()
     assert melisma("probe", "mine", "--out", tmp_path / "out").code == 1
-    assert melisma("probe", "pyin", "--items", 0).code == 2
+    assert melisma("probe", "pyin", "--items", 0).code == 1

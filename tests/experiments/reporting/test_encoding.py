@@ -96,3 +96,25 @@ def test_salience_is_put_on_the_notes_that_are_shown():
     assert found.shape == (3, 18 * BINS)
     assert abs(found[1].argmax() / BINS + 48 - 54) <= 0.5
     assert found[0].max() == 0 and found[1, -1] == 0
+
+
+def test_the_same_sound_is_the_same_text_and_is_heard_as_it_was():
+    samples = np.random.default_rng(0).normal(0, 0.1, 5 * 16000).astype(np.float32)
+    text = encoding.sound(samples, 16000)
+    assert text == encoding.sound(samples, 16000)
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file, "w", samplerate=16000, channels=1, format="OGG", subtype="OPUS", compression_level=0.92
+    ) as opus:
+        opus.write(samples * (0.9 / float(np.abs(samples).max())))
+    one, other = soundfile.read(io.BytesIO(file.getvalue())), soundfile.read(io.BytesIO(base64.b64decode(text)))
+    assert one[1] == other[1] and np.array_equal(one[0], other[0])  # a page of a wrong checksum is left out
+
+
+def test_the_checksum_of_a_page_is_that_of_libogg():
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(16000), 16000, format="OGG", subtype="OPUS")
+    first = bytearray(file.getvalue()[: 27 + 1 + 19])  # the header of Opus
+    stated = int.from_bytes(first[22:26], "little")
+    first[22:26] = bytes(4)
+    assert encoding._checksum(first) == stated != 0

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from wandb.proto.wandb_internal_pb2 import Record
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+from tests.wandb_log import records as records_of
 
 ROOT = Path(__file__).parents[3]
 STEPS = 36
@@ -67,21 +68,8 @@ def agent(command, tmp_path):
 
 
 def sent_to_wandb(folder):
-    """Records of all transaction logs of a run, the oldest first: LevelDB's log format behind seven bytes."""
-    found = []
-    for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
-        data, place, parts = path.read_bytes(), 7, []
-        while place + 7 <= len(data):
-            if 32768 - place % 32768 < 7:  # no header fits into the rest of a block
-                place += 32768 - place % 32768
-                continue
-            length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
-            parts.append(data[place + 7 : place + 7 + length])
-            place += 7 + length
-            if kind in (1, 4):  # whole, or the last part
-                found.append(Record.FromString(b"".join(parts)))
-                parts = []
-    return found
+    """Records of all transaction logs of a run, the oldest first."""
+    return [each for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")) for each in records_of(path)]
 
 
 def kinds(records):

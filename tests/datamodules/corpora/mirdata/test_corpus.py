@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from datamodules.annotations.f0_series import MultiF0Series
+from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.corpora import MirdataCorpus
 from datamodules.errors import DataError
 from datamodules.preparation.prepare import prepare
@@ -72,6 +72,15 @@ def test_stems_whose_tables_leave_unvoiced_frames_out_are_silent_there(only):
     made = only("medleydb_pitch")
     assert_allclose(made.truth.read().at([0.1, 0.11, 0.3, 0.5, 0.6]), [220.0, 221.0, 0.0, 330.0, 0.0])
     assert pitch(made) == 440
+
+
+@pytest.mark.parametrize(("f0", "place"), [(1e30, 2), (float("inf"), 0), (float("nan"), 1)])
+def test_an_f0_that_no_voice_has_is_refused_with_file_and_frame(only, monkeypatch, f0, place):
+    truth = only("guitarset", annotation="G").truth
+    series = F0Series(np.arange(3) / 10, np.where(np.arange(3) == place, f0, 100.0))
+    monkeypatch.setattr("datamodules.corpora.mirdata.f0._series", lambda data: series)
+    with pytest.raises(DataError, match=rf"\.jams: f0 .* Hz at .* s \(annotated frame {place}\); at most"):
+        truth.read()
 
 
 def test_other_definitions_of_the_melody(only):

@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
 
 from datamodules.corpora.sources.audio_files import AudioClip, AudioFile, cut
@@ -157,3 +158,11 @@ def test_bare_samples_are_refused_with_what_they_lack(tmp_path):
     (tmp_path / "x.raw").write_bytes(bytes(1000))
     with pytest.raises(DataError, match=r"x\.raw: bare samples, without a header that states rate and channels"):
         AudioFile(tmp_path / "x.raw").read()
+
+
+@pytest.mark.parametrize("rate", [1, 999, (1 << 31) - 1])
+def test_a_rate_that_no_recording_has_is_refused(tmp_path, rate):
+    soundfile.write(tmp_path / "x.wav", np.zeros(100), rate)
+    for read in (AudioFile.read, AudioFile.length):
+        with pytest.raises(DataError, match=rf"x\.wav: its header states {rate} samples per second"):
+            read(AudioFile(tmp_path / "x.wav"))

@@ -242,7 +242,7 @@ class TestTracks:
             (["Bert_Tune"], {"splits": ["test"]}, "a list of tracks without splits"),
             ({"train": ["A"], "test": ["A"]}, {}, "'A' stands in 'train' and in 'test'"),
             (["Nobody"], {}, "none of its tracks is a group of the tables"),
-            ("{", {}, "not a JSON file"),
+            ("{", {}, "line 1: not valid JSON"),
             ("3", {}, "a list of tracks or an object"),
             ({"train": "A"}, {}, "'train': a list of track names"),
             (["A", 3], {}, "track names are strings"),

@@ -1,0 +1,1 @@
+"""What stands between a long training and the ways in which it is lost."""

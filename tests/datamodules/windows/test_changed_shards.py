@@ -1,0 +1,126 @@
+"""Files of a prepared directory that somebody changes while an epoch is under way: found when they are read."""
+
+import os
+import shutil
+import signal
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from datamodules import MelodyData
+from datamodules.errors import DataError
+from datamodules.storage import local
+from datamodules.windows import loaders
+
+SEGMENT = 50
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, prepare_contours):
+    """More records than the pools of an epoch hold decoded, in a dozen shards."""
+    random = np.random.default_rng(0)
+    contours = [random.uniform(100, 400, 500) for _ in range(40)]
+    return prepare_contours(tmp_path_factory.mktemp("changing"), SEGMENT, train=contours)
+
+
+def overwrite(path):
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+
+
+def overwrite_with_others(path):
+    """As `cp` of another file of this name does."""
+    content = path.read_bytes()
+    path.write_bytes(content[:16] + bytes(64) + content[16:])
+
+
+def rename(path):
+    other = path.with_name("other")
+    other.write_bytes(bytes(path.stat().st_size))
+    os.replace(other, path)
+
+
+def halve(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def touch(path):
+    os.utime(path)
+
+
+def delete(path):
+    path.unlink()
+
+
+def epoch(folder, workers, change, pattern):
+    """Change files behind the third batch, and read on; what came of it."""
+    data = MelodyData(window=8, train=[str(folder)], batch_size=64, workers=workers, streams=8, group=2)
+    loader = data.train_dataloader()
+    batches, count = iter(loader), 3
+    for _ in range(count):
+        next(batches)
+    for path in folder.glob(pattern):
+        change(path)
+    try:
+        count += sum(1 for _ in batches)
+    except DataError as error:
+        return str(error)
+    return "whole" if count == len(loader) else f"{count} of {len(loader)}"
+
+
+def outcome(prepared, folder, workers, change, pattern, monkeypatch):
+    """Of an epoch in a process of its own, which a signal may end, and which must not stand still."""
+    shutil.copytree(prepared, folder)
+    monkeypatch.setattr(loaders, "MESSAGE", 64)
+    here, there = get_context("fork").Pipe(duplex=False)
+
+    def run():
+        signal.alarm(100)
+        there.send(epoch(folder, workers, change, pattern))
+
+    process = get_context("fork").Process(target=run)
+    process.start()
+    there.close()
+    try:
+        return here.recv()
+    except EOFError:
+        process.join()
+        return f"ended with {process.exitcode}"
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", [overwrite, overwrite_with_others, halve, empty], ids=lambda each: each.__name__)
+def test_damage_to_a_shard_in_mid_epoch_is_found_when_it_is_read(prepared, tmp_path, monkeypatch, change, workers):
+    found = outcome(prepared, tmp_path / "work", workers, change, "*.tar", monkeypatch)
+    assert "work/train-" in found and "its bytes are not those that were written; delete the shard" in found
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", [rename, delete], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("pattern", ["*.tar", "*.index"])
+def test_a_file_that_is_open_outlives_its_name(prepared, tmp_path, monkeypatch, change, workers, pattern):
+    assert outcome(prepared, tmp_path / "work", workers, change, pattern, monkeypatch) == "whole"
+
+
+@pytest.mark.parametrize(("change", "expected"), [(rename, "not those that were written"), (delete, "No such file")])
+def test_a_shard_that_is_opened_again_is_compared_with_its_index(prepared, tmp_path, monkeypatch, change, expected):
+    monkeypatch.setattr(local, "OPEN_FILES", 1)
+    found = outcome(prepared, tmp_path / "work", 0, change, "*.tar", monkeypatch)
+    assert "work/train-" in found and expected in found and "\n" not in found
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", [overwrite, overwrite_with_others, halve, empty], ids=lambda each: each.__name__)
+def test_a_column_file_that_somebody_writes_to_ends_the_epoch(prepared, tmp_path, monkeypatch, change, workers):
+    # Also where it is cut off, which ends a process that looks at a mapped page behind the end.
+    found = outcome(prepared, tmp_path / "work", workers, change, "*.index", monkeypatch)
+    assert found.endswith("work/train.index: somebody has written to it while it was in use; start again")
+
+
+def test_a_column_file_that_is_only_touched_serves_on(prepared, tmp_path, monkeypatch):
+    assert outcome(prepared, tmp_path / "work", 0, touch, "*.index", monkeypatch) == "whole"

@@ -1,0 +1,106 @@
+"""A disk that fills up at any write: one line that names the file, nothing half-written; the same command goes on."""
+
+import random
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.experiments.machine_faults.conftest import one_line
+from tests.experiments.machine_faults.forked import melisma
+from tests.experiments.machine_faults.places import can_mount, contents, disk
+
+pytestmark = pytest.mark.faults
+mounts = pytest.mark.skipif(not can_mount(), reason="only root can mount a small disk")
+
+PAGE, SIZES = 4096, 8
+FULL = "No space left on device; free some space there, and give the same command again"
+
+# What every command is given; what it writes goes into the current folder, the small disk.
+COMMANDS = {
+    "prepare": lambda w: ["prepare", w.preparing],
+    "prepare on threads": lambda w: ["prepare", w.preparing, "-j", "2", "--backend", "threading"],
+    "prepare with a cache": lambda w: ["prepare", w.preparing, "--cache", "cache"],
+    "transcribe": lambda w: [
+        "transcribe", w.recordings, "--model", w.released, "--out", "answers", "--format", "csv,sv,midi,pitchtier,npz",
+    ],
+    "release": lambda w: ["release", w.run, "--out", "released"],
+    "export": lambda w: ["export", w.released, "--out", "model.pt2"],
+    "evaluate": lambda w: ["evaluate", w.recordings, f"a={w.recordings}", f"b={w.recordings}", "--out", "scores"],
+    "compare": lambda w: [
+        "compare", f"{w.shards}:validation", "--methods", f"a={w.released},b={w.released}", "--out", "judged",
+    ],
+    "report": lambda w: ["report", w.run, "--out", "page/report.html"],
+    "validate": lambda w: ["validate", "--config", "run/config.yaml", "--ckpt_path", "run/checkpoints/best.ckpt"],
+    "fit": lambda w: ["fit", "--config", w.small_recipe, "--resume.run=mine", "--resume.every_n_train_steps=3"],
+}  # fmt: skip
+QUICK = ("transcribe",)
+
+
+def lay(world, name, folder: Path) -> set[str]:
+    """What a command finds in the folder that it writes to, by name."""
+    if name == "validate":
+        shutil.copytree(world.run, folder / "run")
+    return set(contents(folder))
+
+
+@mounts
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in COMMANDS]
+)
+def test_a_full_disk_is_named_and_the_same_command_goes_on(world, tmp_path, name):
+    words, wholes = COMMANDS[name](world), []
+    for each in ("whole", "again"):
+        with disk(tmp_path / each):
+            there = lay(world, name, tmp_path / each)
+            ended = melisma(words, tmp_path / each)
+            assert ended.code == 0, ended.output
+            wholes.append(contents(tmp_path / each))
+    # Files that tell the time are not the same twice, or by chance.
+    timed = ("record.json", "curves.jsonl", "method.json", "summary.json", "judgement.json", ".md", ".ckpt")
+    same = {file: found for file, found in wholes[0].items() if wholes[1][file] == found and not file.endswith(timed)}
+    taken, needed = (sum(-(-len(wholes[0][file]) // PAGE) for file in of) for of in (there, wholes[0].keys() - there))
+    draw, failures = random.Random(name), 0
+    for place in range(SIZES if name not in QUICK else 3):
+        folder = tmp_path / str(place)
+        with disk(folder) as small:
+            lay(world, name, folder)
+            small.resize((taken + 4 + int((place + draw.random()) * needed / SIZES)) * PAGE)
+            ended = melisma(words, folder)
+            found = contents(folder)
+            if ended.code:
+                failures += 1
+                message = one_line(ended, FULL)
+                assert any(f"{top}" in message for top in tops(wholes[0]))
+            assert not [file for file in found if file.endswith(".tmp") and ".staging" not in file]
+            written = {file: content for file, content in found.items() if file in same}
+            if name != "fit":  # whose files are of an earlier validation
+                assert written.items() <= same.items(), "a file is half-written"
+            small.resize(1 << 28)
+            if ended.code:
+                ended = melisma(words, folder)
+                assert ended.code == 0, ended.output
+            found = contents(folder)
+            assert found.keys() == wholes[0].keys() and same.items() <= found.items()
+    assert failures
+
+
+def tops(names) -> set[str]:
+    return {name.partition("/")[0] for name in names}
+
+
+@pytest.mark.parametrize("name", ["prepare", "transcribe"])
+def test_a_limit_of_the_size_of_files_is_named_and_the_same_command_goes_on(world, prepared, tmp_path, name):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4500, 4500))
+
+    words = COMMANDS[name](world)
+    message = one_line(melisma(words, tmp_path / "here", limit), "File too large", "ulimit -f")
+    # It is the fault of no recording, and none is left out for it.
+    assert message.startswith("melisma: shards/" if name == "prepare" else "melisma: answers/")
+    assert not [file for file in contents(tmp_path / "here") if file.endswith(".tmp")]
+    ended = melisma(words, tmp_path / "here")
+    assert ended.code == 0, ended.output
+    if name == "prepare":
+        assert contents(tmp_path / "here") == prepared
