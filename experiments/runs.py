@@ -15,6 +15,7 @@ from callbacks.saved.reading import read_checkpoint
 from datamodules import DataError, ShardedData
 from datamodules.documents import as_mapping, read_yaml
 from datamodules.errors import cut, shown
+from datamodules.files import read_text
 from experiments import links
 from experiments.released import checked_input
 from experiments.trusting import policy
@@ -164,7 +165,9 @@ def _explained(config: Path) -> Iterator[None]:
             yield
     except (ArgumentError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         if denied := policy.denied_in(error):
-            raise DataError(f"{config}: {policy.refusal(denied)}") from error
+            lines = read_text(config).split("\n")
+            where = next((f", line {number}" for number, line in enumerate(lines, 1) if denied in line), "")
+            raise DataError(f"{config}{where}: {policy.refusal(denied)}") from error
         reason = f"{shown(str(error.args[0]))} is missing" if isinstance(error, KeyError) else _one_line(error)
         raise DataError(f"{config}: describes no model: {reason}") from error
 

@@ -105,7 +105,7 @@ def test_a_run_of_somebody_else_is_not_executed_when_it_transcribes(evil, traine
         (theirs / "config.yaml").write_text(yaml.safe_dump(stated))
         outcome = melisma("transcribe", "song.wav", "--model", "theirs")
         assert outcome.code == 1 and "'evil_module.Net' is not of melisma or torch" in outcome.err, outcome.err
-        assert "--trust evil_module" in outcome.err
+        assert "--trust evil_module" in outcome.err and "config.yaml, line " in outcome.err
     assert not evil.exists()
 
 
