@@ -39,7 +39,7 @@ DATA_ROOMS = {
     "annotations": ("errors", "files"),
     "acoustics": ("errors",),
     "corpora": ("errors", "files", "annotations", "acoustics"),
-    "storage": ("errors",),
+    "storage": ("errors", "files"),
     "shards": ("errors", "files", "storage"),
     "preparation": ("errors", "files", "annotations", "corpora", "storage", "shards"),
     "augment": ("errors", "acoustics"),
