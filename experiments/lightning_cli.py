@@ -86,6 +86,7 @@ class MelismaCLI(LightningCLI):
         try:
             with policy.only_trusted(self._words):
                 super().parse_arguments(parser, args)
+            policy.refuse_functions(self.config, self._words)
         except ArgumentError as error:
             mistakes.stop(mistakes.explain(error, self._subcommand_parsers[self._words[0]], self._words))
 

@@ -58,7 +58,9 @@ def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     check_files(words)
     try:
         with policy.only_trusted(words):
-            return parser.parse_args(words)
+            parsed = parser.parse_args(words)
+        policy.refuse_functions(parsed, words)
+        return parsed
     except ArgumentError as error:
         stop(explain(error, parser, words))
 
@@ -192,7 +194,9 @@ def _arguments(class_path: str) -> set[str]:
     """What a class takes, with the keys of dataclasses among it."""
     module, _, name = class_path.rpartition(".")
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(getattr(importlib.import_module(module), name), fail_untyped=False)
+    found = getattr(importlib.import_module(module), name)
+    add = parser.add_class_arguments if inspect.isclass(found) else parser.add_function_arguments
+    add(found, fail_untyped=False)
     return {action.dest for action in parser._actions}
 
 

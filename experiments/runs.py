@@ -185,6 +185,7 @@ def _parsed(config: Path) -> tuple[ArgumentParser, Namespace]:
         raise DataError(f"{config}: {key}: nan is no value")
     with _explained(config):
         parsed = parser.parse_object({name: stated[name] for name in ("model", "data")})
+        policy.refuse_functions(parsed)
         return builder, Namespace(model=parsed.model)  # type: ignore[no-untyped-call]
 
 

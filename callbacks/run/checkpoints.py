@@ -48,12 +48,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     @override
     def load_checkpoint(
-        self,
-        path: str | Path,
-        map_location: Any = None,
-        weights_only: bool | None = None,
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        # Whoever wrote the file: it is only read. `weights_only` may stand in a configuration of somebody else.
+        # `weights_only` may stand in a configuration of somebody else.
         if "://" in str(path):
             found = super().load_checkpoint(path, weights_only=True)
             check_checkpoint(found, path)

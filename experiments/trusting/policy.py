@@ -10,6 +10,7 @@ This module imports neither torch nor jsonargparse, because `melisma --help` nee
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -148,6 +149,37 @@ def is_open(path: str) -> bool:
         if name in CLOSED or name in (*OPEN, *trusted()):
             return name not in CLOSED or name in trusted()
     return False
+
+
+def refuse_functions(config: object, typed: Sequence[str] = ()) -> None:
+    """Refuse functions of ours that a configuration names where something is to be called: files name classes.
+
+    Args:
+        config: as jsonargparse has parsed it; nothing of it has been called.
+        typed: words of the command line, whose functions may be called.
+
+    Raises:
+        DataError: names the first.
+    """
+    named = set(class_paths(typed))
+    for path, found in _named_in(config):
+        ours = inspect.isroutine(found) and found.__module__.partition(".")[0] in OURS
+        if ours and path not in named and f"{found.__module__}.{found.__qualname__}" not in named:
+            raise DataError(f"class_path {shown(path)} is a function of melisma; files name classes")
+
+
+def _named_in(config: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 -- whatever a configuration holds
+    """Every class path below a value, and what it leads to."""
+    if inspect.isroutine(config):
+        yield getattr(config, "__qualname__", ""), config
+    values = config if isinstance(config, (list, tuple)) else ()
+    if isinstance(config, dict) or type(config).__name__ == "Namespace":
+        named = config if isinstance(config, dict) else vars(config)
+        path, values = named.get("class_path"), list(named.values())
+        if isinstance(path, str) and (module := sys.modules.get(path.rpartition(".")[0])) is not None:
+            yield path, getattr(module, path.rpartition(".")[2], None)
+    for value in values:
+        yield from _named_in(value)
 
 
 def denied_in(error: BaseException) -> str | None:

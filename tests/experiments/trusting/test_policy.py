@@ -109,6 +109,20 @@ def test_a_run_of_somebody_else_is_not_executed_when_it_transcribes(evil, traine
     assert not evil.exists()
 
 
+@pytest.mark.parametrize("init_args", [{}, {"folder": "."}, {"x": 1}])
+def test_a_file_names_no_function_of_ours(small_recipe, trained_run, melisma, tmp_path, init_args):
+    value = {"class_path": "datamodules.files.remove_leftovers", "init_args": init_args}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(changed(small_recipe, "model.init_args.optimizer", value)))
+    outcome = melisma("fit", "--config", tmp_path / "mine.yaml")
+    assert outcome.code in (1, 2) and len(outcome.err.splitlines()) <= 2, outcome.err
+    assert init_args != {"folder": "."} or "remove_leftovers' is a function of melisma" in outcome.err
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").symlink_to(trained_run / "checkpoints" / "best.ckpt")
+    stated = changed(trained_run / "config.yaml", "model.init_args.optimizer", value)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stated))
+    assert melisma("transcribe", "song.wav", "--model", tmp_path).code == 1
+
+
 def test_what_the_user_trusts_is_imported(evil, small_recipe, melisma):
     with open("mine.yaml", "w") as file:
         yaml.safe_dump(changed(small_recipe, "model.init_args.network", "evil_module.Net"), file)
