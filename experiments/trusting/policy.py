@@ -32,6 +32,7 @@ OPEN = (
     "torch.optim",
     "torch.distributed.fsdp",
     "torchaudio.transforms",
+    "experiments.studies.study",  # parts of a study, which its file holds without naming them
     *(
         f"lightning.pytorch.{room}"
         for room in ("accelerators", "callbacks", "cli", "loggers", "plugins", "profilers", "strategies")

@@ -179,7 +179,7 @@ class Numbered(UtteranceReader):
     has_truth = True
 
     def __init__(self, lengths):
-        super().__init__(SimpleNamespace(index=None, lengths=lengths))
+        super().__init__(SimpleNamespace(index=SimpleNamespace(refuse_changed=bool), lengths=lengths))
 
     def prefetch(self, records):
         pass

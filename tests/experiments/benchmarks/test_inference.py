@@ -100,10 +100,13 @@ def test_the_picture_shows_the_methods_that_have_both_figures(tmp_path):
     assert points == {"fast": (100.0, 0.5), "slow": (2.0, 0.75)}
 
 
-@pytest.mark.parametrize("text", ["{}", "[", '{"methods": {"fast": {}}}'])
-def test_another_file_than_a_summary_is_refused_by_its_name(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("{}", ": no summary"), ("[", ", line 1: not valid JSON"), ('{"methods": {"fast": {}}}', ": no summary")],
+)
+def test_another_file_than_a_summary_is_refused_by_its_name(tmp_path, text, why):
     (tmp_path / "other.json").write_text(text)
-    with pytest.raises(DataError, match=r"other\.json: no summary"):
+    with pytest.raises(DataError, match=f"other.json{why}"):
         accuracies(tmp_path / "other.json", "raw_pitch_accuracy")
 
 
