@@ -61,7 +61,9 @@ class Staging:
         except FileNotFoundError:
             inside = []
         except NotADirectoryError as error:
-            raise _foreign(self.folder) from error
+            if os.path.lexists(self.folder):
+                raise _foreign(self.folder) from error
+            inside = []  # a part of the path above it is a file, which making it will say
         if self.folder.is_symlink() or (inside and self._mark.name not in inside):
             raise _foreign(self.folder)
         if inside:
