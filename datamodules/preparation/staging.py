@@ -55,10 +55,18 @@ class Staging:
             tar = name if name.endswith(".tar") else f"{name.removesuffix('.json')}.tar"
             if shards.fullmatch(tar) and name not in own:
                 raise _foreign(self.directory / name)
-        entire = self.folder.is_dir() and not self.folder.is_symlink()
-        if os.path.lexists(self.folder) and not (entire and (self._mark.exists() or not os.listdir(self.folder))):
+        # One listing: another process that begins makes the mark first, and one that has finished removes it last.
+        try:
+            inside = os.listdir(self.folder)
+        except FileNotFoundError:
+            inside = []
+        except NotADirectoryError as error:
+            if os.path.lexists(self.folder):
+                raise _foreign(self.folder) from error
+            inside = []  # a part of the path above it is a file, which making it will say
+        if self.folder.is_symlink() or (inside and self._mark.name not in inside):
             raise _foreign(self.folder)
-        if entire:
+        if inside:
             self._refuse_links()
 
     def _refuse_links(self) -> None:

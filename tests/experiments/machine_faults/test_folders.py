@@ -62,6 +62,7 @@ FOLDERS = {
     a_dangling_link: "",
 }
 CASES = [(place, name) for place in FOLDERS for name in COMMANDS]
+CASES.remove((a_dangling_link, "fit"))  # which makes the folder that the link leads to
 QUICK = [(read_only, "prepare"), (read_only, "transcribe"), (a_file, "evaluate"), (a_dangling_link, "transcribe")]
 
 
