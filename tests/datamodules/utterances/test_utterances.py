@@ -179,7 +179,8 @@ class Numbered(UtteranceReader):
     has_truth = True
 
     def __init__(self, lengths):
-        super().__init__(SimpleNamespace(index=None, lengths=lengths))
+        index = SimpleNamespace(refuse_changed=lambda: None)
+        super().__init__(SimpleNamespace(index=index, lengths=lengths))
 
     def prefetch(self, records):
         pass
