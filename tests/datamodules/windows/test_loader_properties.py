@@ -16,7 +16,7 @@ from datamodules.windows.reader import PooledReader, WindowReader
 
 RANKS = (1, 2, 3, 4, 8)
 WINDOW = 8
-TRACK = 10_000  # more than a track has frames
+TRACK = 1000  # more than a track has frames
 
 
 class Corpus(NamedTuple):
