@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+MOST = 1000  # semitones, and bins of one
+FARTHEST = 300  # a note of 275 MHz; notes in Hz have to stay within floats
+
 
 @dataclass(frozen=True)
 class PitchGrid:
@@ -31,12 +34,12 @@ class PitchGrid:
     bins_per_semitone: int = 5
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.lowest_note):
-            raise ValueError(f"lowest_note: {self.lowest_note} is not a finite MIDI note number")
+        if not abs(self.lowest_note) <= FARTHEST:
+            raise ValueError(f"lowest_note: {self.lowest_note} is no MIDI note number from {-FARTHEST} to {FARTHEST}")
         for name in ("semitones", "bins_per_semitone"):
             value = getattr(self, name)
-            if value != int(value) or value < 1:
-                raise ValueError(f"{name}: {value} is not a whole number of at least 1")
+            if not 1 <= value <= MOST or value != int(value):
+                raise ValueError(f"{name}: {value} is not a whole number from 1 to {MOST}")
 
     @property
     def bins(self) -> int:

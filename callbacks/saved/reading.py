@@ -20,6 +20,7 @@ from torch import Tensor
 from datamodules.errors import DataError, machine_fault, shown
 
 EXTRA = "_extra_state"  # what a module keeps beside its tensors, in torch's name for it
+THRESHOLDS = "thresholds._extra_state"  # those of voicing, by the names of the sets
 _KINDS: Mapping[str, type] = {
     "epoch": int,
     "global_step": int,
@@ -120,7 +121,9 @@ def check_checkpoint(checkpoint: object, path: object, size: int | None = None) 
     for name, value in weights.items():
         if not isinstance(name, str):
             raise DataError(f"{path}: damaged: state_dict names a tensor {shown(name)}; {REMEDY}")
-        if not name.endswith(EXTRA):
+        if name.endswith(THRESHOLDS):
+            _check_thresholds(value, f"{path}: {name}")
+        elif not name.endswith(EXTRA):
             _check_tensor(value, f"{path}: {name}", size)
 
 
@@ -140,6 +143,14 @@ def check_lightning(checkpoint: Mapping[str, Any], path: object) -> None:
         raise DataError(
             f"{path}: no checkpoint of Lightning 2: its pytorch-lightning_version is {shown(stated)}; {REMEDY}"
         )
+
+
+def _check_thresholds(value: object, name: str) -> None:
+    sound = isinstance(value, dict) and all(
+        isinstance(key, str) and type(each) in (int, float) and 0 <= each <= 1 for key, each in value.items()
+    )
+    if not sound:
+        raise DataError(f"{name} is {shown(value)}, not voicing thresholds by the names of sets; {REMEDY}")
 
 
 def _check_tensor(value: object, name: str, size: int | None) -> None:

@@ -146,11 +146,15 @@ def _check_position(state: object, name: str) -> None:
     """That of the data, which one that has not trained does not have."""
     if not isinstance(state, Mapping):
         raise _wrong(name, state, "a mapping")
+    # Those of earlier versions have no `batches`, and may do without `items`.
+    needed = ("epoch", "step_size", "seed", "index", *(["items"] if "batches" in state else []))
+    if state and (lacking := [key for key in needed if key not in state]):
+        raise DataError(f"{name} has no {lacking[0]}: damaged; {REMEDY}")
+    if not isinstance(state.get("plan", {}), Mapping):
+        raise _wrong(f"{name}.plan", state["plan"], "a mapping")
     for key, least in _POSITION.items():
         if key in state and (type(state[key]) is not int or not least <= state[key] < 1 << 53):
             raise _wrong(f"{name}.{key}", state[key], "a number of examples")
-        if "items" in state and key not in state and key != "batches":
-            raise DataError(f"{name} has no {key}: damaged; {REMEDY}")
 
 
 def _check_optimizer(states: Mapping[Any, Any], parameters: Sequence[Tensor], name: str) -> None:

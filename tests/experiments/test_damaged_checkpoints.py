@@ -27,6 +27,10 @@ def damage_position(state):
     state["MelodyData"]["items"] = -5
 
 
+def drop_position(state):
+    del state["MelodyData"]["items"]
+
+
 def damage_score(state):
     next(value for key, value in state["callbacks"].items() if "BestCheckpoint" in key)["best_model_score"] = "good"
 
@@ -45,6 +49,7 @@ DAMAGES = {
     damage_group: "param_groups.0.lr is nan",
     damage_moment: "exp_avg is a tensor (1, 2, 3), not a tensor",
     damage_position: "MelodyData.items is -5",
+    drop_position: "MelodyData has no items",
     damage_score: "best_model_score is 'good', not a score",
     drop_optimizers: "has no optimizer_states, so no training can go on from it",
     damage_weights: "has a value that is not finite",

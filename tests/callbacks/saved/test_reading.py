@@ -111,6 +111,12 @@ def test_weights_that_are_no_dense_tensors_are_refused(refused, value):
     refused(with_weight(value), "network.weight is", "not a dense tensor")
 
 
+@pytest.mark.parametrize("value", [[["mine", 0.4]], None, {"mine": "0.4"}, {3: 0.4}, {"mine": float("nan")}])
+def test_damaged_voicing_thresholds_are_named(refused, value):
+    state = {**SOUND["state_dict"], "thresholds._extra_state": value}
+    refused({**SOUND, "state_dict": state}, "thresholds._extra_state is", "not voicing thresholds")
+
+
 def test_a_tensor_that_claims_more_than_the_file_holds_is_refused_before_it_takes_memory(refused):
     refused(with_weight(torch.zeros(1).expand(10**12)), "network.weight claims (1000000000000,)")
 
