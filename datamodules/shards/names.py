@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from datamodules.errors import DataError
+
 _AT_ONCE = 4096  # names that iteration decodes together
 
 
@@ -66,13 +68,23 @@ class Text(NamedTuple):
     lead: str = ""
 
     def some(self, first: int, last: int) -> list[str]:
-        """The strings `first ... last - 1`."""
+        """The strings `first ... last - 1`.
+
+        Raises:
+            DataError: the column file is damaged there.
+        """
         bounds = self.ends[first : last + 1].tolist()
         data, begin = self.text[bounds[0] : bounds[-1]].tobytes(), bounds[0]
-        return [
-            self.lead + data[low - begin : high - begin].decode(errors="surrogatepass")
-            for low, high in pairwise(bounds)
-        ]
+        try:
+            return [
+                self.lead + data[low - begin : high - begin].decode(errors="surrogatepass")
+                for low, high in pairwise(bounds)
+            ]
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"a column file (SPLIT.index beside the shards) is damaged: name {first} or a later one is not UTF-8; "
+                "delete it, and it is made again"
+            ) from error
 
 
 class Names(LazyNames):

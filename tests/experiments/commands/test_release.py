@@ -121,7 +121,9 @@ def test_facts_that_are_none_are_refused(release, tmp_path, facts, complaint):
     (tmp_path / "facts.yaml").write_text(facts)
     outcome = release("--card", tmp_path / "facts.yaml")
     assert (
-        outcome.code in (1, 2) and outcome.err.startswith(f"melisma: {tmp_path / 'facts.yaml'}") and complaint in outcome.err
+        outcome.code in (1, 2)
+        and outcome.err.startswith(f"melisma: {tmp_path / 'facts.yaml'}")
+        and complaint in outcome.err
     )
     assert not (tmp_path / "out").exists()
 
