@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import resource
 import signal
@@ -94,10 +95,13 @@ def _obey(owner: int) -> None:
 
 
 def ready_for_workers(workers: int) -> None:
-    """Let this process and its workers open as many files as batches on their way take.
+    """Let this process and its workers open as many files as batches on their way take, and end in good order.
 
     Every batch that a worker hands over is a file. Where there may be no more, the worker can send neither the batch
     nor an error, and the training would wait for ever.
+
+    At its end a process ends its workers by SIGTERM. One that has just been started does not know yet to what it has to
+    listen, and dies of it, which torch's handler would call an error.
 
     Args:
         workers: of a loader.
@@ -105,6 +109,8 @@ def ready_for_workers(workers: int) -> None:
     Raises:
         MachineFault: the system allows too few.
     """
+    if workers:
+        multiprocessing.util.Finalize(None, _expect_ends, exitpriority=0)
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not workers or allowed >= _FILES:
         return
@@ -114,6 +120,11 @@ def ready_for_workers(workers: int) -> None:
             f"data.workers: {workers}, but a process may open {most} files, which are too few to hand over batches; "
             f"raise `ulimit -n` to {_FILES}, or set data.workers to 0"
         )
+
+
+def _expect_ends() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def arrived(answers: Iterable[Content | DataError]) -> Iterator[Content]:

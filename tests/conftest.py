@@ -122,6 +122,7 @@ def signal_handlers():
     """A fit that dies leaves handlers of Lightning, and processes forked later ignore SIGTERM or Ctrl+C."""
     kinds = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
     before = [signal.getsignal(kind) for kind in kinds]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores Ctrl+C
     yield
     for kind, handler in zip(kinds, before, strict=True):
         signal.signal(kind, handler)

@@ -85,7 +85,13 @@ def copied(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(file, id=file.stem, marks=() if place < 4 else pytest.mark.long)
+        for place, file in enumerate(RECORDS)
+    ],
+)
 def test_without_its_record_a_figure_vanishes_from_the_tables(copied, record):
     family = record.relative_to(EXPERIMENTS).parts[0]
     file, document = copied / record.relative_to(EXPERIMENTS), copied / family / "RESULTS.md"

@@ -226,7 +226,7 @@ def chosen(corpus, recipe):
     """Recordings by split, after everything that is checked before shards are written."""
     splits = assign_splits(corpus.recordings(), recipe["splits"], seed=0)
     everything = [recording for members in splits.values() for recording in members]
-    checked = ShardRecipe(corpus, "", classes=recipe.get("classes"), phones=recipe.get("phones"))
+    checked = ShardRecipe(corpus, "unused", classes=recipe.get("classes"), phones=recipe.get("phones"))
     checked.check_labels(everything)
     checked.check_transcripts(everything)
     return splits

@@ -36,7 +36,7 @@ def runs(small_recipe, tmp_path_factory):
     }
 
 
-@pytest.mark.slow(seconds=30)
+@pytest.mark.long(seconds=30)
 def test_sharded_weights_train_and_score_as_whole_ones(runs):
     whole, sharded = (read_curves(run / "curves.jsonl") for run in runs.values())
     for name in ("train/loss", "val/mine/loss", "val/mine/raw_pitch_accuracy"):

@@ -97,7 +97,7 @@ CLASSIFIER = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("model", "data", "expected"),
     [

@@ -35,7 +35,7 @@ def digests(directory):
 
 
 @pytest.mark.parametrize(
-    "engine", [Engine(2), Engine(2, "threading"), pytest.param(Engine(2, "dask"), marks=pytest.mark.slow)]
+    "engine", [Engine(2), Engine(2, "threading"), pytest.param(Engine(2, "dask"), marks=pytest.mark.long)]
 )
 def test_every_engine_gives_the_same_bytes(make_recipe, melody_shards, tmp_path, engine):
     assert prepare(make_recipe(tmp_path / "again"), engine, progress=False).built
@@ -199,7 +199,7 @@ def uninterrupted(tmp_path_factory):
     return digests(directory)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("engine", "share"),
     [("Engine()", "None"), ("Engine(2)", "None"), ("Engine()", "Share(1, 3)")],

@@ -23,6 +23,7 @@ def test_peaky_posteriors_are_sure_of_most_frames_and_flat_ones_of_none():
     assert (peaky > 0.9).float().mean() > 0.7 and flat.max() < 0.9
 
 
+@pytest.mark.long
 def test_every_search_finds_most_of_what_peaky_posteriors_show():
     posteriors = Posteriors.made("peaky", 3, 100)
     for turn in ctc_decoding.sides(posteriors, 3).values():

@@ -65,7 +65,7 @@ def npm(tmp_path, monkeypatch):
     return make
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_page_is_written_whole_and_replaced(npm, melisma, released_folder, tmp_path):
     program = npm()
     out = tmp_path / "here" / "site"

@@ -35,7 +35,7 @@ def test_a_run_becomes_a_file_and_a_card(melisma, trained_run, tmp_path):
         assert fact in card
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_released_model_keeps_its_own_card(melisma, released_folder, tmp_path):
     model = tmp_path / "mine"
     shutil.copytree(released_folder, model)

@@ -93,7 +93,7 @@ def test_pitch_in_onnx_is_that_of_torch(make, tmp_path):
         assert np.abs(f0 / expected.f0 - 1).max() < 1e-4 and np.abs(confidence - expected.confidence).max() < 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_released_tracker_hears_in_onnx_what_it_hears(tmp_path):
     made = load("tracker", threads=1)
     check = write_graph(graph_of(made), tmp_path / "tracker.onnx")

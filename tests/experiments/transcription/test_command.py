@@ -99,7 +99,7 @@ def test_jobs_are_a_positive_number(tmp_path, melisma):
     assert outcome.code == 1 and "--jobs: 0; a number from 1 to 1000" in outcome.err
 
 
-@pytest.mark.slow  # two processes that load torch
+@pytest.mark.long  # two processes that load torch
 def test_recordings_at_once_give_the_same(tmp_path, melisma):
     songs = [sung(tmp_path / f"{number}.wav", pitch=100.0 + 50 * number) for number in range(4)]
     bad = tmp_path / "bad.wav"
@@ -112,7 +112,7 @@ def test_recordings_at_once_give_the_same(tmp_path, melisma):
         assert ours.read_bytes() == theirs.read_bytes()
 
 
-@pytest.mark.slow  # loads torch three times
+@pytest.mark.long  # loads torch three times
 def test_a_command_that_is_killed_leaves_whole_files_and_goes_on(tmp_path):
     songs = [sung(tmp_path / f"{number}.wav", seconds=20.0) for number in range(12)]
     out = tmp_path / "out"

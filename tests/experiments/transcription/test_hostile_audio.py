@@ -43,7 +43,7 @@ BAD = {
         lambda path: soundfile.write(path, np.array([0.0, np.nan] * 4000), 16000, subtype="FLOAT"),
         "not a finite number",
     ),
-    "slow.wav": (lambda path: with_rate(path, 1), "its header says 1 samples per second"),
+    "slow.wav": (lambda path: with_rate(path, 1), "its header states 1 samples per second"),
     "fast.wav": (lambda path: with_rate(path, 2**31 - 1), "its header says 2147483647 samples per second"),
     "circle.wav": (lambda path: path.symlink_to(path.name), "no such audio file"),
     "pipe.wav": (os.mkfifo, "Is a named pipe"),
