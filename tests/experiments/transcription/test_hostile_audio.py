@@ -44,7 +44,7 @@ BAD = {
         "not a finite number",
     ),
     "slow.wav": (lambda path: with_rate(path, 1), "its header states 1 samples per second"),
-    "fast.wav": (lambda path: with_rate(path, 2**31 - 1), "its header says 2147483647 samples per second"),
+    "fast.wav": (lambda path: with_rate(path, 2**31 - 1), "its header states 2147483647 samples per second"),
     "circle.wav": (lambda path: path.symlink_to(path.name), "no such audio file"),
     "pipe.wav": (os.mkfifo, "Is a named pipe"),
 }
