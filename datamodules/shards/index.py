@@ -263,6 +263,7 @@ class SplitIndex:
         """The bytes of a member, and the shape of its array."""
         entry = self._entry(record, member)
         if entry is None:
+            self.refuse_changed()  # what a file says that is being written to is no reason
             raise DataError(f"{self._name(record, member)}: {LACKING[member]}")
         storage, file = self._shard(record)
         if entry.offset < 0 or entry.offset + entry.size > file.size:

@@ -117,7 +117,7 @@ def test_a_shard_that_is_opened_again_is_compared_with_its_index(prepared, tmp_p
     assert "work/train-" in found and expected in found and "\n" not in found
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("change", [overwrite, overwrite_with_others, halve, empty], ids=lambda each: each.__name__)
 def test_a_column_file_that_somebody_writes_to_ends_the_epoch(prepared, tmp_path, monkeypatch, change, workers):
     # Also where it is cut off, which ends a process that looks at a mapped page behind the end.
