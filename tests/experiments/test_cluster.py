@@ -82,6 +82,7 @@ def test_two_nodes_give_the_curve_of_one_process_that_accumulates_two_batches(
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(recipe))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("MELISMA_TRUST", slurm["MELISMA_TRUST"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     run(["fit", "--config", str(tmp_path / "one.yaml"), f"--trainer.default_root_dir={tmp_path}", "--resume.run=one"])
