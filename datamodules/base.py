@@ -11,7 +11,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, check_range
 from datamodules.loading import pinned, ready_for_workers
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
@@ -75,8 +75,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         super().__init__()
         if batch_size < 1:
             raise DataError(f"data.batch_size: {batch_size} is not positive")
-        if workers < 0:
-            raise DataError(f"data.workers: {workers} is negative")
+        check_range("data.workers", workers, 0, 1000)
         ready_for_workers(workers)
         # Rank 0 alone prepares: the directories are on a file system that all nodes see, or prepared beforehand.
         self.prepare_data_per_node = False

@@ -16,7 +16,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, StrategyRegistry
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
 
 # How long a process waits for another one that is lost, before it ends with an error. Longer than anything that one
 # process does alone: drawing, uploading, writing a large checkpoint.
@@ -54,10 +54,12 @@ def check_launch(trainer: Namespace, environment: Mapping[str, str] = os.environ
         environment: variables of this process.
 
     Raises:
-        DataError: numbers differ, or SLURM's tasks were not started by srun; both numbers and the keys are named.
+        DataError: numbers differ, or SLURM's tasks were not started by srun, or this machine would be asked for many
+            more processes than it has cores; both numbers and the keys are named.
     """
     started = launched(environment)
     if started is None:
+        _refuse_crowd(trainer)
         return
     devices, nodes = _devices(trainer), int(trainer.num_nodes)
     if (devices, nodes) == (started.on_each, started.nodes):
@@ -91,6 +93,17 @@ def launched(environment: Mapping[str, str]) -> StartedProcesses | None:
     if len(set(tasks)) > 1:
         raise DataError(f"SLURM started {tasks} processes on the nodes of the job; give sbatch --ntasks-per-node")
     return StartedProcesses("srun", len(tasks), tasks[0])
+
+
+def _refuse_crowd(trainer: Namespace) -> None:
+    """Of processes that Lightning starts on CPUs one after the other, whatever becomes of the machine."""
+    if trainer.accelerator not in ("auto", "cpu") or (trainer.accelerator == "auto" and torch.cuda.is_available()):
+        return
+    stated, cores = trainer.devices, os.cpu_count() or 1
+    if stated != "auto" and not re.fullmatch(r"-?\d+", str(stated)):
+        raise DataError(f"trainer.devices: {shown(stated)}; on CPUs it is a number of processes")
+    if (devices := _devices(trainer)) > max(16, 2 * cores):
+        raise DataError(f"trainer.devices: {devices} processes, but this machine has {cores} cores; take fewer")
 
 
 def _refuse_lonely(environment: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ import callbacks
 import datamodules
 import lightning_modules
 from experiments import launch, links, mistakes, naming, strategies
+from experiments.configuration.trainer import check_trainer
 from experiments.loggers import modes
 from experiments.precision import refusal
 from experiments.trusting import policy, sizes
@@ -100,6 +101,7 @@ class MelismaCLI(LightningCLI):
         self._stated = self.config[str(self.subcommand)].clone()
         if self._stated.get("weights_only") is False:
             mistakes.stop("weights_only: false would run what a checkpoint says; leave it out")
+        check_trainer(self._stated.trainer)
         launch.check_launch(self._stated.trainer)
         launch.wait_no_longer()
         modes.refuse_missing_packages(self._stated.trainer)
@@ -117,7 +119,7 @@ class MelismaCLI(LightningCLI):
             with policy.only_trusted(self._words):
                 self._compare_with_checkpoint()
                 super().instantiate_classes()
-        except (ValueError, ArithmeticError, RuntimeError) as error:  # a value that a class refuses, or torch in it
+        except (ValueError, ArithmeticError, RuntimeError, ImportError) as error:  # of a class, or of torch in it
             mistakes.stop(mistakes.Reason.of(error).text)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, callbacks.RunConfig):

@@ -14,6 +14,8 @@ def refusal(precision: str, device: torch.device) -> str | None:
         why, instead = "16-bit floats are for GPUs", "32-true or bf16-mixed" if cpu_has_bfloat16() else "32-true"
     elif kind == "bf16" and device.type == "cuda" and not gpu_has_bfloat16(device):
         why, instead = "this GPU does not compute in bfloat16 (compute capability 8.0)", "32-true or 16-mixed"
+    elif kind == "64":
+        why, instead = "audio is read and front ends are computed in 32 bits", "32-true"
     else:
         return None
     return f"trainer.precision: {precision}, but {why}; set --trainer.precision to {instead}"

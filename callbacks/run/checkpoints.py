@@ -1,6 +1,7 @@
 """The two checkpoints of a run: the best by a metric, and the last to resume from; neither is ever half written."""
 
 import os
+import re
 import sys
 from datetime import timedelta
 from functools import partial
@@ -27,6 +28,9 @@ from callbacks.saved.reading import check_checkpoint, check_lightning, read_chec
 from datamodules.errors import DataError
 from datamodules.files import remove_leftovers
 from lightning_modules.outputs import NotANumber
+
+# Of a checkpoint: text, and fields that hold metrics, which may have a slash in their names.
+_NAME = re.compile(r"([^/\\{}\0]|\{[^{}\0]+\})+")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -76,7 +80,7 @@ class BestCheckpoint(ModelCheckpoint):
         filename: name without `.ckpt`.
 
     Raises:
-        ValueError: several checkpoints would have one name.
+        ValueError: several checkpoints would have one name, or one would stand outside the folder of the run.
         MisconfigurationException: the metric is not logged; the message names those that are. It comes before the
             training, unless there is no sanity check and the metric alone is wrong: then at the first validation.
     """
@@ -86,6 +90,10 @@ class BestCheckpoint(ModelCheckpoint):
             raise ValueError(
                 f"save_top_k={save_top_k} checkpoints would all be called {filename}.ckpt: "
                 f"give filename a field, for example {filename}-{{step}}"
+            )
+        if not _NAME.fullmatch(filename):
+            raise ValueError(
+                f"filename: {filename!r} is no name of a file in the run's folder; say for example best-{{step}}"
             )
         super().__init__(
             monitor=monitor,

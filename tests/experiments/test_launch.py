@@ -65,6 +65,9 @@ def test_what_agrees_is_taken(environment, configured):
         ({**JOB, "SLURM_NTASKS": "2", "SLURM_NNODES": "1"}, trainer(), r"this job 2 tasks, but .* not by srun"),
         ({**JOB, "SLURM_NTASKS": "2", "SLURM_NNODES": "1"}, trainer(2), r"this job 2 tasks, but .* not by srun"),
         ({**JOB, "SLURM_NNODES": "2"}, trainer(), r"this job 2 nodes, but .* not by srun"),
+        ({}, trainer(1_000_000), r"trainer.devices: 1000000 processes, but this machine has \d+ cores"),
+        ({}, trainer([0, 0]), r"trainer.devices: \[0, 0\]; on CPUs it is a number of processes"),
+        ({}, trainer("two"), r"trainer.devices: 'two'; on CPUs it is a number of processes"),
         ({**JOB, "SLURM_NTASKS": "1"}, trainer(2), r"SLURM started 1 processes on one node, but trainer.devices is 2"),
     ],
 )

@@ -34,7 +34,7 @@ print(refusal("bf16-mixed", torch.device("cpu")))
         ("16-true", "cpu", True, "32-true or bf16-mixed"),
         ("16", "cpu", True, "32-true or bf16-mixed"),
         ("32-true", "cpu", False, None),
-        ("64-true", "cpu", False, None),
+        ("64-true", "cpu", False, "32-true"),
         ("bf16-mixed", "cuda:0", False, "32-true or 16-mixed"),
         ("bf16-mixed", "cuda:0", True, None),
         ("16-mixed", "cuda:0", False, None),

@@ -24,6 +24,12 @@ context: 0.1
 records_per_shard: 4
 """
 
+CONSTANT_Q = """\
+spectrogram:
+  class_path: datamodules.preparation.spectrograms.HarmonicConstantQ
+  init_args: {minimum: 65.4, bins_per_octave: 12, octaves: 3, harmonics: [1.0, 2.0], top_db: 80.0}
+"""
+
 NETWORK = """\
 model:
   class_path: lightning_modules.MelodyTracker
@@ -72,6 +78,14 @@ class World:
         with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             prepare.main([str(recipe), "--directory", str(directory)])
         return directory
+
+    @cached_property
+    def constant_q(self) -> Path:
+        """The same with a constant-Q transform, which librosa compiles for ten seconds where it was never asked for."""
+        recipe = self.shards.parent / "constant_q.yaml"
+        recipe.write_text(RECIPE + CONSTANT_Q)
+        _in_a_fork(["prepare", str(recipe), "--directory", str(self.folder / "constant_q")])
+        return self.folder / "constant_q"
 
     @cached_property
     def run(self) -> Path:

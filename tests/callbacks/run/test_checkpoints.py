@@ -150,6 +150,13 @@ def test_several_best_need_names_that_differ():
     BestCheckpoint("loss", save_top_k=3, filename="best-{step}")
 
 
+@pytest.mark.parametrize("name", ["../best", "/best", "deep/best-{step}", "", "best-{", "best\0"])
+def test_a_best_checkpoint_stands_in_the_folder_of_its_run(name):
+    with pytest.raises(ValueError, match="no name of a file"):
+        BestCheckpoint("loss", filename=name)
+    BestCheckpoint("loss", filename="best {val/toy/accuracy:.3f}")
+
+
 def test_minutes_take_the_place_of_steps(made_trainer, toy_tracker):
     assert ResumeCheckpoint(minutes=10)._every_n_train_steps == 0
     assert ResumeCheckpoint(minutes=10)._train_time_interval.total_seconds() == 600
