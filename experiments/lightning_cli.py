@@ -130,9 +130,10 @@ class MelismaCLI(LightningCLI):
                 self._compare_with_checkpoint()
                 super().instantiate_classes()
         except (ValueError, ArithmeticError, RuntimeError) as error:  # a value that a class refuses, or torch in it
-            if failures.is_of_memory(error):
-                raise
-            mistakes.stop(mistakes.Reason.of(error).text)
+            reason = mistakes.Reason.of(error).text
+            if failures.is_of_memory(RuntimeError(reason)):  # of any type, by the parser
+                raise RuntimeError(reason) from error
+            mistakes.stop(reason)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, callbacks.RunConfig):
                 callback.config = self._stated  # without the name of this run: it is for others to repeat

@@ -1,8 +1,7 @@
 """A mistake in a configuration: exit code 2, and two lines that say where it is and what was meant."""
 
 import pytest
-
-from experiments.lightning_cli import MelismaCLI
+from torch import nn
 
 CORPUS = """
 corpus:
@@ -207,10 +206,10 @@ def test_a_seed_that_is_none_is_refused(melisma, small_recipe, seed):
 
 
 def test_a_model_that_memory_does_not_hold_is_no_wrong_key(melisma, small_recipe, monkeypatch):
-    def built(_):
+    def built(*_):
         raise RuntimeError("[enforce fail] can't allocate memory: you tried to allocate 65536000000 bytes. Error 12")
 
-    monkeypatch.setattr(MelismaCLI, "_compare_with_checkpoint", built)
+    monkeypatch.setattr(nn.Conv1d, "reset_parameters", built)
     outcome = melisma("fit", "--config", small_recipe)
     assert outcome.code == 1
     assert "melisma: there is not enough memory (61.0 GiB were asked for); a smaller model" in outcome.err
