@@ -139,8 +139,10 @@ def told_to_user(error: BaseException) -> str | None:
             "command goes on: what is finished is kept"
         )
     first = (str(error).strip().splitlines() or [""])[0]
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY)):
-        return f"there is not enough memory ({first or 'no more was given'}); a smaller batch or fewer jobs take less"
+    if is_of_memory(error):
+        asked = re.search(r"tried to allocate (\d+) bytes", str(error))  # torch says first where in its code that was
+        what = f"{int(asked[1]) / 2**30:.1f} GiB were asked for" if asked else first or "no more was given"
+        return f"there is not enough memory ({what}); a smaller model or batch, or fewer jobs take less"
     if isinstance(error, RuntimeError) and (lost := _lost_process(str(error))):
         return lost
     if "lightning" not in sys.modules:  # it loads torch, which most commands do without
@@ -151,6 +153,11 @@ def told_to_user(error: BaseException) -> str | None:
     from lightning_modules.outputs import NotANumber
 
     return str(error) if isinstance(error, (CheckpointMismatch, MisconfigurationException, NotANumber)) else None
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Whether memory was refused to Python, NumPy or torch."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY))
 
 
 def _unnamed(error: OSError) -> Path | None:
@@ -181,7 +188,8 @@ def _foreign_file(error: BaseException) -> str | None:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if any(_is_below(frame.filename, folder) for folder in ours):
             return None
-        if frame.filename[:1] != "<" and not any(_is_below(frame.filename, folder) for folder in libraries):
+        # What Cython compiled names its source as it was called when that was built.
+        if os.path.isabs(frame.filename) and not any(_is_below(frame.filename, folder) for folder in libraries):
             return frame.filename
     return None
 

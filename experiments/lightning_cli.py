@@ -17,7 +17,10 @@ import architectures
 import callbacks
 import datamodules
 import lightning_modules
-from experiments import launch, links, mistakes, naming, strategies
+from datamodules.errors import shown
+from datamodules.storage import consent
+from datamodules.storage.places import without_secrets
+from experiments import failures, launch, links, mistakes, naming, strategies
 from experiments.configuration.trainer import check_trainer
 from experiments.loggers import modes
 from experiments.precision import refusal
@@ -97,11 +100,20 @@ class MelismaCLI(LightningCLI):
         pass
 
     @override
+    def _set_seed(self) -> None:
+        seed = self.config[str(self.subcommand)].get("seed_everything")
+        if not isinstance(seed, bool) and seed is not None and not 0 <= seed < 1 << 32:
+            mistakes.stop(f"seed_everything: {shown(seed)} is not from 0 to 2^32 - 1")
+        super()._set_seed()
+
+    @override
     def before_instantiate_classes(self) -> None:
         self._stated = self.config[str(self.subcommand)].clone()
         if self._stated.get("weights_only") is False:
             mistakes.stop("weights_only: false would run what a checkpoint says; leave it out")
         check_trainer(self._stated.trainer)
+        if "://" in (checkpoint := str(self._stated.get("ckpt_path"))):
+            consent.require(checkpoint, without_secrets(checkpoint), consent.URLS)
         launch.check_launch(self._stated.trainer)
         launch.wait_no_longer()
         modes.refuse_missing_packages(self._stated.trainer)
@@ -120,7 +132,10 @@ class MelismaCLI(LightningCLI):
                 self._compare_with_checkpoint()
                 super().instantiate_classes()
         except (ValueError, ArithmeticError, RuntimeError, ImportError) as error:  # of a class, or of torch in it
-            mistakes.stop(mistakes.Reason.of(error).text)
+            reason = mistakes.Reason.of(error).text
+            if failures.is_of_memory(RuntimeError(reason)):  # of any type, by the parser
+                raise RuntimeError(reason) from error
+            mistakes.stop(reason)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, callbacks.RunConfig):
                 callback.config = self._stated  # without the name of this run: it is for others to repeat

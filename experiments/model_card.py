@@ -22,6 +22,7 @@ FACTS: dict[str, type] = {
 }
 NOT_STATED = "Not stated."
 LICENCE = "Licence of the weights"  # a section
+_OF_A_RUN = ("seed", "commit", "hours", "hardware", "processes")
 
 
 def read_facts(path: Path | None) -> Mapping[str, Any] | str:
@@ -108,12 +109,13 @@ melisma transcribe song.wav --model {name} --out f0   # {name}: its name in expe
 
 
 def _training(run: Mapping[str, Any]) -> Iterator[str]:
-    yield f"command: `{shlex.join(run['command'])}`"
-    yield f"seed {run['seed']}, commit {run['commit'] or 'not known'}"
-    yield f"{run['hours']} hours on {run['hardware']}; processes: {run['processes']}"
-    for name, identity in run["data_sets"].items():
+    known = {key: "not known" if run.get(key) is None else run[key] for key in _OF_A_RUN}
+    yield f"command: `{shlex.join(run.get('command') or ['not known'])}`"
+    yield "seed {seed}, commit {commit}".format(**known)
+    yield "{hours} hours on {hardware}; processes: {processes}".format(**known)
+    for name, identity in (run.get("data_sets") or {}).items():
         yield f"data set `{name}`: {identity}"
-    yield "packages: " + ", ".join(f"{name} {version}" for name, version in run["packages"].items())
+    yield "packages: " + ", ".join(f"{name} {version}" for name, version in (run.get("packages") or {}).items())
 
 
 def _figures(stated: Sequence[Mapping[str, Any]] | None, record: Mapping[str, Any]) -> str:

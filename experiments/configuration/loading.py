@@ -15,6 +15,7 @@ from jsonargparse import _loaders_dumpers as loaders
 from jsonargparse import set_parsing_settings
 
 from datamodules.documents import MOST_YAML, Bounds, bounded, parse_yaml
+from datamodules.errors import DataError, shown
 from datamodules.files import check_file, read_bytes, text_of
 
 _RECIPES = (".yaml", ".yml")
@@ -40,10 +41,11 @@ def check_files(words: Sequence[str]) -> None:
         words: of the command line.
 
     Raises:
-        DataError: one is no file, not UTF-8, not YAML, or beyond the bounds; the message names it and the line.
+        DataError: one is no file, not UTF-8, not YAML, or beyond the bounds; the message names it and the line. Or one
+            behind --config has no keys.
     """
     bound_yaml()
-    waiting = [*_named(words)]
+    waiting, whole = [*_named(words)], config_files(words)
     seen: set[Path] = set()
     while waiting and len(seen) < _MOST_FILES:
         path = waiting.pop()
@@ -54,6 +56,8 @@ def check_files(words: Sequence[str]) -> None:
         if path.is_file():  # what a pipe holds can be read once
             text = text_of(read_bytes(path, most=MOST_YAML), path)
             stated = parse_yaml(text, str(path), loaders.yaml_default_loader)
+            if path in whole and not isinstance(stated, (dict, type(None))):
+                raise DataError(f"{path}: keys and their values are expected, not {shown(stated)}")
             named = (path.parent / name for name in _texts(stated) if name.endswith(_RECIPES))
             waiting += [each for each in named if os.path.isfile(each)]
 

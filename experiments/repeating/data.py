@@ -23,7 +23,7 @@ def check_data(run: RecordedRun) -> None:
     Raises:
         DataError: one is missing or has another id, or lies behind a URL that nobody typed.
     """
-    for directory, recorded in run.record.get("data_sets", {}).items():
+    for directory, recorded in (run.record.get("data_sets") or {}).items():
         wanted = f"{run.path} is of the data set {recorded[:_SHOWN]}"
         remedy = preparation(directory)
         if is_remote(directory):

@@ -63,7 +63,7 @@ class RunDifferences:
         found: Changes = {}
         sides = [flattened(run.config) for run in (one, other)]
         meant = [
-            {key: _meant(key, value, run.record.get("data_sets", {})) for key, value in side.items()}
+            {key: _meant(key, value, run.record.get("data_sets") or {}) for key, value in side.items()}
             for side, run in zip(sides, (one, other), strict=True)
         ]
         for key in dict.fromkeys([*sides[0], *sides[1]]):
@@ -136,7 +136,7 @@ def _meant(key: str, value: Any, data_sets: Mapping[str, str]) -> Any:  # noqa: 
 
 def _data(one: RecordedRun, other: RecordedRun) -> Changes:
     """By directory; the same data elsewhere are no difference."""
-    sides = [run.record.get("data_sets", {}) for run in (one, other)]
+    sides = [run.record.get("data_sets") or {} for run in (one, other)]
     shared = set(sides[0].values()) & set(sides[1].values())
     found = {}
     for directory in dict.fromkeys([*sides[0], *sides[1]]):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from callbacks.run.record_file import check_record
 from datamodules.documents import as_mapping, read_json, read_yaml
 from datamodules.errors import DataError
 
@@ -47,7 +48,7 @@ class RecordedRun(NamedTuple):
         found = self.metrics
         if best := self.record.get("best"):
             found |= {f"best.{key}": best[key] for key in ("value", "step")}
-        for validation in self.record.get("validations", []):
+        for validation in self.record.get("validations") or []:
             place = f"step {validation['step']}"
             found |= {f"{place}: {key}": value for key, value in _figures_in(validation["metrics"]).items()}
         return found
@@ -105,6 +106,7 @@ def _of_file(path: Path) -> RecordedRun:
         folder = folder.parent
     inner = record.get("run")
     record = inner if isinstance(inner, dict) else record
+    check_record(record, path)
     config = record.get("config")
     return RecordedRun(path, record, config if isinstance(config, dict) else None, folder)
 

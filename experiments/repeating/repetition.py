@@ -112,7 +112,7 @@ def _configuration(run: RecordedRun, out: Path, seed: int | None) -> dict[str, A
         raise DataError(f"{run.path}: the record holds no figures by their logged names to compare with")
     stated = copy.deepcopy(run.config)
     _put_seeds(stated, run.record.get("seed"), seed)
-    trainer = stated.setdefault("trainer", {})
+    trainer = stated["trainer"] = stated.get("trainer") or {}
     # The folder of a run is that of its logger.
     trainer["logger"] = {
         "class_path": _LOGGER,
@@ -141,7 +141,8 @@ def _check_places(configuration: dict[str, Any]) -> None:
 def _put_seeds(stated: dict[str, Any], recorded: int | None, seed: int | None) -> None:
     if seed is not None:
         stated["seed_everything"] = seed
-        stated.setdefault("data", {}).setdefault("init_args", {})["seed"] = seed
+        data = stated["data"] = stated.get("data") or {}
+        data["init_args"] = {**(data.get("init_args") or {}), "seed": seed}
     elif stated.get("seed_everything") is True and recorded is not None:
         stated["seed_everything"] = recorded  # `true` draws one, which the record has
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from callbacks.predictions.set_frames import SetFrames
 from callbacks.run.curve_file import CurvePoint, Curves, read_curves
+from callbacks.run.record_file import check_record
 from datamodules.documents import as_mapping, parse_yaml
 from datamodules.errors import DataError
 from datamodules.files import file_name, read_text
@@ -78,6 +79,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.record = read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
+        check_record(self.record, folder / RECORD)
         self.curves = read_curves(folder / CURVES) if (folder / CURVES).is_file() else None
         latest = sorted(folder.glob("config*.yaml"), key=lambda path: (len(path.name), path.name))[-1]
         self.config = read_text(latest)
@@ -121,7 +123,7 @@ class Run:
     def _points(self) -> list[CurvePoint]:
         if self.curves is not None:
             return self.curves.points
-        validations = self.record.get("validations", [])
+        validations = self.record.get("validations") or []
         return [CurvePoint(each["step"], each["epoch"], math.nan, each["metrics"]) for each in validations]
 
     def _facts(self) -> Iterator[tuple[str, str]]:
@@ -142,7 +144,7 @@ class Run:
                 yield name, str(record[name])
         if command := record.get("command"):
             yield "command", " ".join(map(without_places, command))
-        for directory, identity in record.get("data_sets", {}).items():
+        for directory, identity in (record.get("data_sets") or {}).items():
             yield f"data {directory}", str(identity)
         if packages := record.get("packages"):
             yield "packages", ", ".join(f"{name} {version}" for name, version in packages.items())

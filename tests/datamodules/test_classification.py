@@ -243,6 +243,12 @@ def test_arguments_out_of_range_are_refused_by_their_key(key):
         ClipData(CLASSES, **{key: 0})
 
 
+@pytest.mark.parametrize("seed", [-1, 1 << 63])
+def test_a_seed_out_of_range_is_refused(seed):
+    with pytest.raises(DataError, match=rf"data\.seed: {seed} is not from 0 to"):
+        ClipData(CLASSES, seed=seed)
+
+
 def test_fewer_batches_than_processes_are_refused(clip_shards):
     data = ClipData(CLASSES, train=[clip_shards], batch_size=32)
     data.trainer = SimpleNamespace(global_rank=0, world_size=4)

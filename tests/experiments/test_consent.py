@@ -93,3 +93,13 @@ def test_what_only_a_record_names_is_not_opened_when_its_run_is_repeated(
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1].endswith(f"--trust {kind}, or write the place on the command line"), outcome.err
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate"])
+def test_a_checkpoint_behind_a_url_is_fetched_only_if_the_user_says_so(small_recipe, melisma, tmp_path, stage):
+    place = "http://127.0.0.1:9/mine.ckpt"
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text(f"{small_recipe.read_text()}\nckpt_path: {place}\n")
+    outcome = melisma(stage, "--config", theirs)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1].startswith(f"melisma: '{place}': a URL that a file names")

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 
 from datamodules.errors import DataError
+from datamodules.windows.plan import TrainingPlan
 from experiments import cli, failures, mistakes
 from lightning_modules import CheckpointMismatch
 
@@ -43,6 +44,10 @@ def ended(monkeypatch, capsys):
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
             "melisma: there is not enough memory",
+        ),
+        (
+            RuntimeError("[enforce fail] can't allocate memory: you tried to allocate 65536000000 bytes. Error 12"),
+            "melisma: there is not enough memory (61.0 GiB were asked for); a smaller model or batch, or fewer jobs",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
@@ -96,6 +101,13 @@ def test_what_a_class_of_the_users_raises_names_his_file(ended, tmp_path):
     code, printed = ended(raised.value)
     assert code == 1 and "Traceback" in printed
     assert printed.endswith(f"melisma: this was raised by {file}, which is not part of melisma\n")
+
+
+def test_what_a_compiled_library_raises_is_no_matter_of_a_class_of_the_users(ended):
+    with pytest.raises(ValueError) as raised:
+        TrainingPlan([3], -1, 0, 1, 1)  # NumPy's frames have the names of files that are not there
+    code, printed = ended(raised.value)
+    assert code == failures.OURS and "is a mistake in melisma" in printed
 
 
 def test_ctrl_c_is_no_traceback(ended):

@@ -1,6 +1,7 @@
 """A mistake in a configuration: exit code 2, and two lines that say where it is and what was meant."""
 
 import pytest
+from torch import nn
 
 CORPUS = """
 corpus:
@@ -196,3 +197,28 @@ def test_a_misspelt_command_is_named_with_what_may_be_meant(melisma):
     assert refused(melisma("inspct")) == ["no command 'inspct'", "  did you mean inspect?"]
     first, second = refused(melisma("xyzzy"))
     assert first == "no command 'xyzzy'" and "there are: fit, validate, test, predict, browser, catalogue" in second
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_that_is_none_is_refused(melisma, small_recipe, seed):
+    (line,) = refused(melisma("fit", "--config", small_recipe, f"--seed_everything={seed}"))
+    assert line == f"seed_everything: {seed} is not from 0 to 2^32 - 1"
+
+
+def test_a_model_that_memory_does_not_hold_is_no_wrong_key(melisma, small_recipe, monkeypatch):
+    def built(*_):
+        raise RuntimeError("[enforce fail] can't allocate memory: you tried to allocate 65536000000 bytes. Error 12")
+
+    monkeypatch.setattr(nn.Conv1d, "reset_parameters", built)
+    outcome = melisma("fit", "--config", small_recipe)
+    assert outcome.code == 1
+    assert "melisma: there is not enough memory (61.0 GiB were asked for); a smaller model" in outcome.err
+
+
+@pytest.mark.parametrize("text", ["nothing", "[1, 2]", "x" * 100_000])
+def test_a_recipe_without_keys_is_named(melisma, tmp_path, text):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    for words in (["fit", "--config", path], ["prepare", path], ["validate", f"--config={path}"]):
+        (line,) = refused(melisma(*words))
+        assert line.startswith(f"{path}: keys and their values are expected, not ") and len(line) < 400

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from tests.hostile.harness import run_all
 from tests.hostile.world import World
 
-KINDS = ("metadata", "recipes", "tables", "manifests", "audio", "options", "models")
+KINDS = ("metadata", "recipes", "tables", "manifests", "audio", "options", "models", "run_records")
 
 # What every fork would load.
 LOADED = (

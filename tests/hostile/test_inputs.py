@@ -15,7 +15,8 @@ def world(tmp_path_factory):
 
 @pytest.mark.slow(seconds=40)
 @pytest.mark.parametrize(
-    ("kind", "count"), [("recipes", 8), ("tables", 10), ("manifests", 10), ("audio", 6), ("options", 8)]
+    ("kind", "count"),
+    [("recipes", 8), ("tables", 10), ("manifests", 10), ("audio", 6), ("options", 8), ("run_records", 12)],
 )
 def test_hostile_inputs_get_a_message_and_nothing_else(kind, count, world, tmp_path):
     importlib.import_module("datamodules.preparation.prepare")

@@ -15,7 +15,7 @@ import soundfile
 RECIPE = """\
 corpus:
   class_path: datamodules.corpora.SyntheticMelody
-  init_args: {recordings: {train: 3, validation: 2}, seconds: 1.5, rate: 16000}
+  init_args: {recordings: {train: 3, validation: 2, test: 1, predict: 1}, seconds: 1.5, rate: 16000}
 directory: shards
 rate: 16000
 hop: 160

@@ -1,6 +1,7 @@
 """The published CREPE, against torchcrepe and against its structure written down once more."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,44 @@ def test_a_file_that_runs_code_is_refused(tmp_path):
     with pytest.raises(ValueError, match="cannot be read"):
         TorchCREPE(tmp_path / "wrong.pth")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("conv1.bias", torch.zeros(1).expand(10**10)),
+        ("conv1.bias", torch.empty(10**10, device="meta")),
+        ("classifier.weight", torch.zeros(360, 256).to_sparse()),
+    ],
+    ids=["repeated", "without numbers", "sparse"],
+)
+def test_a_tensor_that_claims_more_numbers_than_the_file_holds_is_refused(tmp_path, name, value):
+    torch.save({**published_state(4), name: value}, tmp_path / "wrong.pth")
+    with pytest.raises(ValueError, match=rf"{name} has more numbers than the file holds"):
+        TorchCREPE(tmp_path / "wrong.pth")
+
+
+def test_a_capacity_that_other_tensors_do_not_have_takes_no_memory(tmp_path):
+    torch.save({**published_state(4), "conv1.bias": torch.zeros(32 << 15)}, tmp_path / "wrong.pth")
+    with pytest.raises(ValueError, match=r"conv1\.weight is \(128, 1, 512, 1\), which does not fit"):
+        TorchCREPE(tmp_path / "wrong.pth")  # its second layer alone would take 32 TiB
+
+
+def test_memory_that_a_file_asks_for_and_does_not_fill_is_refused(tmp_path):
+    class Zeros:
+        def __reduce__(self):
+            return (bytearray, (1 << 40,))
+
+    torch.save({**published_state(1), "conv1.weight": Zeros()}, tmp_path / "wrong.pth")
+    with pytest.raises(ValueError, match="cannot be read"):
+        TorchCREPE(tmp_path / "wrong.pth")
+    with zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as packed:
+        torch.save(published_state(1), tmp_path / "sound.pth")
+        with zipfile.ZipFile(tmp_path / "sound.pth") as sound:
+            for part in sound.namelist():
+                packed.writestr(part, sound.read(part))
+    with pytest.raises(ValueError, match="cannot be read"):
+        TorchCREPE(tmp_path / "packed.pth")
 
 
 def test_no_file_is_said_so(tmp_path):
