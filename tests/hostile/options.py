@@ -44,7 +44,7 @@ COMMANDS = {
     "release": ["none", "--out=released"],
     "export": ["none", "--out=exported.onnx"],
     "completion": ["bash"],
-    "schema": [],
+    "schema": ["sweep"],
     "browser": ["--model=none"],
     "fit": ["--config=run/config.yaml", "--trainer.default_root_dir=."],
 }

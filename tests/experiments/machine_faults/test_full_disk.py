@@ -31,6 +31,7 @@ COMMANDS = {
     "compare": lambda w: [
         "compare", f"{w.shards}:validation", "--methods", f"a={w.released},b={w.released}", "--out", "judged",
     ],
+    "browser": lambda w: ["browser", "--model", w.released, "--out", "site"],
     "report": lambda w: ["report", w.run, "--out", "page/report.html"],
     "validate": lambda w: ["validate", "--config", "run/config.yaml", "--ckpt_path", "run/checkpoints/best.ckpt"],
     "fit": lambda w: ["fit", "--config", w.small_recipe, "--resume.run=mine", "--resume.every_n_train_steps=3"],

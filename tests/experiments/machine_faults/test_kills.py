@@ -113,6 +113,18 @@ def test_a_file_of_a_fit_that_has_not_got_its_name_is_not_left_over(small_recipe
     assert differences(of_run(tmp_path / "here" / "runs" / "mine"), fitted) == []
 
 
+@pytest.mark.parametrize("kill", [1, *(pytest.param(each, marks=pytest.mark.long) for each in (0, 2, 3, 4))])
+def test_transcribe_that_is_killed_goes_on_to_the_same_bytes(world, events, tmp_path, kill):
+    words = (
+        "transcribe", str(world.recordings), "--model", str(world.released), "--out", "answers", "--format", "csv,npz",
+    )  # fmt: skip
+    goes_on(words, tmp_path / "whole")
+    killed = melisma(words, tmp_path / "here", KillAt(moments(5, events(*words), seed=4)[kill]))
+    assert killed.code == SIGKILL, killed.output
+    goes_on(words, tmp_path / "here")
+    assert contents(tmp_path / "here") == contents(tmp_path / "whole") != {}
+
+
 @pytest.mark.long
 def test_a_release_that_is_killed_leaves_nothing_when_it_is_made_again(trained_run, tmp_path):
     words = ("release", str(trained_run), "--out", "released")

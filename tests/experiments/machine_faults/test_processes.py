@@ -76,6 +76,31 @@ def kill_other(word: str, files: str, count: int):
     return prepare
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("jump", [1e6, -1e6])
+def test_a_clock_that_jumps_in_mid_run_changes_nothing_and_the_stopped_fit_goes_on(world, fitted, tmp_path, jump):
+    def jumps():
+        clock, nanoseconds, asked = time.time, time.time_ns, [0]
+
+        def now():
+            asked[0] += 1
+            return clock() + (jump if asked[0] > 40 else 0.0)
+
+        time.time = now
+        time.time_ns = lambda: nanoseconds() + int(1e9 * (now() - clock()))
+
+    def stopped_by_a_lost_worker():
+        jumps()
+        kill_in_worker(6)()
+
+    stopped = melisma(fit(world, "--data.workers=1"), tmp_path / "here", stopped_by_a_lost_worker)
+    assert stopped.code == 1 and "worker" in stopped.told[-1], stopped.output
+    ended = melisma(fit(world, "--data.workers=1"), tmp_path / "here", jumps)
+    assert ended.code == 0, ended.output
+    found = of_run(tmp_path / "here" / "runs" / "mine")
+    assert [name for name in differences(found, fitted) if not name.startswith(("config", "record"))] == []
+
+
 @pytest.mark.slow
 def test_a_worker_of_a_loader_that_is_killed_is_explained_and_the_fit_goes_on(world, fitted, tmp_path):
     ended = melisma(fit(world, "--data.workers=2"), tmp_path / "here", kill_in_worker(2))
