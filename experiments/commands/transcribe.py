@@ -51,7 +51,13 @@ def main(arguments: list[str]) -> None:
         "midi, jams, pitchtier, textgrid, npz (salience); classes: tsv, textgrid; phones: tsv, ctm, textgrid; null: "
         "the first of them",
     )
-    parser.add_argument("--jobs", "-j", type=int, default=1, help="recordings at once, each on one thread")
+    parser.add_argument(
+        "--jobs",
+        "-j",
+        type=int,
+        default=1,
+        help="recordings at once, each on one thread; 1: on all threads, whose number decides the last digits",
+    )
     parser.add_argument(
         "--rate", type=int | None, default=None, help="of -, if it is bare samples of 16 bits of one channel, in Hz"
     )

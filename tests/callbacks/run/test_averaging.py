@@ -89,12 +89,42 @@ def test_a_checkpoint_holds_the_average_and_goes_on_from_the_last_step(tmp_path)
 
 
 class Saves(Callback):
-    def __init__(self, path, step):
-        self.path, self.step = path, step
+    """Saves at a step: behind its validation, at the end of the training, or within the validation."""
 
-    def on_validation_end(self, trainer, module):
+    def __init__(self, path, step, hook="on_validation_end"):
+        self.path, self.step = path, step
+        setattr(self, hook, self.save)
+
+    def save(self, trainer, *_):
         if trainer.global_step == self.step:
             trainer.save_checkpoint(self.path)
+
+
+@pytest.mark.parametrize("hook", ["on_validation_batch_end", "on_train_end"])
+def test_what_is_saved_while_the_module_has_the_average_goes_on_from_the_last_step(hook, tmp_path):
+    """As a stop within a validation does, and the end of a training that is given more steps later."""
+    _, weights = fitted(tmp_path, 12, Saves(tmp_path / "at.ckpt", 12, hook))
+    state = torch.load(tmp_path / "at.ckpt", weights_only=False)
+    torch.testing.assert_close(state["state_dict"]["layer.weight"], averages(weights)[-1])
+    assert torch.equal(state["current_model_state"]["layer.weight"], weights[-1])
+    assert state["state_dict"]["_extra_state"] == state["current_model_state"]["_extra_state"] == {"toy": 0.25}
+    resumed, _ = fitted(tmp_path, STEPS, checkpoint=tmp_path / "at.ckpt")
+    whole, _ = fitted(tmp_path, STEPS)
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
+
+
+def test_a_validation_behind_the_training_is_of_the_average_as_well(tmp_path):
+    averaged = AveragedWeights(DECAY)
+    data = torch.randn(24, 3)
+    module, weights = Line(), Weights()
+    trainer = Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_steps=12,
+        enable_checkpointing=False, default_root_dir=tmp_path, callbacks=[weights, averaged],
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(data, 2))
+    for _ in range(2):
+        trainer.validate(module, DataLoader(data, 2), verbose=False)
+        torch.testing.assert_close(module.seen, averages(weights.after)[-1])
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.5])

@@ -1,4 +1,4 @@
-"""What a new interpreter computes, for comparison with another one: f0 of the released tracker, and prepared shards.
+"""What a new interpreter computes, for comparison with another one: f0, answers, prepared shards, a comparison.
 
 `python -m tests.experiments.repeating.elsewhere FOLDER`
 """
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from tests.experiments.catalogue import ROOT
 
@@ -35,6 +36,8 @@ def _compute(folder):
     from datamodules.preparation.recipe import ShardRecipe
     from datamodules.preparation.spectrograms import ConstantQ
     from experiments import load
+    from experiments.commands import compare, report, transcribe
+    from experiments.transcription.writing import PITCH
 
     time = np.arange(2 * 22050) / 22050
     samples = (0.3 * np.sin(2 * np.pi * (220 * time + 8 * np.sin(2 * np.pi * 3 * time)))).astype(np.float32)
@@ -46,6 +49,11 @@ def _compute(folder):
             corpus, str(folder / name), rate=16000, hop=160, segment=1.0, context=0.1, spectrogram=spectrogram
         )
         prepare(recipe, progress=False)
+    os.chdir(folder)  # what is written names its sources: here by names that are the same everywhere
+    soundfile.write("song.wav", samples, 22050)
+    transcribe.main(["song.wav", "--format", ",".join(PITCH), "--out", "answers"])
+    compare.main(["audio:train", "--methods", "tracker,tracker_live", "--bootstrap", "100", "--out", "compared"])
+    report.main(["compared", "--audio", "--bootstrap", "100"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """A few steps of a recipe on shards like its own, and all that they learned in one digest.
 
-`python -m tests.experiments.repeating.short_fits RESULT ROOT STEPS WORDS...` takes them in a new process.
+`python -m tests.experiments.repeating.short_fits` takes them in a new process: lines of JSON, `[WORDS, ROOT, STEPS]`,
+are answered by what was learned.
 """
 
-import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -166,20 +166,41 @@ def _forked(fits, sender):
     sender.send([fit_here(*each) for each in fits])
 
 
-def in_a_new_process(words, root, steps=STEPS, **variables):
-    """A fit in an interpreter that is started with these variables of the environment."""
-    root.mkdir(parents=True, exist_ok=True)
-    result = root / "result.json"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    command = [sys.executable, "-m", "tests.experiments.repeating.short_fits", str(result), str(root), str(steps)]
-    done = subprocess.run([*command, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    digest, losses = json.loads(result.read_text())
-    return Learned(digest, tuple(losses))
+class NewProcess:
+    """An interpreter that is started with these variables of the environment; it forks for each fit.
+
+    Attributes:
+        variables: of its environment.
+    """
+
+    def __init__(self, **variables):
+        self.variables = variables
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+        command = [sys.executable, "-m", "tests.experiments.repeating.short_fits"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
+
+    def fit(self, words, root, steps=STEPS):
+        """As `fit_here`; what goes wrong is on standard error."""
+        print(json.dumps([words, str(root), steps]), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        assert answer, "the process ended"
+        digest, losses = json.loads(answer)
+        return Learned(digest, tuple(losses))
+
+    def is_running(self):
+        return self._process.poll() is None
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
 
 
 if __name__ == "__main__":
-    result, root, steps, *words = sys.argv[1:]
-    with contextlib.redirect_stdout(sys.stderr):
-        learned = fit_here(words, Path(root), int(steps))
-    Path(result).write_text(json.dumps(learned))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a fit prints
+    for line in sys.stdin:
+        words, root, steps = json.loads(line)
+        (learned,) = in_a_fork([(words, Path(root), steps)])
+        print(json.dumps(learned), file=answers, flush=True)

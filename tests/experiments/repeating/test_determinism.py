@@ -11,9 +11,9 @@ from tests.experiments.repeating.elsewhere import LESSER_CPU, computed
 from tests.experiments.repeating.short_fits import (
     STEPS,
     STOP,
+    NewProcess,
     families,
     in_a_fork,
-    in_a_new_process,
     words_for,
 )
 
@@ -44,6 +44,22 @@ def fitted(tmp_path_factory):
         return words, learned
 
     return fit
+
+
+@pytest.fixture(scope="module")
+def new_process():
+    """The process with these variables of the environment; started once, unless a fit of before ended it."""
+    started = []
+
+    def given(**variables):
+        found = next((each for each in started if each.variables == variables and each.is_running()), None)
+        if found is None:
+            started.append(found := NewProcess(**variables))
+        return found
+
+    yield given
+    for each in started:
+        each.close()
 
 
 def test_the_families_are_those_of_all_networks_that_learn():
@@ -82,17 +98,17 @@ def test_another_seed_is_seen(fitted, tmp_path):
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in families()])
 @pytest.mark.long(seconds=60)
-def test_a_fit_in_another_process_with_other_hashes_is_the_same(path, fitted, tmp_path):
+def test_a_fit_in_another_process_with_other_hashes_is_the_same(path, fitted, new_process, tmp_path):
     words, expected = fitted(path)
-    assert in_a_new_process(words, tmp_path, PYTHONHASHSEED="77") == expected
+    assert new_process(PYTHONHASHSEED="77").fit(words, tmp_path) == expected
 
 
 @another_cpu
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in families()])
 @pytest.mark.long(seconds=60)
-def test_the_first_losses_on_a_lesser_cpu_are_the_same_to_1e_5(path, fitted, tmp_path):
+def test_the_first_losses_on_a_lesser_cpu_are_the_same_to_1e_5(path, fitted, new_process, tmp_path):
     words, expected = fitted(path)
-    found = in_a_new_process(words, tmp_path, 2, **LESSER_CPU)
+    found = new_process(**LESSER_CPU).fit(words, tmp_path, 2)
     np.testing.assert_allclose(found.losses, expected.losses[:2], rtol=1e-5)
 
 
