@@ -111,7 +111,7 @@ def test_memory_beyond_the_bound_is_found(outcome, monkeypatch, most, faults):
     monkeypatch.setattr(harness, "MEMORY", most)
     taken = 3 << 26
     found = outcome(lambda: bytearray(b"x") * taken)
-    assert found.faults == faults and taken <= found.memory < 2 * taken
+    assert found.faults == faults and 0.9 * taken < found.memory < 2 * taken
 
 
 def libc(name, *words):
