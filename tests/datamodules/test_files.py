@@ -74,6 +74,17 @@ def test_names_of_255_bytes_are_written(tmp_path):
     assert os.listdir(tmp_path) == ["x" * 255]
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch, durable):
+    done, sync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(("fsync", os.fstat(file).st_size)) or sync(file))
+    monkeypatch.setattr(os, "replace", lambda old, new: done.append(("replace", new)) or replace(old, new))
+    with write_atomically(tmp_path / "x", durable=durable) as file:
+        file.write(b"content")
+        assert not (tmp_path / "x").exists()
+    assert done == [("fsync", 7), ("replace", tmp_path / "x")][not durable :]
+
+
 def test_a_pipe_that_gives_more_than_is_asked_for_is_refused():
     for content in (b"12345", b"123456"):
         there, here = os.pipe()
