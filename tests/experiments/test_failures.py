@@ -52,6 +52,16 @@ def test_what_is_the_users_or_the_machines_is_one_line_and_exit_code_1(ended, er
     assert code == 1 and printed.startswith(message) and printed.count("\n") == 1
 
 
+def test_what_a_message_repeats_is_cut_and_rules_no_terminal(ended, capsys):
+    said = f"table.csv, line 3: {'9' * 5_000_000} is no number\nwrite another, not \x1b[2J"
+    code, printed = ended(DataError(said))
+    assert code == 1 and printed.startswith("melisma: table.csv, line 3: 99999") and len(printed) < 2000
+    assert printed.endswith("999...\nwrite another, not ?[2J\n")
+    with pytest.raises(SystemExit):
+        mistakes.stop(said)
+    assert capsys.readouterr().err == printed
+
+
 def test_debug_shows_the_traceback_behind_a_message(ended):
     code, printed = ended(DataError("table.csv, line 3: no number"), "--debug")
     assert code == 1 and printed.startswith("Traceback (most recent call last)")
