@@ -10,6 +10,7 @@ import pytest
 
 from datamodules import ClipData, MelodyData
 from datamodules.errors import DataError
+from datamodules.shards.index import SplitIndex
 from datamodules.storage import local
 from datamodules.windows import loaders
 from tests.datamodules.clip_shards import CLASSES
@@ -148,6 +149,18 @@ def test_a_column_file_is_looked_at_by_every_loader_before_it_reads(
     found = outcome(given, tmp_path / "work", 0, change, "*.index", monkeypatch, make, before)
     split = "validation" if make is validation else "train"
     assert found.endswith(f"work/{split}.index: somebody has written to it while it was in use; start again")
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\xff"])
+def test_a_record_that_an_overwritten_column_file_names_no_more_is_blamed_on_the_file(prepared, tmp_path, byte):
+    folder = shutil.copytree(prepared, tmp_path / "work")
+    index = SplitIndex([folder], "train")
+    assert len(index.read_f0(0)) >= SEGMENT
+    with (folder / "train.index").open("r+b") as file:
+        file.write(byte * (folder / "train.index").stat().st_size)
+    for read in (index.read_audio, index.read_f0, index.read_transcript):
+        with pytest.raises(DataError, match=r"work/train\.index: (somebody has written to it|damaged)"):
+            read(0)
 
 
 def test_a_column_file_that_is_only_touched_serves_on(prepared, tmp_path, monkeypatch):
