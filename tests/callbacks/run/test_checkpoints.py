@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks import BestCheckpoint, ResumeCheckpoint, run_folder
+from datamodules.errors import DataError
 
 
 def checkpoint(trainer, name):
@@ -120,6 +121,17 @@ def test_half_a_checkpoint_of_a_run_that_was_killed_is_removed_by_the_next_save(
         (folder / f".last.ckpt.melisma-{socket.gethostname()}.{pid}-1.tmp").write_bytes(b"half")
     made_trainer(max_epochs=2).fit(toy_tracker(), ckpt_path=checkpoint(first, "last"))
     assert names(first) == [f".last.ckpt.melisma-{socket.gethostname()}.{os.getpid()}-1.tmp", "best.ckpt", "last.ckpt"]
+
+
+def test_a_checkpoint_is_checked_before_a_fit_goes_on_from_it(made_trainer, toy_tracker):
+    first = made_trainer()
+    first.fit(toy_tracker())
+    path = checkpoint(first, "last")
+    saved = torch.load(path)
+    saved["state_dict"]["weight"].fill_(torch.nan)
+    torch.save(saved, path)
+    with pytest.raises(DataError, match=r"last\.ckpt: weight has a value that is not finite: the training diverged"):
+        made_trainer(max_epochs=2).fit(toy_tracker(), ckpt_path=path)
 
 
 @pytest.mark.parametrize("moved", [False, True])
