@@ -96,6 +96,22 @@ def test_what_no_rule_explains_is_no_mistake_of_the_users(error):
     assert failures.told_to_user(error) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "a worker that reads data was killed"),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "a worker that reads data was killed"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible", "/dev/shm is full"),
+        ("unable to write to file </torch_7_1_0>: No space left on device (28)", "/dev/shm is full"),
+        ("can't start new thread", "no more threads can be started; raise `ulimit -u`"),
+        ("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.1]:33", "another process of this run was"),
+    ],
+)
+def test_a_process_that_is_lost_is_one_line_with_what_to_do(ended, said, told):
+    code, printed = ended(RuntimeError(said))
+    assert code == 1 and printed.startswith(f"melisma: {told}") and printed.count("\n") == 1
+
+
 def test_what_a_class_of_the_users_raises_names_his_file(ended, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("def broken():\n    return {}['rate']\n")

@@ -66,6 +66,25 @@ def test_an_exception_leaves_a_checkpoint_to_resume_from(made_trainer, toy_track
     assert run_folder(resumed) == run_folder(trainer)
 
 
+def test_what_a_batch_that_failed_did_to_buffers_is_not_saved(made_trainer, toy_tracker):
+    class Counting(toy_tracker):
+        """Counts its batches in a buffer, as batch normalisation does."""
+
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.register_buffer("batches", torch.zeros(1))
+
+        def training_step(self, batch, index):
+            self.batches += 1
+            return super().training_step(batch, index)
+
+    trainer = made_trainer(every=100, max_epochs=2)
+    with pytest.raises(ArithmeticError):
+        trainer.fit(Counting(fail_at_step=3))
+    saved = torch.load(checkpoint(trainer, "last"))
+    assert saved["global_step"] == 3 and saved["state_dict"]["batches"] == 3
+
+
 def test_sigterm_leaves_a_checkpoint(made_trainer, toy_tracker):
     class Killed(Callback):
         def on_train_batch_start(self, trainer, *_):
