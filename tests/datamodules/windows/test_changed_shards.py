@@ -113,6 +113,7 @@ def outcome(prepared, folder, workers, change, pattern, monkeypatch, make=traini
 def test_damage_to_a_shard_in_mid_epoch_is_found_when_it_is_read(prepared, tmp_path, monkeypatch, change, workers):
     found = outcome(prepared, tmp_path / "work", workers, change, "*.tar", monkeypatch)
     assert "work/train-" in found and "its bytes are not those that were written; delete the shard" in found
+    assert "\n" not in found  # nor the traceback of a worker
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
