@@ -251,7 +251,8 @@ class EvaluationPlan(Sequence[Chunk]):
 
     def __init__(self, track_frames: NDArray[Any], rank: int, ranks: int, chunk: int) -> None:
         dealt = deal_tracks(track_frames, ranks)
-        self._frames, self._chunk, self._tracks = track_frames, chunk, dealt[rank]
+        # A copy: the column file that they are mapped from may be cut off while the batches are asked for.
+        self._frames, self._chunk, self._tracks = track_frames[dealt[rank]], chunk, dealt[rank]
         # Chunks up to the end of each track.
         ends = [np.cumsum(-(-track_frames[tracks] // chunk), dtype=np.int64) for tracks in dealt]
         self._ends, self._chunks = ends[rank], max(int(each[-1]) if each.size else 0 for each in ends)
@@ -275,7 +276,7 @@ class EvaluationPlan(Sequence[Chunk]):
         if dealt == len(self._ends):
             return Chunk(-1, 0, 0, False)
         track = int(self._tracks[dealt])
-        start, frames = (place - int(self._ends[dealt - 1] if dealt else 0)) * self._chunk, int(self._frames[track])
+        start, frames = (place - int(self._ends[dealt - 1] if dealt else 0)) * self._chunk, int(self._frames[dealt])
         return Chunk(track, start, min(self._chunk, frames - start), start + self._chunk >= frames)
 
     def following(self, chunk: Chunk, step: int, count: int) -> list[Chunk]:

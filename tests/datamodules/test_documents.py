@@ -76,6 +76,13 @@ def test_deep_nesting_is_refused(text):
     assert re.search("deep|nesting", refusal(text))
 
 
+def test_deep_lists_are_counted_with_what_their_aliases_stand_for():
+    levels = ["[" * 60 + "1" + "]" * 60, "[" * 30 + "*a" + "]" * 30]
+    assert parse_yaml("a: &a {}\nb: {}\n".format(*levels), "x")
+    levels[1] = "[" * 60 + "*a" + "]" * 60
+    assert re.search("deep", refusal("a: &a {}\nb: {}\n".format(*levels)))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -102,6 +109,23 @@ def test_yaml_that_is_wrong_is_refused_with_its_line(text, said):
 def test_yaml_that_is_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(documents, "MOST_YAML", 10)
     assert "longer" in refusal("a: " + "x" * 10)
+
+
+@pytest.mark.parametrize(("read", "most"), [(read_yaml, "MOST_YAML"), (read_json, "MOST_JSON")])
+def test_a_file_that_is_too_long_is_refused_before_it_is_read(read, most, tmp_path):
+    path = tmp_path / "x"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # which no memory holds, and no disk has to
+    with pytest.raises(DataError) as raised:
+        read(path)
+    mebibytes = getattr(documents, most) >> 20
+    assert str(raised.value) == f"{path}: is larger than {mebibytes} MiB, more than a file of its kind ever has"
+
+
+def test_json_that_is_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(documents, "MOST_JSON", 10)
+    assert parse_json(b"[1,2,3,45]", "x") == [1, 2, 3, 45]
+    assert "which JSON here never is" in refusal(b"[1,2,3,456]", parse_json)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,13 +1,15 @@
-"""Names of files that are made of ids."""
+"""Names of files that are made of ids; what is read and written whole, and what is left over."""
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datamodules.files import file_name, remove_leftovers, write_atomically
+from datamodules.errors import DataError
+from datamodules.files import file_name, read_bytes, remove_leftovers, write_atomically
 
 HOSTILE = [
     "",
@@ -70,6 +72,31 @@ def test_names_of_255_bytes_are_written(tmp_path):
     with write_atomically(tmp_path / ("x" * 255)) as file:
         file.write(b"x")
     assert os.listdir(tmp_path) == ["x" * 255]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch, durable):
+    done, sync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(("fsync", os.fstat(file).st_size)) or sync(file))
+    monkeypatch.setattr(os, "replace", lambda old, new: done.append(("replace", new)) or replace(old, new))
+    with write_atomically(tmp_path / "x", durable=durable) as file:
+        file.write(b"content")
+        assert not (tmp_path / "x").exists()
+    assert done == [("fsync", 7), ("replace", tmp_path / "x")][not durable :]
+
+
+def test_a_pipe_that_gives_more_than_is_asked_for_is_refused():
+    for content in (b"12345", b"123456"):
+        there, here = os.pipe()
+        os.write(here, content)
+        os.close(here)
+        path = Path(f"/dev/fd/{there}")
+        if len(content) == 5:
+            assert read_bytes(path, most=5) == content
+        else:
+            with pytest.raises(DataError, match="is larger than 0 MiB, more than a file of its kind ever has"):
+                read_bytes(path, most=5)
+        os.close(there)
 
 
 def test_a_file_of_another_host_is_left_over_after_a_day_by_the_clock_of_the_file_system(tmp_path, monkeypatch):

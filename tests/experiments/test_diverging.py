@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from lightning.pytorch.loggers import CSVLogger
 
 from experiments import cli
 
@@ -57,6 +58,19 @@ def test_a_metric_that_is_not_logged_is_refused_before_the_training(fit, tmp_pat
     assert "which a validation does not log; say --checkpoint.monitor=val/mine/raw_pitch_accuracy; logged are:" in line
     assert "val/mine/voicing_recall" in line and "undefined" not in line
     assert not (tmp_path / "runs" / "mine" / "curves.jsonl").exists()
+
+
+def test_a_logger_that_fails_ends_no_training(fit, tmp_path, monkeypatch):
+    def lost(*_, **__):
+        raise ConnectionResetError("Connection lost")
+
+    monkeypatch.setattr(CSVLogger, "log_metrics", lost)
+    words = ("--trainer.logger.class_path=lightning.pytorch.loggers.CSVLogger",
+             f"--trainer.logger.init_args.save_dir={tmp_path}", "--trainer.log_every_n_steps=1")  # fmt: skip
+    outcome = fit(*words)
+    assert outcome.code == 0 and outcome.err.count("melisma: CSVLogger: ConnectionResetError: Connection lost;") == 1
+    (record,) = (json.loads(path.read_text()) for path in tmp_path.rglob("record.json"))
+    assert record["finished"] and len(record["troubles"]) == 1
 
 
 def test_the_names_of_scores_are_those_that_a_validation_logs(small_recipe, tmp_path):

@@ -57,6 +57,16 @@ def test_what_is_the_users_or_the_machines_is_one_line_and_exit_code_1(ended, er
     assert code == 1 and printed.startswith(message) and printed.count("\n") == 1
 
 
+def test_what_a_message_repeats_is_cut_and_rules_no_terminal(ended, capsys):
+    said = f"table.csv, line 3: {'9' * 5_000_000} is no number\nwrite another, not \x1b[2J"
+    code, printed = ended(DataError(said))
+    assert code == 1 and printed.startswith("melisma: table.csv, line 3: 99999") and len(printed) < 2000
+    assert printed.endswith("999...\nwrite another, not ?[2J\n")
+    with pytest.raises(SystemExit):
+        mistakes.stop(said)
+    assert capsys.readouterr().err == printed
+
+
 def test_debug_shows_the_traceback_behind_a_message(ended):
     code, printed = ended(DataError("table.csv, line 3: no number"), "--debug")
     assert code == 1 and printed.startswith("Traceback (most recent call last)")
@@ -89,6 +99,22 @@ def test_what_is_ours_keeps_its_traceback_and_says_how_to_report_it(monkeypatch,
 )
 def test_what_no_rule_explains_is_no_mistake_of_the_users(error):
     assert failures.told_to_user(error) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "a worker that reads data was killed"),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "a worker that reads data was killed"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible", "/dev/shm is full"),
+        ("unable to write to file </torch_7_1_0>: No space left on device (28)", "/dev/shm is full"),
+        ("can't start new thread", "no more threads can be started; raise `ulimit -u`"),
+        ("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.1]:33", "another process of this run was"),
+    ],
+)
+def test_a_process_that_is_lost_is_one_line_with_what_to_do(ended, said, told):
+    code, printed = ended(RuntimeError(said))
+    assert code == 1 and printed.startswith(f"melisma: {told}") and printed.count("\n") == 1
 
 
 def test_what_a_class_of_the_users_raises_names_his_file(ended, tmp_path):

@@ -21,7 +21,9 @@ def world(tmp_path_factory):
 def test_hostile_inputs_get_a_message_and_nothing_else(kind, count, world, tmp_path):
     importlib.import_module("datamodules.preparation.prepare")
     inputs = importlib.import_module(f"tests.hostile.{kind}").inputs(3, count, world)
-    assert [outcome for outcome in run_all(inputs, tmp_path) if outcome.faults] == []
+    outcomes = list(run_all(inputs, tmp_path))
+    assert [outcome for outcome in outcomes if outcome.faults] == []
+    assert len(outcomes) == count and any(outcome.code for outcome in outcomes)
 
 
 def test_the_same_seed_makes_the_same_inputs(world):

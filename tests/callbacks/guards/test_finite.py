@@ -94,6 +94,17 @@ def test_weights_that_are_not_finite_are_not_saved(quiet, module):
     assert last(trainer)["global_step"] == 2
 
 
+def test_weights_that_are_not_finite_are_not_validated(quiet, module):
+    validated = []
+
+    class Watched(module):
+        def on_validation_batch_start(self, *_):
+            validated.append(self.global_step)
+
+    _, error = fitted(quiet, Watched(4, weight=math.inf), every=100)
+    assert "the weights after step 4 are not finite" in str(error) and set(validated) == {0}  # before the training
+
+
 def test_a_last_step_that_spoils_the_weights_is_no_success(quiet, module):
     trainer, error = fitted(quiet, module(3, weight=math.nan), max_steps=3, every=2, limit_val_batches=0)
     assert "the weights after step 3 are not finite" in str(error)

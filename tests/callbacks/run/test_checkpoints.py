@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks import BestCheckpoint, ResumeCheckpoint, run_folder
+from datamodules.errors import DataError
 
 
 def checkpoint(trainer, name):
@@ -63,6 +64,25 @@ def test_an_exception_leaves_a_checkpoint_to_resume_from(made_trainer, toy_track
     resumed.fit(toy_tracker(), ckpt_path=last)
     assert resumed.global_step == 8
     assert run_folder(resumed) == run_folder(trainer)
+
+
+def test_what_a_batch_that_failed_did_to_buffers_is_not_saved(made_trainer, toy_tracker):
+    class Counting(toy_tracker):
+        """Counts its batches in a buffer, as batch normalisation does."""
+
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.register_buffer("batches", torch.zeros(1))
+
+        def training_step(self, batch, index):
+            self.batches += 1
+            return super().training_step(batch, index)
+
+    trainer = made_trainer(every=100, max_epochs=2)
+    with pytest.raises(ArithmeticError):
+        trainer.fit(Counting(fail_at_step=3))
+    saved = torch.load(checkpoint(trainer, "last"))
+    assert saved["global_step"] == 3 and saved["state_dict"]["batches"] == 3
 
 
 def test_sigterm_leaves_a_checkpoint(made_trainer, toy_tracker):
@@ -120,6 +140,17 @@ def test_half_a_checkpoint_of_a_run_that_was_killed_is_removed_by_the_next_save(
         (folder / f".last.ckpt.melisma-{socket.gethostname()}.{pid}-1.tmp").write_bytes(b"half")
     made_trainer(max_epochs=2).fit(toy_tracker(), ckpt_path=checkpoint(first, "last"))
     assert names(first) == [f".last.ckpt.melisma-{socket.gethostname()}.{os.getpid()}-1.tmp", "best.ckpt", "last.ckpt"]
+
+
+def test_a_checkpoint_is_checked_before_a_fit_goes_on_from_it(made_trainer, toy_tracker):
+    first = made_trainer()
+    first.fit(toy_tracker())
+    path = checkpoint(first, "last")
+    saved = torch.load(path)
+    saved["state_dict"]["weight"].fill_(torch.nan)
+    torch.save(saved, path)
+    with pytest.raises(DataError, match=r"last\.ckpt: weight has a value that is not finite: the training diverged"):
+        made_trainer(max_epochs=2).fit(toy_tracker(), ckpt_path=path)
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -135,6 +136,20 @@ def test_a_process_that_was_late_leaves_nothing_behind(make_recipe, tmp_path, mo
     assert not prepare(make_recipe(tmp_path), progress=False).built
     assert not list(tmp_path.glob(".*"))
     assert read_sidecar(next(tmp_path.glob("train-*.tar")))["records"]
+
+
+def test_what_a_finished_preparation_left_is_removed_unless_its_process_lives(make_recipe, tmp_path):
+    prepare(make_recipe(tmp_path), progress=False)
+    staging = tmp_path / ".staging"
+    (staging / "notes").mkdir(parents=True)
+    (staging / "melisma-prepare").touch()
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    living, gone = (staging / "notes" / f"host.example.{pid}.0a1b2c3d" for pid in (os.getpid(), dead.pid))
+    living.touch()
+    assert not prepare(make_recipe(tmp_path), progress=False).built and living.exists()
+    living.rename(gone)
+    assert not prepare(make_recipe(tmp_path), progress=False).built and not staging.exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", ".", "..", ".x", "x\0", "x\n", "x" * 240])

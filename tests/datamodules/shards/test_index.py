@@ -1,5 +1,6 @@
 """`SplitIndex` upon the column file: equal to what the sidecars say, of any kind of data, and converted from them."""
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ from datamodules.shards import conversion
 from datamodules.shards.format import read_sidecar
 from datamodules.shards.index import SplitIndex, describe
 from tests import dataset_json
+from tests.experiments.machine_faults.forked import without_privileges
 from tests.given_corpus import Given, GivenCorpus
 
 RATE = 8000
@@ -176,6 +178,40 @@ def test_where_nothing_can_be_written_the_columns_are_a_temporary_file(plain, tm
     del index, again
     gc.collect()
     assert list(temporary.iterdir()) == []
+
+
+def opened_in_a_process(folder):
+    """Records of a split that a process without a right to write there has opened, and files that are left of it."""
+    without_privileges()
+    temporary = Path(tempfile.gettempdir())
+    index = SplitIndex([folder], "train")
+    return len(index), index.tracks[0], len(list(temporary.iterdir()))
+
+
+def test_shards_in_a_folder_that_is_read_only_are_opened(plain, tmp_path, monkeypatch):
+    copy, temporary = shutil.copytree(plain, tmp_path / "copy"), tmp_path / "temporary"
+    temporary.mkdir()
+    (copy / "train.index").unlink()
+    before = sorted(path.name for path in copy.iterdir())
+    copy.chmod(0o555)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    expected = SplitIndex([plain], "train")
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(opened_in_a_process, (copy,)) == (len(expected), "aa", 1)
+    assert sorted(path.name for path in copy.iterdir()) == before
+
+
+def test_shards_on_a_full_disk_are_opened(plain, tmp_path, monkeypatch):
+    copy = shutil.copytree(plain, tmp_path / "copy")
+    (copy / "train.index").unlink()
+    before = sorted(path.name for path in copy.iterdir())
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)  # which a file goes through before it gets its name
+    same(SplitIndex([copy], "train"), SplitIndex([plain], "train"))
+    assert sorted(path.name for path in copy.iterdir()) == before
 
 
 def changed(path, how):

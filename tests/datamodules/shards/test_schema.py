@@ -98,6 +98,10 @@ OF_INDEX = {
     "a hash that is none": ((*F0, "sha256"), "x" * 64, "records: a sha256 is not 64 hexadecimal digits"),
     "a hash with blanks": ((*F0, "sha256"), "ab " * 21 + "a", "records: a sha256 is not 64 hexadecimal digits"),
     "a bitmap that is none": ((*RECORD, "voiced"), "?" * 20, "records[0].voiced: "),
+    "a rate of zero": (("rate",), 0, "rate: 0: greater than or equal to 1"),
+    "a hop of zero": (("hop",), 0, "hop: 0: greater than or equal to 1"),
+    "a hop below zero": (("hop",), -80, "hop: -80: greater than or equal to 1"),
+    "a segment below zero": (("segment",), -1, "segment: -1: greater than or equal to 0"),
     "no bitmap": ((*RECORD, "voiced"), KeyError, "records[0].voiced: missing, but there is an f0"),
     "a format of the future": (("format",), 99, "format: 99: 1 is expected"),
 }
@@ -107,6 +111,13 @@ OF_INDEX = {
 def test_a_value_that_a_sidecar_cannot_have_is_refused_with_its_key(index, path, value, expected):
     content = changed(index, path, value) if path else json.dumps(value).encode()
     assert expected in refused(read_index, content)
+
+
+def test_samples_that_no_bytes_can_hold_are_refused_where_a_sidecar_states_no_grid(index):
+    older = {key: value for key, value in index.items() if key not in ("rate", "hop", "segment", "context")}
+    assert read_index(json.dumps(older).encode(), "here.json")["records"] == index["records"]
+    said = refused(read_index, changed(older, (*FLAC, "shape"), [2**30]))
+    assert "records[0].members.flac.shape: [1073741824] is more than" in said
 
 
 @pytest.mark.parametrize("read", [read_description, read_index])

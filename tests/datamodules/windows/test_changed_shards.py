@@ -8,10 +8,12 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from datamodules import MelodyData
+from datamodules import ClipData, MelodyData
 from datamodules.errors import DataError
+from datamodules.shards.index import SplitIndex
 from datamodules.storage import local
 from datamodules.windows import loaders
+from tests.datamodules.clip_shards import CLASSES
 
 SEGMENT = 50
 
@@ -21,7 +23,8 @@ def prepared(tmp_path_factory, prepare_contours):
     """More records than the pools of an epoch hold decoded, in a dozen shards."""
     random = np.random.default_rng(0)
     contours = [random.uniform(100, 400, 500) for _ in range(40)]
-    return prepare_contours(tmp_path_factory.mktemp("changing"), SEGMENT, train=contours)
+    folder = tmp_path_factory.mktemp("changing")
+    return prepare_contours(folder, SEGMENT, train=contours, validation=contours[:4])
 
 
 def overwrite(path):
@@ -57,11 +60,23 @@ def delete(path):
     path.unlink()
 
 
-def epoch(folder, workers, change, pattern):
-    """Change files behind the third batch, and read on; what came of it."""
+def training(folder, workers):
     data = MelodyData(window=8, train=[str(folder)], batch_size=64, workers=workers, streams=8, group=2)
-    loader = data.train_dataloader()
-    batches, count = iter(loader), 3
+    return data.train_dataloader()
+
+
+def validation(folder, workers):
+    return MelodyData(window=8, validation={"mine": str(folder)}, batch_size=64, workers=workers).val_dataloader()[0]
+
+
+def utterances(folder, workers):
+    return ClipData(CLASSES, train=[str(folder)], batch_size=4, block=2, workers=workers).train_dataloader()
+
+
+def epoch(make, folder, workers, change, pattern, count):
+    """Change files behind some batches, and read on; what came of it."""
+    loader = make(folder, workers)
+    batches = iter(loader)
     for _ in range(count):
         next(batches)
     for path in folder.glob(pattern):
@@ -73,7 +88,7 @@ def epoch(folder, workers, change, pattern):
     return "whole" if count == len(loader) else f"{count} of {len(loader)}"
 
 
-def outcome(prepared, folder, workers, change, pattern, monkeypatch):
+def outcome(prepared, folder, workers, change, pattern, monkeypatch, make=training, before=3):
     """Of an epoch in a process of its own, which a signal may end, and which must not stand still."""
     shutil.copytree(prepared, folder)
     monkeypatch.setattr(loaders, "MESSAGE", 64)
@@ -81,7 +96,7 @@ def outcome(prepared, folder, workers, change, pattern, monkeypatch):
 
     def run():
         signal.alarm(100)
-        there.send(epoch(folder, workers, change, pattern))
+        there.send(epoch(make, folder, workers, change, pattern, before))
 
     process = get_context("fork").Process(target=run)
     process.start()
@@ -98,6 +113,7 @@ def outcome(prepared, folder, workers, change, pattern, monkeypatch):
 def test_damage_to_a_shard_in_mid_epoch_is_found_when_it_is_read(prepared, tmp_path, monkeypatch, change, workers):
     found = outcome(prepared, tmp_path / "work", workers, change, "*.tar", monkeypatch)
     assert "work/train-" in found and "its bytes are not those that were written; delete the shard" in found
+    assert "\n" not in found  # nor the traceback of a worker
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
@@ -123,6 +139,29 @@ def test_a_column_file_that_somebody_writes_to_ends_the_epoch(prepared, tmp_path
     # Also where it is cut off, which ends a process that looks at a mapped page behind the end.
     found = outcome(prepared, tmp_path / "work", workers, change, "*.index", monkeypatch)
     assert found.endswith("work/train.index: somebody has written to it while it was in use; start again")
+
+
+@pytest.mark.parametrize("change", [overwrite, empty], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(("make", "before"), [(training, 0), (validation, 0), (validation, 2), (utterances, 0)])
+def test_a_column_file_is_looked_at_by_every_loader_before_it_reads(
+    prepared, clip_shards, tmp_path, monkeypatch, change, make, before
+):
+    given = clip_shards if make is utterances else prepared
+    found = outcome(given, tmp_path / "work", 0, change, "*.index", monkeypatch, make, before)
+    split = "validation" if make is validation else "train"
+    assert found.endswith(f"work/{split}.index: somebody has written to it while it was in use; start again")
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\xff"])
+def test_a_record_that_an_overwritten_column_file_names_no_more_is_blamed_on_the_file(prepared, tmp_path, byte):
+    folder = shutil.copytree(prepared, tmp_path / "work")
+    index = SplitIndex([folder], "train")
+    assert len(index.read_f0(0)) >= SEGMENT
+    with (folder / "train.index").open("r+b") as file:
+        file.write(byte * (folder / "train.index").stat().st_size)
+    for read in (index.read_audio, index.read_f0, index.read_transcript):
+        with pytest.raises(DataError, match=r"work/train\.index: (somebody has written to it|damaged)"):
+            read(0)
 
 
 def test_a_column_file_that_is_only_touched_serves_on(prepared, tmp_path, monkeypatch):

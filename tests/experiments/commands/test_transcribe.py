@@ -11,10 +11,12 @@ import yaml
 
 from datamodules import AudioFolder, ConstantQ
 from datamodules.annotations.f0_tables import read_f0
+from datamodules.errors import MachineFault
 from datamodules.files import file_name
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.cli import run
+from experiments.transcription import writing
 
 C4 = 440 * 2 ** ((60 - 69) / 12)
 SPECTROGRAM = ConstantQ(C4, bins_per_octave=24, octaves=3)
@@ -116,6 +118,21 @@ def test_what_cannot_be_read_is_named_at_the_end_and_the_rest_is_done(trained_ru
     outcome = melisma("transcribe", bad, good, "--model", trained_run, "--out", tmp_path / "out")
     assert outcome.code == 1 and str(bad) in outcome.err and str(good) not in outcome.err
     assert tables_in(tmp_path / "out") == {"good.csv"}
+
+
+def test_a_disk_that_is_full_ends_the_batch_and_is_named_once(trained_run, tmp_path, melisma, monkeypatch):
+    tried = []
+
+    def full(path, *_):
+        tried.append(path)
+        raise MachineFault(f"{path}: No space left on device; free some space there")
+
+    monkeypatch.setattr(writing, "write_tracked", full)
+    recordings = [sung(tmp_path / f"{name}.wav", 8000) for name in "ab"]
+    outcome = melisma("transcribe", *recordings, "--model", trained_run, "--out", tmp_path / "out")
+    assert outcome.code == 1 and len(tried) == 1
+    assert f"melisma: {tmp_path / 'out' / 'a.csv'}: No space left on device; free some space there" in outcome.err
+    assert "could not transcribe" not in outcome.err
 
 
 def test_recordings_of_one_name_are_refused_before_anything_is_written(trained_run, tmp_path, melisma):

@@ -6,6 +6,7 @@ import pytest
 from jsonargparse import Namespace
 
 from datamodules.errors import DataError
+from experiments.loggers import modes
 from experiments.loggers.modes import obey_wandb_mode, refuse_missing_packages
 
 WANDB, BOARD, CSV = (f"lightning.pytorch.loggers.{name}Logger" for name in ("Wandb", "TensorBoard", "CSV"))
@@ -69,3 +70,12 @@ def test_the_mode_is_of_the_run_and_not_of_its_configuration(melisma, small_reci
     assert outcome.code == 0, outcome.err
     assert not list(tmp_path.rglob("*.wandb"))
     assert "offline: true" in (tmp_path / "melisma" / "mine" / "config.yaml").read_text()
+
+
+def test_the_command_line_asks_for_the_package_before_anything_is_made(melisma, small_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(modes, "_installed", lambda package: False)
+    logger = "--trainer.logger.class_path=lightning.pytorch.loggers.TensorBoardLogger"
+    place = f"--trainer.logger.init_args.save_dir={tmp_path / 'board'}"
+    outcome = melisma("fit", "--config", small_recipe, logger, place, f"--trainer.default_root_dir={tmp_path}")
+    assert outcome.code == 1 and "needs the package tensorboard, which is not installed; pip install" in outcome.err
+    assert len(outcome.err.splitlines()) == 1 and not list(tmp_path.iterdir())

@@ -96,6 +96,24 @@ def test_a_class_path_is_guarded_wherever_it_may_stand(evil, small_recipe, melis
     assert not evil.exists()
 
 
+def test_a_callback_that_calls_what_it_is_told_to_is_not_built(small_recipe, melisma, tmp_path):
+    """`LambdaCallback` is Lightning's, and would call any function that is open."""
+    value = {"class_path": "lightning.pytorch.callbacks.LambdaCallback", "init_args": {}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(changed(small_recipe, "trainer.callbacks", [value])))
+    outcome = melisma("fit", "--config", tmp_path / "mine.yaml", "--trainer.default_root_dir", tmp_path)
+    assert outcome.code == 2 and "class_path 'lightning.pytorch.callbacks.LambdaCallback' is refused" in outcome.err
+    assert "/mine.yaml, line " in outcome.err and len(outcome.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("command", ["fit", "validate"])
+def test_a_file_does_not_let_checkpoints_run_what_they_hold(small_recipe, melisma, tmp_path, command):
+    stated = {**yaml.safe_load(small_recipe.read_text()), "weights_only": False}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(stated))
+    outcome = melisma(command, "--config", tmp_path / "mine.yaml")
+    assert outcome.code == 2
+    assert outcome.err == "melisma: weights_only: false would run what a checkpoint says; leave it out\n"
+
+
 def test_a_run_of_somebody_else_is_not_executed_when_it_transcribes(evil, trained_run, melisma, tmp_path):
     theirs = tmp_path / "theirs"
     (theirs / "checkpoints").mkdir(parents=True)
