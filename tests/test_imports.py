@@ -17,7 +17,13 @@ ALLOWED = {
     "architectures": (),
     "datamodules": (),
     "lightning_modules": ("architectures", "datamodules.batches"),
-    "callbacks": ("datamodules.annotations", "datamodules.errors", "datamodules.files", "lightning_modules.outputs"),
+    "callbacks": (
+        "datamodules.annotations",
+        "datamodules.documents",
+        "datamodules.errors",
+        "datamodules.files",
+        "lightning_modules.outputs",
+    ),
     "experiments": ("architectures", "datamodules", "lightning_modules", "callbacks"),
 }
 FORBIDDEN = {

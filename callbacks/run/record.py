@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
@@ -22,6 +21,7 @@ from callbacks.run.folder import run_folder
 from callbacks.run.machine import machine
 from callbacks.run.packages import package_versions
 from callbacks.run.throughput import Throughput
+from datamodules.documents import read_yaml
 
 _PACKAGES = ("torch", "torchaudio", "lightning", "torchmetrics", "webdataset", "numpy", "librosa", "soundfile", "soxr")
 _SOURCE = Path(__file__).parents[2]
@@ -151,7 +151,7 @@ def _config_of_fit(run: Path) -> dict[str, Any] | None:
     files = sorted(run.glob("config*.yaml"), key=lambda path: (len(path.name), path.name))
     if not files:
         return None
-    stated: dict[str, Any] = yaml.safe_load(files[-1].read_text(encoding="utf-8"))
+    stated: dict[str, Any] = read_yaml(files[-1])
     return stated
 
 

@@ -35,7 +35,7 @@ def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
-_IN_WORDS = {
+_IN_WORDS: Mapping[_Check, str] = {
     _is_text: "text",
     _is_number: "a number",
     _is_whole: "a whole number that is not negative",
