@@ -1,7 +1,8 @@
 """A mistake in a configuration: exit code 2, and two lines that say where it is and what was meant."""
 
 import pytest
-from torch import nn
+
+from experiments.lightning_cli import MelismaCLI
 
 CORPUS = """
 corpus:
@@ -209,7 +210,7 @@ def test_a_model_that_memory_does_not_hold_is_no_wrong_key(melisma, small_recipe
     def built(*_):
         raise RuntimeError("[enforce fail] can't allocate memory: you tried to allocate 65536000000 bytes. Error 12")
 
-    monkeypatch.setattr(nn.Conv1d, "reset_parameters", built)
+    monkeypatch.setattr(MelismaCLI, "_compare_with_checkpoint", built)
     outcome = melisma("fit", "--config", small_recipe)
     assert outcome.code == 1
     assert "melisma: there is not enough memory (61.0 GiB were asked for); a smaller model" in outcome.err
