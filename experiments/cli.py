@@ -36,7 +36,8 @@ EVERYWHERE = (
     "  --debug          the traceback behind a message",
     "  --trust PACKAGE  import what files name of it (modules separated by commas); otherwise they name classes of",
     "                   melisma and torch alone",
-    "  --trust pipe     run the commands that files name as places of data; --trust url: open what records name",
+    "  --trust pipe     run the commands that files name as places of data",
+    "  --trust url      open the URLs that files name as checkpoints, or records as places of data",
 )
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 

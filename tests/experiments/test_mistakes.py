@@ -2,7 +2,7 @@
 
 import pytest
 
-from architectures.layers import GlorotLinear
+from experiments.lightning_cli import MelismaCLI
 
 CORPUS = """
 corpus:
@@ -210,7 +210,7 @@ def test_a_model_that_memory_does_not_hold_is_no_wrong_key(melisma, small_recipe
     def built(*_):
         raise RuntimeError("[enforce fail] can't allocate memory: you tried to allocate 65536000000 bytes. Error 12")
 
-    monkeypatch.setattr(GlorotLinear, "reset_parameters", built)
+    monkeypatch.setattr(MelismaCLI, "_compare_with_checkpoint", built)
     outcome = melisma("fit", "--config", small_recipe)
     assert outcome.code == 1
     assert "melisma: there is not enough memory (61.0 GiB were asked for); a smaller model" in outcome.err

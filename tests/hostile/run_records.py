@@ -14,7 +14,7 @@ COMMANDS = (
     ["rerun", "run", "--out", "run"],
     ["rerun", "run", "--out", "run", "--seed", "3"],
     ["diff", "run", "other/run"],
-    ["diff", "other/run", "run", "--json"],
+    ["diff", "other/run", "run"],
     ["report", "run"],
     ["release", "run", "--out", "released"],
 )
