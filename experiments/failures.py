@@ -62,6 +62,7 @@ _PROCESSES = (
 _MEMORY = ("can't allocate memory", "out of memory", "Unable to allocate")
 
 _debugging = False
+_FOR_OTHERS = "MELISMA_DEBUG"  # processes that this one starts, of the same run, do not get its words
 
 
 @contextmanager
@@ -72,8 +73,11 @@ def explained(debug: bool = False) -> Iterator[None]:
         debug: print tracebacks also of what is not our mistake.
     """
     global _debugging
-    _debugging = debug
+    _debugging = debug or _FOR_OTHERS in os.environ
+    before = os.environ.get(_FOR_OTHERS)
     try:
+        if debug:
+            os.environ[_FOR_OTHERS] = "1"
         yield
         _flush()
     except KeyboardInterrupt:
@@ -85,6 +89,9 @@ def explained(debug: bool = False) -> Iterator[None]:
         sys.exit(PIPE_CLOSED)
     except Exception as error:
         sys.exit(report(error))
+    finally:
+        if before is None:
+            os.environ.pop(_FOR_OTHERS, None)
 
 
 def _flush() -> None:

@@ -1,6 +1,7 @@
 """Whose mistake it was: what is printed, and the exit code, by the one rule of all commands."""
 
 import errno
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -79,6 +80,23 @@ def test_a_command_does_not_see_the_word_debug(monkeypatch):
     monkeypatch.setattr(cli, "_command", seen.append)
     cli.main()
     assert seen == [["inspect", "data"]] and sys.argv == ["melisma", "inspect", "data"]
+
+
+@pytest.mark.parametrize(("words", "debugging"), [(["--debug"], True), ([], False)])
+def test_processes_of_the_run_are_debugged_as_the_first_one_is(monkeypatch, capsys, words, debugging):
+    def start(_):
+        monkeypatch.setattr(sys, "argv", ["melisma", "inspect", "data"])  # of the process that Lightning starts
+        monkeypatch.setattr(cli, "_command", fail)
+        cli.main()
+
+    def fail(_):
+        raise DataError("data: no dataset.json")
+
+    monkeypatch.setattr(sys, "argv", ["melisma", *words, "inspect", "data"])
+    monkeypatch.setattr(cli, "_command", start)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert ("Traceback" in capsys.readouterr().err) is debugging and "MELISMA_DEBUG" not in os.environ
 
 
 def test_what_is_ours_keeps_its_traceback_and_says_how_to_report_it(monkeypatch, capsys, tmp_path):
