@@ -53,7 +53,7 @@ def fetch_runtime(folder: Path) -> None:
 
 
 def _archive(npm: str, folder: Path) -> Path:
-    command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--pack-destination", str(folder)]
+    command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--pack-destination", "."]
     failed = f"npm could not fetch {PACKAGE} {VERSION}"
     try:
         found = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)

@@ -91,6 +91,14 @@ def test_a_page_is_written_whole_and_replaced(npm, melisma, released_folder, tmp
     assert (out / "style.css").is_file() and list(out.parent.iterdir()) == [out]
 
 
+def test_the_runtime_comes_into_a_folder_that_is_named_from_the_current_one(npm, tmp_path, monkeypatch):
+    npm()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site").mkdir()
+    runtime.fetch_runtime(Path("site"))
+    assert sorted(path.name for path in (tmp_path / "site").iterdir()) == sorted(runtime.FILES)
+
+
 def test_what_npm_cannot_do_is_said_in_a_line_and_nothing_is_left(npm, melisma, released_folder, tmp_path):
     out = tmp_path / "made" / "site"
 
