@@ -1,7 +1,6 @@
 """What the inputs are made of before they are damaged: made once, in a folder of the caller."""
 
 import contextlib
-import multiprocessing
 import os
 import shutil
 import sys
@@ -140,19 +139,21 @@ class World:
 
 def _in_a_fork(words: list[str]) -> None:
     """Run `melisma` in a process of its own, so that none of its threads are in this one."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            for number in (1, 2):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            sys.argv = ["melisma", *words]
+            from experiments.cli import main
 
-    def run() -> None:
-        for number in (1, 2):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-        sys.argv = ["melisma", *words]
-        from experiments.cli import main
-
-        main()
-
-    process = multiprocessing.get_context("fork").Process(target=run)
-    process.start()
-    process.join()
-    assert process.exitcode == 0, words
+            main()
+            code = 0
+        finally:
+            os._exit(code)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError(f"melisma {' '.join(words)} failed")
 
 
 def copied(source: Path, folder: Path) -> Path:
