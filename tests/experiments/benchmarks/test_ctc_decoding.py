@@ -59,6 +59,7 @@ def test_the_error_rate_is_of_all_phones():
     assert ctc_decoding.error_rate([[1, 2], [3]], [[1, 2, 2], [4]]) == 0.5
 
 
+@pytest.mark.long
 def test_the_last_line_holds_the_rates_of_every_search(capsys):
     threads = torch.get_num_threads()
     ctc_decoding.main(["--utterances=5", "--frames=20", "--rounds=2"])

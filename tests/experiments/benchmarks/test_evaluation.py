@@ -53,6 +53,7 @@ def test_the_speedup_is_taken_within_each_round():
     assert line.split()[-5:] == ["2.000", "1.000", "to", "20.000", "20.0"]
 
 
+@pytest.mark.long
 def test_the_last_line_holds_the_speedup_and_the_difference(capsys):
     evaluation.main(["--tracks=3", "--minutes=0.5", "--rounds=2"])
     last = capsys.readouterr().out.rstrip().splitlines()[-1]

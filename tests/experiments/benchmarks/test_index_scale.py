@@ -31,6 +31,7 @@ def test_the_split_is_one_that_everything_reads(split):
     assert first.stat().st_ino == second.stat().st_ino
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_fresh_process_measures_itself_and_its_workers(split, workers):
     found = {"hours": 1, "side": "column file", "workers": workers}

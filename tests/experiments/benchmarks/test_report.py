@@ -7,6 +7,7 @@ import pytest
 from experiments.benchmarks import report
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_the_last_line_holds_both_times_and_the_size(capsys):
     report.main(["--tracks=3", "--seconds=11", "--runs=1"])

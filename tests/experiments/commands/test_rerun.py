@@ -15,7 +15,7 @@ from experiments.cli import main
 from experiments.repeating import repetition
 
 COMPATIBILITY = Path(__file__).parents[2] / "compatibility"
-FAMILIES = ("melody", *(pytest.param(each, marks=pytest.mark.slow) for each in ("clips", "phonemes")))
+FAMILIES = ("melody", *(pytest.param(each, marks=pytest.mark.long) for each in ("clips", "phonemes")))
 SHORT = (
     *("--trainer.max_steps=6", "--trainer.val_check_interval=3", "--trainer.check_val_every_n_epoch=null"),
     *("--trainer.callbacks=null", "--trainer.logger=false", "--trainer.limit_val_batches=2"),
