@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from datamodules.files import read_text, write_atomically
-from experiments.crepe_weights import SUFFIX
 from experiments.exporting.files import Check
 from experiments.exporting.graphs import Graph
 from experiments.model_card import LICENCE, NOT_STATED
 from experiments.released import CARD
+from experiments.transcription.crepe_weights import SUFFIX
 
 _ONNX = """import onnxruntime
 session = onnxruntime.InferenceSession("{file}")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from datamodules.errors import DataError
 from datamodules.files import sha256_of
-from experiments.crepe_weights import NAMES, SUFFIX, find_crepe
 from experiments.released import TRACKER, find_released, released_identity, released_names
+from experiments.transcription.crepe_weights import NAMES, SUFFIX, find_crepe
 
 BEST = Path("checkpoints", "best.ckpt")
 

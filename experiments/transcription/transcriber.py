@@ -18,8 +18,8 @@ from datamodules.annotations.f0_series import F0Series
 from datamodules.corpora.base import Audio
 from datamodules.errors import DataError
 from datamodules.preparation.mono import mono_int16_blocks
-from experiments.crepe_weights import SUFFIX, load_crepe
 from experiments.released import TRACKER, load_released
+from experiments.transcription.crepe_weights import SUFFIX, load_crepe
 from experiments.transcription.location import locate, stands_alone
 from experiments.transcription.signals import Hearer, threads
 from experiments.transcription.spool import Spool

