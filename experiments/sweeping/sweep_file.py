@@ -17,6 +17,7 @@ METHODS = ("grid", "random", "bayes")
 GOALS = ("minimize", "maximize")
 _DESCRIBES = ("value", "values", "distribution", "min", "max", "mu", "parameters")  # one of these makes a parameter
 _MANY = 1_000_000  # points of a grid at most
+_FAR = 1e300  # what is beyond is as far
 
 
 class SweepFile(NamedTuple):
@@ -121,6 +122,10 @@ def _problem(content: Mapping[str, Any]) -> str | None:
     for key, each in parameters.items():
         if (problem := _parameter_problem(each)) is not None:
             return f"parameters.{key}: {problem}"
+    if method == "grid" and (points := _combinations(parameters)) > _MANY:
+        return (
+            f"parameters: a grid of {points:.3g} points, of which {_MANY} may be; give fewer values, or another method"
+        )
     cap = content.get("run_cap", 1)
     if not isinstance(cap, int) or cap < 1:
         return f"run_cap: {cap!r}; expected a whole number from 1 on"
@@ -131,6 +136,21 @@ def _problem(content: Mapping[str, Any]) -> str | None:
         return "early_terminate: min_iter or max_iter is missing, the validations before a point may be stopped"
     violations = sweeps.schema_violations_from_proposed_config(dict(content))
     return None if not violations else " ".join(violations[0].split())[:300]
+
+
+def _combinations(parameters: Mapping[str, Any]) -> float:
+    """How many points a grid has, before a package lists them all."""
+    found = 1.0
+    for each in parameters.values():
+        if isinstance(inner := each.get("parameters"), dict):
+            found *= _combinations({key: value for key, value in inner.items() if isinstance(value, dict)})
+        elif isinstance(values := each.get("values"), list):
+            found *= len(values)
+        elif isinstance(low := each.get("min"), (int, float)) and isinstance(high := each.get("max"), (int, float)):
+            step = each.get("q")
+            step = step if isinstance(step, (int, float)) and step > 0 else 1
+            found *= max((max(min(high, _FAR), -_FAR) - max(min(low, _FAR), -_FAR)) / step, 0) + 1
+    return found
 
 
 def _parameter_problem(parameter: object) -> str | None:

@@ -36,6 +36,7 @@ def test_a_grid_has_as_many_points_as_combinations_unless_there_is_a_cap(write_s
     assert read_sweep(write_sweep()).wanted(40) == 6
     assert read_sweep(write_sweep(run_cap=5)).wanted(None) == 5
     assert read_sweep(write_sweep(run_cap=5)).wanted(6) == 6
+    assert read_sweep(write_sweep(parameters={"seed": {"min": 1, "max": 5000}})).wanted(None) == 5000
 
 
 def test_what_has_no_end_needs_a_number_of_points(write_sweep):
@@ -57,6 +58,12 @@ def test_what_has_no_end_needs_a_number_of_points(write_sweep):
         ({"parameters": {"model.lr": {"values": []}}}, "parameters.model.lr: values: empty; a grid over nothing"),
         ({"parameters": {"model.lr": {"min": 2.0, "max": 1.0}}}, "model.lr: min 2.0 is not less than max 1.0"),
         ({"parameters": {"model.lr": {"min": 0.0, "max": 1.0}}}, "model.lr is a disallowed type with grid search"),
+        (
+            {"parameters": {"seed": {"min": 0, "max": 2**80}}},
+            "parameters: a grid of 1.21e+24 points, of which 1000000 may",
+        ),
+        ({"parameters": {key: {"values": [*range(99)]} for key in "abcd"}}, "parameters: a grid of 9.61e+07 points"),
+        ({"parameters": {"a": {"min": 0, "max": 9**9, "q": 2}}}, "a grid of 1.94e+08 points"),
         ({"run_cap": 0}, "run_cap: 0; expected a whole number from 1 on"),
         ({"early_terminate": {"type": "median"}}, "early_terminate: only {type: hyperband, ...} is known"),
         ({"early_terminate": {"type": "hyperband"}}, "early_terminate: min_iter or max_iter is missing"),
