@@ -78,6 +78,7 @@ def test_ratios_are_taken_within_each_round():
     assert {"0.2", "2500.00"} <= set(table(costs).splitlines()[1].split()) and "0.0 to 0.4" in table(costs)
 
 
+@pytest.mark.long
 def test_sides_deliver_full_batches_without_end(shards, tmp_path):
     """A set holds nineteen batches, a tar one."""
     lean = sets.write_lean_tars(tmp_path / "lean", shards, sets.BATCH)

@@ -24,7 +24,7 @@ def glide(seconds=1.5):
     return (0.2 * harmonics).astype(np.float32)
 
 
-@pytest.mark.parametrize("model", ["tiny", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["tiny", pytest.param("full", marks=pytest.mark.long)])
 def test_a_name_gives_the_salience_and_the_pitch_of_torchcrepe(model):
     audio = np.round(glide() * 32768).astype(np.int16)
     samples = torch.from_numpy(audio.astype(np.float32) / 32768)[None]
