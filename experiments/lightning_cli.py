@@ -93,6 +93,9 @@ class MelismaCLI(LightningCLI):
             policy.refuse_functions(self.config, self._words)
         except ArgumentError as error:
             mistakes.stop(mistakes.explain(error, self._subcommand_parsers[self._words[0]], self._words))
+        except ImportError as error:
+            mistakes.stop_if_denied(error)
+            raise
 
     @override
     def _parse_ckpt_path(self) -> None:

@@ -63,6 +63,26 @@ def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
         return parsed
     except ArgumentError as error:
         stop(explain(error, parser, words))
+    except ImportError as error:
+        stop_if_denied(error)
+        raise
+
+
+def instantiated(parser: ArgumentParser, parsed: Namespace) -> Namespace:
+    """Make the objects of a parsed recipe, or stop with exit code 2 and say what a class refused."""
+    try:
+        made: Namespace = parser.instantiate(parsed)
+    except DataError:
+        raise
+    except (ValueError, TypeError) as error:
+        stop(f"{Reason.of(error).text}; is there a key with another kind of value, or null, where a value is needed?")
+    return made
+
+
+def stop_if_denied(error: ImportError) -> None:
+    """Stop with exit code 2 if a file names what is never imported. A package that is missing is another matter."""
+    if isinstance(error, ValueError):  # jsonargparse looks at it before it looks at types
+        stop(str(error).partition(", denied")[0])
 
 
 def check_files(words: Sequence[str]) -> None:

@@ -151,6 +151,8 @@ def _sets(words: Sequence[str], split: str | None, out: Path, option: str, neste
     """
     found: dict[str, tuple[Path, str | None]] = {}
     for word in words:
+        if "\0" in word:
+            raise DataError(f"{option} {word!r}: no name of a folder")
         name, _, place = word.rpartition("=")
         folder, _, of_it = place.rpartition(":")
         directory, own = (Path(folder), of_it) if folder and not Path(place).exists() else (Path(place), split)

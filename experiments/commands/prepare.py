@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from datamodules import corpora
 from datamodules.errors import cut_lines
 from datamodules.preparation.recipe import ShardRecipe
-from experiments.mistakes import parse
+from experiments.mistakes import instantiated, parse
 from experiments.shares import check_jobs, share
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
 
     Recordings that cannot be used are left out and listed at the end; the exit code is then 1.
     """
-    options = _parser().instantiate(parse(_parser(), _with_config_option(arguments)))
+    options = instantiated(_parser(), parse(_parser(), _with_config_option(arguments)))
     check_jobs(options.jobs)
 
     from datamodules.preparation.engines import Engine

@@ -223,3 +223,42 @@ def test_a_recipe_without_keys_is_named(melisma, tmp_path, text):
     for words in (["fit", "--config", path], ["prepare", path], ["validate", f"--config={path}"]):
         (line,) = refused(melisma(*words))
         assert line.startswith(f"{path}: keys and their values are expected, not ") and len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("lowest_note: 48", "lowest_note: null"),
+        ("harmonics: [1.0, 2.0]", "harmonics: null"),
+        ("octaves: 3", "octaves: []"),
+    ],
+)
+def test_a_value_of_another_kind_in_a_corpus_or_spectrogram_is_no_mistake_of_ours(melisma, tmp_path, before, after):
+    text = (
+        "corpus:\n  class_path: datamodules.corpora.SyntheticMelody\n"
+        "  init_args: {recordings: {train: 1}, seconds: 1.0, rate: 8000, lowest_note: 48, highest_note: 60}\n"
+        "directory: shards\nrate: 8000\nhop: 80\nsegment: 0.5\ncontext: 0.1\n"
+        "spectrogram:\n  class_path: datamodules.preparation.spectrograms.HarmonicConstantQ\n"
+        "  init_args: {minimum: 65.4, bins_per_octave: 12, octaves: 3, harmonics: [1.0, 2.0]}\n"
+    )
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text.replace(before, after))
+    outcome = melisma("prepare", path, "--directory", tmp_path / "shards")
+    assert outcome.code in (1, 2) and "Traceback" not in outcome.err and "melisma: " in outcome.err
+    assert not (tmp_path / "shards").exists()
+
+
+def test_a_class_that_no_file_may_name_is_refused_also_where_a_word_changes_its_values(melisma, small_recipe, tmp_path):
+    path, text = tmp_path / "evil.yaml", small_recipe.read_text()
+    before, _, after = text.partition("\ndata:")
+    after = after.replace("  init_args:", "  init_args:\n    reader: {class_path: os.system, init_args: {x: 1}}", 1)
+    path.write_text(f"{before}\ndata:{after}")
+    outcome = melisma("fit", "--config", path, "--data.predict={mine: shards}")
+    assert outcome.code == 2 and "os.system" in outcome.err and "Traceback" not in outcome.err
+
+
+def test_a_set_of_a_comparison_cannot_have_the_name_of_no_folder(melisma, tmp_path):
+    path = tmp_path / "compare.yaml"
+    path.write_text('data: ["\\0"]\nmethods: pyin\nout: report\n')
+    outcome = melisma("compare", "--config", path)
+    assert outcome.code == 1 and outcome.err == "melisma: data '\\x00': no name of a folder\n"
