@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import socket
@@ -145,13 +146,18 @@ def read_regular(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, most: int | None = None) -> str:
     """SHA-256 of a file's bytes, hexadecimal.
 
+    Args:
+        path: of the file.
+        most: bytes; a larger file is refused before it is read. None: any size.
+
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or is larger.
     """
-    check_file(path)
+    if check_file(path) > (most or math.inf):
+        raise DataError(f"{path}: is larger than {(most or 0) >> 20} MiB, more than a file of its kind ever has")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

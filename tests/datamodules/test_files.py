@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datamodules.errors import DataError
-from datamodules.files import file_name, read_bytes, remove_leftovers, write_atomically
+from datamodules.files import file_name, read_bytes, remove_leftovers, sha256_of, write_atomically
 
 HOSTILE = [
     "",
@@ -108,3 +108,12 @@ def test_a_file_of_another_host_is_left_over_after_a_day_by_the_clock_of_the_fil
         monkeypatch.setattr(time, "time", lambda jump=jump, now=time.time: now() + jump)
         remove_leftovers(tmp_path)
         assert sorted(path.name.split(".")[1] for path in tmp_path.iterdir()) == ["hours", "new"]
+
+
+def test_a_file_that_is_too_long_for_its_kind_is_not_hashed(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x" * 10)
+    assert sha256_of(path, 10) == sha256_of(path)
+    os.truncate(path, 3 << 30)
+    with pytest.raises(DataError, match=r"a.csv: is larger than 512 MiB"):
+        sha256_of(path, 1 << 29)

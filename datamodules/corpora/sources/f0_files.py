@@ -11,7 +11,7 @@ from typing_extensions import override
 from datamodules.annotations.f0_series import F0Series, MultiF0Series
 from datamodules.annotations.f0_tables import read_f0, read_multi_f0
 from datamodules.corpora.base import PitchSource
-from datamodules.files import sha256_of
+from datamodules.files import MOST, sha256_of
 
 VERSION = 1  # part of cache keys: raise it when the same table is read as another series
 
@@ -40,7 +40,9 @@ class F0File(PitchSource):
 
     @override
     def fingerprint(self) -> str:
-        return json.dumps({"F0File": VERSION, "sha256": sha256_of(self.path), **asdict(self.options)}, sort_keys=True)
+        return json.dumps(
+            {"F0File": VERSION, "sha256": sha256_of(self.path, MOST), **asdict(self.options)}, sort_keys=True
+        )
 
     @override
     def read(self) -> F0Series:
@@ -64,7 +66,7 @@ class MultiF0File(PitchSource):
     @override
     def fingerprint(self) -> str:
         options = {"offset": self.offset, "gap": self.gap}
-        return json.dumps({"MultiF0File": VERSION, "sha256": sha256_of(self.path), **options}, sort_keys=True)
+        return json.dumps({"MultiF0File": VERSION, "sha256": sha256_of(self.path, MOST), **options}, sort_keys=True)
 
     @override
     def read(self) -> MultiF0Series:

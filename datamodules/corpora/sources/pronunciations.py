@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from datamodules.errors import DataError
+from datamodules.files import read_bytes
 
+MOST_BYTES = 1 << 26  # of a dictionary; CMUdict has 4 MB
 ALTERNATIVE = re.compile(r"\(\d+\)$")  # WORD(2): another pronunciation of WORD
 REMARK = re.compile(r"\s#.*$")  # newer editions of CMUdict have comments behind the phones
 STRESSED = re.compile(r"([A-Z]+)[012]")  # an ARPAbet vowel
@@ -93,13 +95,8 @@ class Pronunciations:
         return stressed[1] if stressed else symbol
 
     def _text(self) -> str:
-        try:
-            content = Path(self.path).read_bytes()
-        except OSError as error:
-            raise DataError(
-                f"{self.path}: the dictionary cannot be read: {error.strerror}; CMUdict is fetched by "
-                "torchaudio.datasets.CMUDict(FOLDER, download=True)"
-            ) from error
+        hint = "CMUdict is fetched by torchaudio.datasets.CMUDict(FOLDER, download=True)"
+        content = read_bytes(Path(self.path), hint, MOST_BYTES)
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:

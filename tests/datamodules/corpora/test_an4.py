@@ -107,7 +107,7 @@ def test_files_that_end_within_a_sample(folder, content, size):
     [
         ("an4_train.fileids", None, "an4_train.fileids: cannot be read: No such file"),
         ("an4_train.transcription", None, "an4_train.transcription: cannot be read"),
-        ("an4.dic", None, "an4.dic: the dictionary cannot be read"),
+        ("an4.dic", None, "an4.dic: cannot be read: No such file"),
         ("an4.dic", "YES Y EH S\nGO G OW\nA AH\n", "utterance 'a3-m-b': the word 'NO' is not in the dictionary"),
         (
             "an4_train.transcription",

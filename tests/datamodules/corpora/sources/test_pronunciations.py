@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +95,11 @@ def test_a_transcript_is_its_words_phones_one_after_the_other(tmp_path_factory, 
     words = data.draw(st.lists(st.sampled_from(sorted(entries)), max_size=5))
     expected = " ".join(phone for word in words for phone in entries[word])
     assert Pronunciations(str(path)).transcribe({"x": " ".join(words)}) == {"x": expected}
+
+
+def test_a_dictionary_that_is_too_long_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "words.dic"
+    path.touch()
+    os.truncate(path, 3 << 30)
+    with pytest.raises(DataError, match=r"words.dic: is larger than 64 MiB"):
+        Pronunciations(str(path)).read()
