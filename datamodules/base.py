@@ -11,7 +11,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
-from datamodules.errors import DataError, check_range, shown
+from datamodules.errors import DataError, check_range
 from datamodules.loading import pinned, ready_for_workers
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
@@ -76,8 +76,7 @@ class ShardedData(lightning.LightningDataModule, ABC, Generic[Loader]):
         if batch_size < 1:
             raise DataError(f"data.batch_size: {batch_size} is not positive")
         check_range("data.workers", workers, 0, 1000)
-        if not 0 <= seed < 1 << 63:
-            raise DataError(f"data.seed: {shown(seed)} is not from 0 to 2^63 - 1")
+        check_range("data.seed", seed, 0, 2**63 - 1)
         ready_for_workers(workers)
         # Rank 0 alone prepares: the directories are on a file system that all nodes see, or prepared beforehand.
         self.prepare_data_per_node = False

@@ -245,7 +245,7 @@ def test_arguments_out_of_range_are_refused_by_their_key(key):
 
 @pytest.mark.parametrize("seed", [-1, 1 << 63])
 def test_a_seed_out_of_range_is_refused(seed):
-    with pytest.raises(DataError, match=rf"data\.seed: {seed} is not from 0 to"):
+    with pytest.raises(DataError, match=rf"data\.seed: {seed}; a number from 0 to "):
         ClipData(CLASSES, seed=seed)
 
 
