@@ -24,7 +24,7 @@ segment: 0.2
 context: 0.0
 splits: {train: rest}
 """
-NAMES = ("a.wav", "b.flac", "c.ogg", "d.aiff", "e.mp3")
+NAMES = ("a.wav", "b.flac", "c.ogg", "d.aiff", "e.mp3", "f.au")
 OTHER = (
     "a.raw",
     "a.m4a",

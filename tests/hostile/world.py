@@ -113,7 +113,7 @@ class World:
         folder = self.folder / "recordings"
         folder.mkdir(parents=True)
         times = np.arange(4800) / 16000
-        for number, name in enumerate(("a.wav", "b.flac", "c.ogg", "d.aiff", "e.mp3")):
+        for number, name in enumerate(("a.wav", "b.flac", "c.ogg", "d.aiff", "e.mp3", "f.au")):
             f0 = 220.0 * 2 ** (number / 4)
             soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * f0 * times), 16000)
             rows = "".join(f"{row / 100:.2f},{f0:.3f}\n" for row in range(31))

@@ -29,6 +29,7 @@ SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should b
 NOT_KNOWN = 0x7FFF0000  # bytes; a size from here on means 'not known', as in a file that was written to a pipe
 UNSTATED = np.iinfo(np.int64).max  # samples; what libsndfile gives for a length that the header leaves open
 LOWEST_RATE, HIGHEST_RATE = 1000, 3_072_000  # Hz
+BARE = "bare samples, without a header that states rate and channels; make a WAV file of it"
 MISSING = 0.1  # s; the length in an MP3's header may be wrong by less
 
 
@@ -40,6 +41,7 @@ class AudioFile(AudioSource):
 
     @override
     def fingerprint(self) -> str:
+        _header(self.path)  # gigabytes that are no audio are not read
         return sha256_of(self.path)
 
     @override
@@ -105,13 +107,13 @@ class AudioFile(AudioSource):
         _check_audio(self.path)
         try:
             with soundfile.SoundFile(self.path) as file:
-                _check_rate(self.path, int(file.samplerate))
-                self._check_header(str(file.extra_info))
+                _check_header(self.path, file.format, int(file.samplerate))
+                self._check_whole(str(file.extra_info))
                 yield file
         except (RuntimeError, ValueError) as error:  # soundfile's errors are RuntimeErrors
             raise DataError(f"{self.path}: cannot be decoded: {error}") from error
 
-    def _check_header(self, log: str) -> None:
+    def _check_whole(self, log: str) -> None:
         for stated, present in SHORTENED.findall(log):
             if int(present) < int(stated) < NOT_KNOWN:
                 raise DataError(f"{self.path}: truncated: {present} of {stated} bytes of audio are there")
@@ -236,12 +238,14 @@ def _header(path: Path) -> Any:  # noqa: ANN401 -- soundfile has no types
         header = soundfile.info(path)
     except RuntimeError as error:
         raise DataError(f"{path}: cannot be decoded: {error}") from error
-    _check_rate(path, int(header.samplerate))
+    _check_header(path, header.format, int(header.samplerate))
     return header
 
 
-def _check_rate(path: Path, rate: int) -> None:
-    """Refuse a header that makes days of a second: what is resampled grows as its rate shrinks."""
+def _check_header(path: Path, kind: str, rate: int) -> None:
+    """Refuse bare samples, and a rate that makes days of a second: what is resampled grows as its rate shrinks."""
+    if kind == "RAW":  # for libsndfile all that is called .au or .snd and has no header is telephone speech
+        raise DataError(f"{path}: {BARE}")
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise DataError(
             f"{path}: its header states {rate} samples per second; from {LOWEST_RATE} to {HIGHEST_RATE} are read, so "
@@ -250,9 +254,9 @@ def _check_rate(path: Path, rate: int) -> None:
 
 
 def _check_audio(path: Path) -> None:
-    """Refuse what is no file, and bare samples, of which nothing says how many a second there are."""
+    """Refuse what is no file, and what is called bare samples, of which nothing says how many a second there are."""
     if not path.exists():
         raise DataError(f"{path}: there is no such audio file")
     check_file(path)
     if path.suffix.lower() == ".raw":
-        raise DataError(f"{path}: bare samples, without a header that states rate and channels; make a WAV file of it")
+        raise DataError(f"{path}: {BARE}")

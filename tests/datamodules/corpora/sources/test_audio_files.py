@@ -5,6 +5,7 @@ import pytest
 import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
 
+from datamodules.corpora.sources import audio_files
 from datamodules.corpora.sources.audio_files import AudioClip, AudioFile, cut
 from datamodules.errors import DataError
 
@@ -97,7 +98,7 @@ def test_samples_that_are_not_numbers_are_refused(tmp_path, write_tone, wrong, s
 
 def test_a_missing_file_is_named(tmp_path):
     assert "no such audio file" in refusal(tmp_path / "a.wav")
-    with pytest.raises(DataError, match=r"a\.wav: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"a\.wav: there is no such audio file"):
         AudioFile(tmp_path / "a.wav").fingerprint()
 
 
@@ -158,6 +159,22 @@ def test_bare_samples_are_refused_with_what_they_lack(tmp_path):
     (tmp_path / "x.raw").write_bytes(bytes(1000))
     with pytest.raises(DataError, match=r"x\.raw: bare samples, without a header that states rate and channels"):
         AudioFile(tmp_path / "x.raw").read()
+
+
+@pytest.mark.parametrize("name", ["x.au", "x.snd"])
+def test_a_name_that_stands_for_a_header_does_not_replace_it(tmp_path, name):
+    (tmp_path / name).write_bytes(bytes(1000))
+    for read in (AudioFile.read, AudioFile.length, AudioFile.fingerprint):
+        with pytest.raises(DataError, match=rf"/{name}: bare samples, without a header that states rate and channels"):
+            read(AudioFile(tmp_path / name))
+
+
+def test_gigabytes_that_are_no_audio_are_not_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio_files, "sha256_of", lambda path: pytest.fail(f"{path} is read as a whole"))
+    with open(tmp_path / "x.wav", "wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(DataError, match=r"x\.wav: cannot be decoded"):
+        AudioFile(tmp_path / "x.wav").fingerprint()
 
 
 @pytest.mark.parametrize("rate", [1, 999, (1 << 31) - 1])
