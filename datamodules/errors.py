@@ -15,6 +15,9 @@ _OF_ANY_FILE = {
     errno.EAGAIN,
 }  # fmt: skip
 
+# Of a disk, which whatever is tried next would meet as well.
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
 # What a disk, a folder or a limit of the machine explains, and what to do about it.
 _REMEDIES = {
     errno.ENOSPC: "free some space there, and give the same command again",
@@ -106,6 +109,11 @@ def machine_fault(error: BaseException, path: Path | None = None, instead: bool 
             named = "" if place is None else f"{os.fsdecode(place)}: "
             return f"{named}{os.strerror(each.errno)}; {_REMEDIES[each.errno]}"
     return None
+
+
+def is_of_disk(said: str) -> bool:
+    """Whether a message is one of `machine_fault` of a disk that is full, read-only or failing."""
+    return any(f"{os.strerror(number)}; {_REMEDIES[number]}" in said for number in _OF_DISK)
 
 
 def _behind(error: BaseException | None) -> Iterator[BaseException]:

@@ -9,11 +9,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from datamodules.errors import is_of_disk, machine_fault
 from experiments.claims import Claim
 
 # Modules that a fit imports sooner or later; one that is not installed is left out.
@@ -31,6 +33,9 @@ _IMPORTED = [
 _LOOK = 5.0  # s between two looks at the claim
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _LATER = (signal.SIGTERM, signal.SIGUSR1)
+_TOLD = "melisma: "
+_SHOWN = 5  # lines of what a command said last
+_ROOM = 1 << 16  # bytes that a disk takes which is not full
 
 
 class CommandProcesses:
@@ -125,3 +130,33 @@ def _end_with_the_caller() -> None:
     assert caller is not None
     caller.join()
     os._exit(1)
+
+
+def last_lines(log: Path) -> list[str]:
+    """What a command said last; nothing where there is no log."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return text.replace("\r", "\n").strip().splitlines()[-_SHOWN:]
+
+
+def denied_by_disk(log: Path) -> str | None:
+    """Why whatever follows a command that failed would fail as well: its disk is full, read-only or failing.
+
+    Args:
+        log: what it printed, on the same disk, where it may have had no room for its last words.
+
+    Returns:
+        What the user is told; None: the disk was not to blame.
+    """
+    told = [line for line in last_lines(log) if line.startswith(_TOLD)]
+    if told and is_of_disk(told[-1]):
+        return told[-1].removeprefix(_TOLD)
+    try:
+        with tempfile.TemporaryFile(dir=log.parent) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+    except OSError as error:
+        return machine_fault(error, log.parent, instead=True)
+    return None

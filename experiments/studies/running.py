@@ -16,11 +16,11 @@ from types import FrameType
 import yaml
 from tqdm import tqdm
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, MachineFault
 from datamodules.files import write_atomically
 from datamodules.preparation.sharing import Share
 from experiments.claims import Claim, Claims
-from experiments.studies.processes import CommandProcesses
+from experiments.studies.processes import CommandProcesses, denied_by_disk, last_lines
 from experiments.studies.results import is_finished
 from experiments.studies.study import PlannedRun, Study
 
@@ -30,7 +30,6 @@ _LOGGER = "lightning.pytorch.loggers.CSVLogger"
 _CLAIMS = ".claims"  # in the folder of a study
 _STATED = "stated.yaml"  # the recipe with the settings of the run; its config.yaml has the defaults as well
 _LAST = Path("checkpoints", "last.ckpt")
-_SHOWN = 5  # lines of the log of a run that failed
 
 
 def make_runs(study: Study, folder: Path, jobs: int, share: Share | None = None) -> list[PlannedRun]:
@@ -60,7 +59,7 @@ def make_runs(study: Study, folder: Path, jobs: int, share: Share | None = None)
 
         def work() -> None:
             for planned, claim in turns:
-                with claim:
+                with claim, turns.ended_by_errors():
                     error = make_run(planned, study.recipe, folder, processes, claim)
                 if error and not turns.stopped:
                     failed.append(error)
@@ -107,6 +106,15 @@ class _Turns:
                 time.sleep(LOOK)
             else:
                 return
+
+    @contextmanager
+    def ended_by_errors(self) -> Iterator[None]:
+        """While a run is made: what is no failure of its own is no reason to begin another."""
+        try:
+            yield
+        except Exception:
+            self.stopped = True
+            raise
 
     def _take(self) -> tuple[PlannedRun, Claim] | None:
         with self._lock:
@@ -157,6 +165,9 @@ def make_run(
 
     Returns:
         None if it came to its end, else what its log says last.
+
+    Raises:
+        MachineFault: the disk is full or fails, for the runs to come as well.
     """
     place = folder / planned.place
     place.mkdir(parents=True, exist_ok=True)
@@ -168,8 +179,9 @@ def make_run(
     code = processes.run(words, log, claim)
     if code == 0 and is_finished(place):
         return None
-    lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").strip().splitlines()
-    return "\n".join([f"{place} (exit code {code}):", *(f"  {line}" for line in lines[-_SHOWN:])])
+    if fault := denied_by_disk(log):
+        raise MachineFault(fault)
+    return "\n".join([f"{place} (exit code {code}):", *(f"  {line}" for line in last_lines(log))])
 
 
 def _logger(planned: PlannedRun, folder: Path) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 
+from datamodules.errors import MachineFault
 from experiments.claims import Claim
-from experiments.studies.processes import CommandProcesses
+from experiments.studies.processes import CommandProcesses, denied_by_disk
 from experiments.sweeping.point_figures import check_metric, has_finished
 from experiments.sweeping.points import Outcome, SweepPoint
 from experiments.sweeping.proposals import to_stop
@@ -48,6 +49,7 @@ class PointFits:
 
         Raises:
             DataError: the run does not log the sweep's metric.
+            MachineFault: the disk is full or fails, for other points as well; this one has not failed.
         """
         if has_finished(point.folder):  # its worker died before it could say so
             point.journal(event="ended", outcome="finished", code=0)
@@ -79,7 +81,10 @@ class PointFits:
             process.join()
         check_metric(point, self._sweep.file)
         outcome = self._outcome(point, stopped_early, process.exitcode)
-        point.journal(event="ended", outcome=outcome, code=process.exitcode)
+        fault = denied_by_disk(point.folder / LOG) if outcome == "failed" else None
+        point.journal(event="ended", outcome="interrupted" if fault else outcome, code=process.exitcode)
+        if fault:
+            raise MachineFault(fault)
         return outcome
 
     def _outcome(self, point: SweepPoint, stopped_early: bool, code: int | None) -> Outcome:
@@ -117,12 +122,3 @@ def _own_words(point: SweepPoint) -> list[str]:
 def _alone(environment: Mapping[str, str]) -> dict[str, str]:
     """Without what tells Lightning that it is one of several tasks: a job of SLURM's has one worker, which has fits."""
     return {name: value for name, value in environment.items() if not name.startswith("SLURM_")}
-
-
-def last_lines(run: Path, lines: int) -> list[str]:
-    """What a fit said last."""
-    try:
-        text = (run / LOG).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    return text.replace("\r", "\n").strip().splitlines()[-lines:]

@@ -11,8 +11,9 @@ from typing import Any
 from callbacks.run.command import typed_command
 from callbacks.run.packages import package_versions
 from datamodules.files import write_atomically
+from experiments.studies.processes import last_lines
 from experiments.sweeping.command_line import as_word
-from experiments.sweeping.fits import last_lines
+from experiments.sweeping.fits import LOG
 from experiments.sweeping.point_figures import PointFigures, record_of
 from experiments.sweeping.sweep_file import SweepFile
 from experiments.sweeping.sweep_folder import SweepFolder
@@ -20,7 +21,6 @@ from experiments.sweeping.sweep_folder import SweepFolder
 TABLE, RECORD, PICTURE = "sweep.tsv", "sweep.json", "sweep.png"
 _PACKAGES = ("sweeps", "torch", "lightning", "numpy", "scipy", "scikit-learn")
 _SHOWN = 20  # points in the terminal
-_SAID = 5  # lines of the log of a point that failed
 
 
 def write_table(sweep: SweepFolder) -> list[PointFigures]:
@@ -157,7 +157,7 @@ def failures(figures: Sequence[PointFigures]) -> list[str]:
     for each in figures:
         if each.status == "failed":
             lines.append(f"{each.folder} (exit code {each.code}, {each.attempts} attempts):")
-            lines += [f"  {line}" for line in last_lines(each.folder, _SAID)]
+            lines += [f"  {line}" for line in last_lines(each.folder / LOG)]
     return lines
 
 

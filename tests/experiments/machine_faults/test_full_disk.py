@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.experiments.machine_faults.conftest import one_line
 from tests.experiments.machine_faults.forked import melisma
 from tests.experiments.machine_faults.places import can_mount, contents, disk
+from tests.experiments.machine_faults.results import of_run
+from tests.experiments.studies.conftest import STATED
 
 pytestmark = pytest.mark.faults
 mounts = pytest.mark.skipif(not can_mount(), reason="only root can mount a small disk")
@@ -72,7 +75,7 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on(world, tmp_path, name
     # Files that tell the time are not the same twice, or by chance.
     timed = ("record.json", "curves.jsonl", "method.json", "summary.json", "judgement.json", ".md", ".ckpt")
     same = {file: found for file, found in wholes[0].items() if wholes[1][file] == found and not file.endswith(timed)}
-    taken, needed = (sum(-(-len(wholes[0][file]) // PAGE) for file in of) for of in (there, wholes[0].keys() - there))
+    taken, needed = (sum(pages(wholes[0][file]) for file in of) for of in (there, wholes[0].keys() - there))
     draw, failures = random.Random(name), 0
     sizes = 3 if name in QUICK else SLOW.get(name, SIZES)
     for place in range(sizes):
@@ -99,6 +102,10 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on(world, tmp_path, name
     assert failures
 
 
+def pages(content: bytes) -> int:
+    return -(-len(content) // PAGE)
+
+
 def tops(names) -> set[str]:
     return {name.partition("/")[0] for name in names}
 
@@ -117,3 +124,55 @@ def test_a_limit_of_the_size_of_files_is_named_and_the_same_command_goes_on(worl
     assert ended.code == 0, ended.output
     if name == "prepare":
         assert contents(tmp_path / "here") == prepared
+
+
+MANY = {
+    "sweep": {
+        "method": "grid",
+        "metric": {"name": "val/mine/raw_pitch_accuracy", "goal": "maximize"},
+        "parameters": {"model.optimizer.lr": {"values": [0.01, 0.001]}},
+        "command": ["${env}", "melisma", "fit", "--config={recipe}", "${args}"],
+    },
+    "study": {
+        **STATED,
+        "recipe": "{recipe}",
+        "settings": {"trainer.callbacks": None},
+        "runs": {"longer": {}, "shorter": {"trainer.max_steps": 6}},
+        "seeds": [0],
+        "findings": [
+            {
+                **{"claim": "Longer is surer.", "published": "nothing", "metric": "mine/voiced_confidence"},
+                "order": ["shorter", "longer"],
+            },
+        ],
+    },
+}
+
+
+@mounts
+@pytest.mark.long
+@pytest.mark.parametrize("name", MANY)
+def test_a_full_disk_ends_what_makes_many_runs_and_none_of_them_counts_as_failed(world, tmp_path, name):
+    file = tmp_path / "many.yaml"
+    file.write_text(yaml.safe_dump(MANY[name], sort_keys=False).replace("{recipe}", str(world.small_recipe)))
+    words = [name, file, "--jobs", 1, *(["--repeats", 0] if name == "sweep" else [])]
+    with disk(tmp_path / "whole"):
+        ended = melisma(words, tmp_path / "whole")
+        assert ended.code == 0, ended.output
+        whole, needed = runs_of(tmp_path / "whole"), sum(map(pages, contents(tmp_path / "whole").values()))
+    assert len(whole) == 2
+    for place in (0.1, 0.4, 0.8):
+        folder = tmp_path / str(place)
+        with disk(folder) as small:
+            small.resize(int(place * needed) * PAGE)
+            assert "runs/" in one_line(melisma(words, folder), FULL)
+            small.resize(1 << 28)
+            ended = melisma(words, folder)
+            assert ended.code == 0, ended.output
+            assert runs_of(folder) == whole
+
+
+def runs_of(folder: Path) -> dict[str, dict[str, object]]:
+    """The weights of the runs below a folder, and their steps."""
+    found = {f"{path.parent.relative_to(folder)}": of_run(path.parent) for path in folder.rglob("record.json")}
+    return {run: {key: value for key, value in each.items() if ".ckpt/" in key} for run, each in found.items()}

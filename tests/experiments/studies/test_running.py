@@ -1,5 +1,6 @@
 """Runs of a study."""
 
+import errno
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from datamodules import DataError
+from datamodules.errors import MachineFault
 from datamodules.preparation.sharing import Share
 from experiments.claims import Claims
 from experiments.studies import running
@@ -94,6 +96,25 @@ def test_shares_at_once_make_every_run_once_and_the_last_one_finds_all_finished(
     assert [each.result() for each in shares] == [[], [], []]
     assert len(made) == len(set(made)) == 8 == len(records(tmp_path / "study"))
     assert not (tmp_path / "study" / ".claims").exists()
+
+
+def test_a_full_disk_ends_the_study_at_once_in_one_line(made_study, tmp_path, stand_in, monkeypatch):
+    full = f"{os.strerror(errno.ENOSPC)}; free some space there, and give the same command again"
+    made = []
+
+    class Full(StandIn):
+        def run(self, words, log, claim=None):
+            made.append(log)
+            log.write_text(f"epoch 0\rmelisma: {log.parent}/checkpoints/last.ckpt: {full}\n")
+            return 1
+
+    monkeypatch.setattr(running, "CommandProcesses", Full)
+    with pytest.raises(MachineFault) as raised:
+        make_runs(made_study(), tmp_path / "study", jobs=1)
+    assert str(raised.value) == f"{made[0].parent}/checkpoints/last.ckpt: {full}" and len(made) == 1
+    monkeypatch.setattr(running, "CommandProcesses", StandIn)
+    make_runs(made_study(), tmp_path / "study", jobs=1)
+    assert len(records(tmp_path / "study")) == 4
 
 
 def test_a_share_begins_with_its_own_part_and_goes_on_with_that_of_a_dead_one(

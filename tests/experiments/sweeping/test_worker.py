@@ -1,9 +1,11 @@
 """`melisma sweep` with fits that only pretend."""
 
 import csv
+import errno
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 from contextlib import nullcontext
@@ -96,6 +98,35 @@ def test_a_point_that_fails_is_repeated_as_often_as_asked_and_the_sweep_goes_on(
     pretended.behave = good_fit
     assert sweep("--repeats", repeats + 1).code == 0
     assert pretended.started_points()[-2:] == ["p0002", "p0003"]
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["in its log", "not even in its log"])
+def test_a_full_disk_ends_the_sweep_and_not_its_points(sweep, pretend, tmp_path, monkeypatch, said):
+    room = tempfile.TemporaryFile
+    full = f"{os.strerror(errno.ENOSPC)}; free some space there, and give the same command again"
+
+    def no_room(*words, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fit(folder, words):
+        if pretended.started_points()[-1] != "p0001":
+            return good_fit(folder, words)
+        if said:
+            (folder / "fit.log").write_text(f"epoch 0\rmelisma: {folder}/checkpoints/last.ckpt: {full}\n")
+        else:
+            monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+        return 1
+
+    pretended = pretend(fit)
+    outcome = sweep("--repeats", 0)
+    assert outcome.code == 1 and pretended.started_points() == ["p0000", "p0001"]
+    assert [line for line in outcome.err.splitlines() if "melisma:" in line] == [
+        f"melisma: {tmp_path / 'runs' / 'small' / 'p0001'}{'/checkpoints/last.ckpt' if said else ''}: {full}"
+    ]
+    assert statuses(tmp_path, 0)[:2] == ["finished", "waiting"]
+    pretended.behave = good_fit
+    monkeypatch.setattr(tempfile, "TemporaryFile", room)
+    assert sweep("--repeats", 0).code == 0 and pretended.started_points()[2] == "p0001"
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "failed"), (-9, "failed"), (143, "waiting"), (75, "waiting")])
