@@ -110,8 +110,9 @@ class AudioModule(lightning.LightningModule):
             return optimizer
         try:
             scheduler = self.scheduler(optimizer)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise MisconfigurationException(f"model.scheduler: {error}") from error
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+            what = error.args[0] if isinstance(error, KeyError) else error  # whose text would be quoted
+            raise MisconfigurationException(f"model.scheduler: {str(what).partition(chr(10))[0]}") from error
         if isinstance(scheduler, ReduceLROnPlateau):
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
         interval = "epoch" if isinstance(scheduler, EpochDecay) else "step"

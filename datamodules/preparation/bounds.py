@@ -84,18 +84,23 @@ def _numbers(value: object, place: str) -> Iterator[tuple[str, float]]:
             yield from _numbers(part, f"{place}.{name}" if place else str(name))
 
 
-def check_directory(directory: str) -> None:
-    """Refuse a place for shards that is none.
+def check_directory(directory: str, key: str = "directory", what: str = "shards") -> None:
+    """Refuse a place for shards or the like that is none.
+
+    Args:
+        directory: the folder.
+        key: that states it, for the message.
+        what: shall be in it.
 
     Raises:
         DataError: it is a file, the root of the file system, or one of its folders that hold no files of a user's.
     """
     if not directory.strip() or not directory.isprintable():
-        raise DataError(f"directory: {shown(directory)} is no name of a folder")
+        raise DataError(f"{key}: {shown(directory)} is no name of a folder")
     if directory.count("/") > DEEPEST:
-        raise DataError(f"directory: {shown(directory)} is more than {DEEPEST} folders deep")
+        raise DataError(f"{key}: {shown(directory)} is more than {DEEPEST} folders deep")
     path = os.path.realpath(directory)
     if path == "/" or (path.startswith(_NO_FOLDERS) and not Path(path).is_relative_to(_SHARED_MEMORY)):
-        raise DataError(f"directory: {shown(directory)}: is no place for shards; name a folder of your own")
+        raise DataError(f"{key}: {shown(directory)}: is no place for {what}; name a folder of your own")
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise DataError(f"directory: {shown(directory)}: is a file; name a folder, which is made if it is not there")
+        raise DataError(f"{key}: {shown(directory)}: is a file; name a folder, which is made if it is not there")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, check_range
 
 C1 = 32.70319566257483  # Hz
 FULL_SCALE = 65535
@@ -64,6 +64,8 @@ class ConstantQ(Spectrogram):
     ) -> None:
         if len(filter_scales) != len(top_dbs) or not filter_scales:
             raise DataError("spectrogram.top_dbs: give one value for each of spectrogram.filter_scales")
+        check_range("spectrogram.octaves", octaves, 1, 20)
+        check_range("spectrogram.bins_per_octave", bins_per_octave, 1, 1200)
         self.minimum, self.bins_per_octave, self.octaves = minimum, bins_per_octave, octaves
         self.filter_scales, self.top_dbs = list(filter_scales), list(top_dbs)
 
@@ -102,6 +104,8 @@ class HarmonicConstantQ(Spectrogram):
         harmonics: Sequence[float] = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0),
         top_db: float = 80.0,
     ) -> None:
+        check_range("spectrogram.octaves", octaves, 1, 20)
+        check_range("spectrogram.bins_per_octave", bins_per_octave, 1, 1200)
         self.minimum, self.bins_per_octave, self.octaves = minimum, bins_per_octave, octaves
         self.harmonics, self.top_db = list(harmonics), top_db
 

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 
 from datamodules import corpora
 from datamodules.errors import cut_lines
+from datamodules.preparation.bounds import check_directory
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.mistakes import instantiated, parse
 from experiments.shares import check_jobs, share
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> None:
     """
     options = instantiated(_parser(), parse(_parser(), _with_config_option(arguments)))
     check_jobs(options.jobs)
+    if options.cache is not None:
+        check_directory(str(options.cache), "--cache", "arrays")
 
     from datamodules.preparation.engines import Engine
     from datamodules.preparation.prepare import prepare

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from datamodules.errors import cut
 from experiments.repeating.comparison import ComparedFigures
 from experiments.repeating.recorded import RecordedRun
 
@@ -166,4 +167,4 @@ def _figures(one: RecordedRun, other: RecordedRun) -> Changes:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return cut(value if isinstance(value, str) else repr(value))

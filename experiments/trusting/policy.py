@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from datamodules.documents import parse_yaml
@@ -99,10 +100,20 @@ def only_trusted(typed: Sequence[str] = ()) -> Iterator[None]:
     before = {name: parsing_settings[name] for name in names}
     named = [each for path in class_paths(typed) for each in (path, _module(path)) if each]
     set_parsing_settings(import_path_denylist=["*", *CLOSED], import_path_allowlist=[*OPEN, *trusted(), *named])
+    _find_stubs_here()
     try:
         yield
     finally:
         parsing_settings.update(before)
+
+
+def _find_stubs_here() -> None:
+    """Tell jsonargparse where stubs are; it would ask another Python, which runs a json.py of the current folder."""
+    from jsonargparse import _stubs_resolver as stubs
+
+    if stubs.stubs_resolver is None:
+        places = [Path(place) for place in sys.path if place]
+        stubs.stubs_resolver = stubs.StubsResolver(search_context=stubs.tc.get_search_context(search_path=places))
 
 
 def class_paths(words: Sequence[str]) -> Iterator[str]:

@@ -40,11 +40,13 @@ class Hostile(NamedTuple):
         name: what is wrong with it, and the seed that made it.
         words: of the command line, without `melisma`; paths are relative to the folder that `lay` fills.
         lay: writes the files into a folder, which is the current one of the command.
+        longest: characters that it may print.
     """
 
     name: str
     words: Sequence[str]
     lay: Callable[[Path], None]
+    longest: int = LONGEST
 
 
 class Outcome(NamedTuple):
@@ -103,13 +105,13 @@ def run(hostile: Hostile, folder: Path, limit: int = SECONDS) -> Outcome:
     output = printed.read_text(errors="replace") if printed.exists() else ""
     base, *notes = noted.read_text().splitlines() if noted.exists() else ["0"]
     memory = max(usage.ru_maxrss * 1024 - int(base), 0)
-    faults = [*_faults(code, output, memory), *dict.fromkeys(notes)]
+    faults = [*_faults(code, output, memory, hostile.longest), *dict.fromkeys(notes)]
     if _listing(outside) != before:
         faults.append("changed what lies outside its folder")
     return Outcome(hostile.name, code, output, usage.ru_utime + usage.ru_stime, memory, tuple(faults))
 
 
-def _faults(code: int, output: str, memory: int) -> Iterator[str]:
+def _faults(code: int, output: str, memory: int, longest: int) -> Iterator[str]:
     if "Traceback (most recent call last)" in output:
         yield "traceback"
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
@@ -118,7 +120,7 @@ def _faults(code: int, output: str, memory: int) -> Iterator[str]:
         yield f"exit code {code}"
     if memory > MEMORY:
         yield f"{memory / 2**30:.1f} GiB"
-    if len(output) > LONGEST:
+    if len(output) > longest:
         yield f"{len(output)} characters printed"
     if code and not output.strip():
         yield "nothing said"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.hostile.harness import Hostile
+from tests.hostile.harness import LONGEST, Hostile
 from tests.hostile.recipes import SYNTHETIC
 from tests.hostile.tables import ROWS
 from tests.hostile.world import World, copied
@@ -26,6 +26,7 @@ TEXTS = (
     "1/0", "-1/2", "0/1", "9999999999/99999999999", "a/b", "x=y", "=y", "x=", "s3://x/y", "pipe:touch x",
 )
 # fmt: on
+SCHEMA = 1 << 23  # characters, which `melisma schema` prints
 # Words that are right; an option is added to them, or one of them is changed.
 COMMANDS = {
     "prepare": ["recipe.yaml"],
@@ -77,12 +78,15 @@ def inputs(seed: int, count: int, world: World) -> Iterator[Hostile]:
             words[place] = value
         else:
             option = draw.choice(_keys(world.run / "config.yaml") if command == "fit" else _options(command))
+            if option.startswith("--out") and value == "..":  # who names it, means it
+                value = "."
             words += [f"{option}={value}"] if draw.random() < 0.9 else [option, value]
         if command == "fit":
             words.append("--trainer.max_steps=2")
         if "\0" in "".join(words):
             continue
-        yield Hostile(f"{' '.join(words)!r}"[:150] + f" (options {seed} {number})", words, lay)
+        longest = SCHEMA if command == "schema" else LONGEST
+        yield Hostile(f"{' '.join(words)!r}"[:150] + f" (options {seed} {number})", words, lay, longest)
 
 
 # What is obeyed whatever it asks for: a training may take all of a machine, wait for others and stand in any folder.

@@ -112,3 +112,6 @@ def test_a_value_that_an_optimiser_or_a_schedule_refuses_is_named_in_one_line():
     more = "scheduler: {class_path: torch.optim.lr_scheduler.ConstantLR, init_args: {factor: 7.0}}"
     with pytest.raises(MisconfigurationException, match=r"^model\.scheduler: "):
         melody("Perceptron", more=more).configure_optimizers()
+    more = "scheduler: {class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 1, last_epoch: 1}}"
+    with pytest.raises(MisconfigurationException, match=r"^model\.scheduler: param 'initial_lr' is not .*0\.$"):
+        melody("Perceptron", more=more).configure_optimizers()

@@ -8,7 +8,7 @@ from datamodules.corpora import SyntheticMelody
 from datamodules.errors import DataError
 from datamodules.preparation.bounds import check_directory, check_numbers
 from datamodules.preparation.recipe import ShardRecipe
-from datamodules.preparation.spectrograms import HarmonicConstantQ
+from datamodules.preparation.spectrograms import ConstantQ, HarmonicConstantQ
 
 
 def recipe(**changes):
@@ -61,6 +61,14 @@ def test_a_key_without_a_value_is_refused_by_name(key):
 def test_a_place_that_takes_no_shards_is_refused(directory):
     with pytest.raises(DataError, match=r"^directory: "):
         recipe(directory=directory)
+
+
+@pytest.mark.parametrize("changes", [{"octaves": 0}, {"octaves": -1}, {"bins_per_octave": 0}])
+@pytest.mark.parametrize("spectrogram", [ConstantQ, HarmonicConstantQ])
+def test_a_spectrogram_without_bins_is_refused(spectrogram, changes):
+    (key,) = changes
+    with pytest.raises(DataError, match=rf"^spectrogram\.{key}: {changes[key]}; a number from 1 to .* is expected$"):
+        spectrogram(**changes)
 
 
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):

@@ -128,6 +128,12 @@ def test_an_impossible_share_is_named(melisma, clips, share):
     assert outcome.code == 1 and f"--share {share}: expected I/N" in outcome.err
 
 
+@pytest.mark.parametrize("folder", ["/", "/proc/x", "/dev/null"])
+def test_a_place_that_takes_no_cache_is_refused(melisma, clips, tmp_path, folder):
+    outcome = melisma("prepare", clips, f"--cache={folder}")
+    assert outcome.code == 1 and outcome.err.startswith("melisma: --cache: ") and not (tmp_path / "shards").exists()
+
+
 def test_a_share_of_the_work_is_enough_to_finish(melisma, clips, tmp_path):
     assert melisma("prepare", clips, "--share=1/2", "--backend=threading").code == 1
     assert (tmp_path / "shards" / "dataset.json").exists()

@@ -142,6 +142,11 @@ def test_keys_are_dotted_and_mappings_in_lists_numbered():
     assert flattened(nested) == {"a.b": [1, 2], "a.c": {}, "d.0.e": 1, "d.1.e.f": None}
 
 
+def test_a_long_value_is_cut_short(differences):
+    found = list(differences(RECORD, changed(("config", "model", "init_args", "betas"), "x" * 100_000)).lines())
+    assert "  model.init_args.betas: [0.9, 0.99] -> xxx" in "\n".join(found) and max(map(len, found)) < 500
+
+
 def test_a_long_section_is_cut_short_and_json_has_all(melisma, tmp_path):
     many = changed(("metrics",), {f"val/songs/{number}": float(number) for number in range(40)})
     for name, record in (("one", RECORD), ("other", many)):

@@ -1,9 +1,12 @@
 import os
+import random
 import re
+import subprocess
 import sys
 
 import pytest
 import yaml
+from jsonargparse import ArgumentParser, _stubs_resolver
 from torch import nn
 
 from datamodules import DataError
@@ -46,6 +49,15 @@ def evil(tmp_path, monkeypatch):
 
 class OwnNet(nn.Module):
     pass
+
+
+def test_types_are_looked_up_without_another_python_which_would_run_a_file_of_the_current_folder(monkeypatch):
+    monkeypatch.setattr(_stubs_resolver, "stubs_resolver", None)
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **options: pytest.fail(f"{words} was started"))
+    with policy.only_trusted():
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_class_arguments(random.Random, "draw")  # what its parameters are, stubs alone say
+    assert set(parser.get_defaults().draw.keys()) == {"x"} and _stubs_resolver.stubs_resolver is not None
 
 
 def changed(config, key, value):
