@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# With AMX, oneDNN 3.10 of torch 2.11 computes convolutions in bfloat16 wrongly where few channels meet long kernels, by
+# as much as the values themselves. It reads this when it computes first; `precision` looks whether it has helped.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 
 if TYPE_CHECKING:
     from experiments.transcription.loading import load

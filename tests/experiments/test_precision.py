@@ -19,6 +19,15 @@ import torch
 from experiments.precision import refusal
 print(refusal("bf16-mixed", torch.device("cpu")))
 """
+WRONG = """
+import torch
+from experiments.precision import refusal
+torch.manual_seed(0)
+signal, kernel = torch.randn(1, 8, 64), torch.randn(1, 8, 32)
+exact = torch.conv1d(signal, kernel)
+error = (torch.conv1d(signal.bfloat16(), kernel.bfloat16()).float() - exact).abs().max() / exact.abs().max()
+print(float(error), refusal("bf16-mixed", torch.device("cpu")))
+"""
 
 
 @pytest.mark.parametrize(
@@ -85,6 +94,36 @@ def test_on_a_cpu_without_avx512_bfloat16_is_refused():
     )
     assert "trainer.precision: bf16-mixed, but this CPU" in finished.stdout
     assert finished.stdout.endswith("to 32-true\n")
+
+
+def test_a_cpu_that_computes_bfloat16_wrongly_is_refused(monkeypatch):
+    """As with AMX, whose kernels the package leaves out unless the environment asks for them."""
+    exact = torch.conv1d
+
+    def wrong(signal, kernel):
+        return exact(signal, kernel) * (1.0 if signal.dtype == torch.float32 else 0.5)
+
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(torch, "conv1d", wrong)
+    precision.cpu_is_right_in_bfloat16.cache_clear()
+    try:
+        refusal = precision.refusal("bf16-mixed", torch.device("cpu"))
+        assert "wrongly on this CPU" in refusal and refusal.endswith("; set --trainer.precision to 32-true")
+    finally:
+        precision.cpu_is_right_in_bfloat16.cache_clear()
+
+
+@pytest.mark.bfloat16
+@pytest.mark.parametrize("asked", [None, "DEFAULT"])
+def test_bfloat16_is_right_or_refused_whatever_the_environment_asks_of_onednn(asked):
+    environment = {name: value for name, value in os.environ.items() if name != "ONEDNN_MAX_CPU_ISA"}
+    finished = subprocess.run(
+        [sys.executable, "-c", WRONG], env=environment | ({"ONEDNN_MAX_CPU_ISA": asked} if asked else {}), cwd=ROOT,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    error, refusal = finished.stdout.split(maxsplit=1)
+    assert float(error) < 0.1 or "wrongly on this CPU" in refusal
+    assert asked or refusal == "None\n"
 
 
 @pytest.mark.gpu
