@@ -64,8 +64,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line("Tests write into tmp_path only. New since the start: " + ", ".join(left))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks which marks are wanted
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a CUDA device, Chromium, or a CPU that computes in bfloat16, where there is none."""
+    """Call cases long that are no samples, and skip what needs a GPU, Chromium or bfloat16 where there is none."""
+    _sample(items)
     missing = {}
     if not torch.cuda.is_available():
         missing["gpu"] = pytest.mark.skip(reason="no CUDA device on this machine")
@@ -77,6 +79,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in missing.keys() & {marker.name for marker in item.iter_markers()}:
             item.add_marker(missing[name])
     items.sort(key=_seconds, reverse=True)  # what is long begins first, so that no process waits for it at the end
+
+
+def _sample(items: list[pytest.Item]) -> None:
+    """Of a test with `@pytest.mark.sampled(5)`, five cases, evenly spread, are run as others are; the rest is long."""
+    cases: dict[tuple[Path, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled") is not None:
+            cases.setdefault((item.path, item.nodeid.partition("[")[0]), []).append(item)
+    for each in cases.values():
+        marker = each[0].get_closest_marker("sampled")
+        kept = min(marker.args[0], len(each)) if marker is not None else 0
+        samples = {place * len(each) // kept for place in range(kept)}
+        for place, item in enumerate(each):
+            if place not in samples:
+                item.add_marker("long")
 
 
 def _seconds(item: pytest.Item) -> float:

@@ -76,6 +76,7 @@ def assert_compiled_equals_eager(make, backend):
     assert_same(outputs(network, windows), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "make",  # of every network one, and its variants with the long tests
     [

@@ -99,6 +99,7 @@ def test_another_hop_and_no_frames_are_refused():
         WholeAudio(network(), HOP)(torch.zeros(0))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("lookahead", [None, 3])
 @torch.inference_mode()
 def test_the_harmonic_tracker_gives_the_same_in_excerpts_of_any_length(lookahead):

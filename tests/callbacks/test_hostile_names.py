@@ -47,6 +47,7 @@ def test_tables_and_pianorolls_of_tracks_stay_in_the_folder_of_their_set(quiet, 
     assert (folder / "f0" / "plain.csv").exists()
 
 
+@pytest.mark.long
 def test_tables_and_pictures_of_utterances_stay_in_the_folder_of_their_set(quiet, toy_recognizer, utterance, tmp_path):
     class Module(toy_recognizer):
         def predict_step(self, batch, index):
@@ -68,6 +69,7 @@ def test_the_table_of_clips_stays_in_the_folder_of_their_set(quiet, toy_classifi
     assert [path.name for path in folder.iterdir()] == ["classes.tsv"]
 
 
+@pytest.mark.long
 def test_pictures_for_weights_and_biases_stay_among_its_own(quiet, hostile_tracker, wandb_logger, tmp_path):
     trainer = quiet(Pianorolls(tracks=len(NAMES), seconds=0.2), logger=wandb_logger)
     trainer.predict(hostile_tracker)

@@ -145,6 +145,7 @@ def toys(toy_tracker, toy_multi_pitch_tracker, toy_classifier, toy_recognizer):
     return {cls.__name__: cls for cls in (toy_tracker, toy_multi_pitch_tracker, toy_classifier, toy_recognizer)}
 
 
+@pytest.mark.long
 def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path):
     evaluate(SimpleNamespace(quiet_trainer=quiet.func, made_up_track=track, **toys), tmp_path / "one")
     of_one, of_two = files(tmp_path / "one"), files(two / "root")

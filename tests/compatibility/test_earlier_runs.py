@@ -71,6 +71,7 @@ def resume(melisma, folder, checkpoint, steps):
     return saved(run / "checkpoints" / "last.ckpt")
 
 
+@pytest.mark.sampled(2)
 @each_run
 def test_an_earlier_checkpoint_validates_to_the_figures_of_its_time(name, folder, melisma):
     run, expected = folder / "run", recorded(folder / "expected.json")
@@ -102,6 +103,7 @@ def test_prepare_has_nothing_left_to_do_for_an_earlier_directory(name, folder, m
     assert contents(folder / "prepared") == before
 
 
+@pytest.mark.sampled(2)
 @each_run
 def test_an_earlier_run_goes_on_from_its_checkpoint(name, folder, melisma):
     before = saved(folder / "run" / "checkpoints" / "best.ckpt")
@@ -115,6 +117,7 @@ def test_an_earlier_run_goes_on_from_its_checkpoint(name, folder, melisma):
     assert all(after[data][key] == before[data][key] for key in ("index", "plan", "seed"))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["spectrogram"])
 def test_an_earlier_run_goes_on_as_it_did_then(name, folder, melisma):
     """Ten steps behind the best checkpoint stands the last one, and both lead to the same."""

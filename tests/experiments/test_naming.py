@@ -36,6 +36,7 @@ def test_the_same_command_goes_on_with_the_run(fit, tmp_path):
     assert yaml.safe_load((folder / "config.yaml").read_text())["resume"]["run"] is None
 
 
+@pytest.mark.slow
 def test_a_run_of_wandb_goes_on_under_its_id(fit, tmp_path):
     for limit in (5, 12):
         assert fit("--resume.run=mine", f"--trainer.max_steps={limit}", *WANDB).code == 0
@@ -46,6 +47,7 @@ def test_a_run_of_wandb_goes_on_under_its_id(fit, tmp_path):
     assert parts == ["mine", "mine"]
 
 
+@pytest.mark.long
 def test_a_run_of_a_sweep_has_the_id_that_its_agent_gave(fit, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_RUN_ID", "abc123")
     assert fit("--trainer.max_steps=3").code == 0  # somebody's own variable names no run

@@ -118,6 +118,7 @@ def test_a_final_is_scored_on_all_sets_with_its_own_rate_hop_and_spectrogram(nam
             assert options.spectrogram == own.spectrogram
 
 
+@pytest.mark.sampled(30)
 @each_recipe
 def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_reads_what_is_stored(path):
     network = network_of(parsed("fit" if is_fitted(path) else "validate", *given(path)))
@@ -198,6 +199,7 @@ def train_and_validate(shards_like, tmp_path):
     return run
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", catalogue.stepped(RECIPES))
 @pytest.mark.filterwarnings("ignore:n_fft=")  # librosa, of melodies as short as these
 def test_a_recipe_trains_and_validates_one_batch(path, train_and_validate):

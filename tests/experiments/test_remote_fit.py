@@ -26,6 +26,7 @@ def only(root):
     return folder
 
 
+@pytest.mark.long
 def test_a_fit_from_a_url_and_its_continuation_end_with_the_weights_of_a_local_one(
     server, small_recipe, melody_shards, tmp_path, melisma
 ):

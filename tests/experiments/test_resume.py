@@ -48,17 +48,20 @@ def assert_the_same_after_resuming(recipe, root, options, stop, expected):
             assert torch.equal(value, resumed[name]), name
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("stop", [5, pytest.param(6, marks=pytest.mark.slow)])
 def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, whole, tmp_path, stop):
     assert_the_same_after_resuming(small_recipe, tmp_path, SCHEDULE, stop, whole(SCHEDULE))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("stop", [10, *(pytest.param(each, marks=pytest.mark.slow) for each in (12, 20))])
 def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, whole, tmp_path, stop):
     """Stopped at the end of an epoch, within one, and at the second end."""
     assert_the_same_after_resuming(small_recipe, tmp_path, EPOCHS, stop, whole(EPOCHS))
 
 
+@pytest.mark.slow
 def test_another_sequence_of_training_examples_is_refused(small_recipe, make_recipe, tmp_path, melisma):
     from datamodules.preparation.prepare import prepare
 

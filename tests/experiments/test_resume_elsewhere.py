@@ -82,6 +82,7 @@ KILLED = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("case", KILLED)
 def test_a_killed_fit_resumed_is_the_fit_that_was_not_killed(small_recipe, tmp_path, step_log, case):
     """1200 windows in steps of 120 are ten batches an epoch; the last checkpoint is not at an epoch's end."""
@@ -110,6 +111,7 @@ def test_a_killed_fit_resumed_is_the_fit_that_was_not_killed(small_recipe, tmp_p
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
+@pytest.mark.long
 def test_processes_and_batch_size_may_change_in_the_middle_of_an_epoch(small_recipe, melody_shards, tmp_path, step_log):
     """One process, then two, then one: steps of 60, 100 and 90 windows."""
     epochs = [sequence(melody_shards, epoch) for epoch in range(3)]

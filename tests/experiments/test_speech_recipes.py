@@ -165,6 +165,7 @@ def test_a_header_says_how_to_prepare_all_data_and_they_have_the_classes_or_phon
         assert options.segment is None and options.context == 0
 
 
+@pytest.mark.sampled(20)
 @each_recipe
 def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_reads_what_is_stored(path):
     configuration = parsed("fit", "--config", str(path))
@@ -276,6 +277,7 @@ def train_and_validate(shards_like, tmp_path):
     return run
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("path", catalogue.stepped(SPEECH))
 @pytest.mark.filterwarnings("ignore:At least one mel filterbank")  # published; see the headers
 def test_a_recipe_trains_and_validates_one_batch(path, train_and_validate):

@@ -105,6 +105,7 @@ def undisturbed(small_recipe, tmp_path_factory):
     sys.path.remove(str(Path(__file__).parent))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "case",
     [pytest.param(case, marks=pytest.mark.long(seconds=30)) if case in LONG else case for case in STOPPED],

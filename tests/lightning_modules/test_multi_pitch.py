@@ -131,6 +131,7 @@ def fitted(chord_shards, tmp_path_factory):
     return module, run, before, dict(run.callback_metrics)
 
 
+@pytest.mark.slow
 def test_training_learns_the_chords(fitted):
     module, _, before, after = fitted
     assert before["val/mine/accuracy"] < 0.2

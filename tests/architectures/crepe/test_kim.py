@@ -202,6 +202,7 @@ def test_salience_is_that_of_torchcrepe_on_noise_and_silence(both):
     assert_equal_salience(both, torch.cat([noise, torch.zeros(3200), noise * 1e-4]))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("recording", ["f0_fda/rl001.flac", "f0_mirdata_clips/vocadito"])
 def test_salience_is_that_of_torchcrepe_on_recordings(both, recording):
     if "MELISMA_TEST_DATA" not in os.environ:

@@ -49,6 +49,7 @@ def differences(on_device, samples, rate, hop, kind, arguments):
     return (np.abs(ours - theirs) * top_db)[above]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("rate", "hop", "seconds", "kind", "arguments", "largest"), CASES)
 def test_values_are_those_of_librosa_on_noise_a_chirp_and_tones(rate, hop, seconds, kind, arguments, largest):
     on_device = PAIRS[kind][0](rate, hop, **arguments)
@@ -59,6 +60,7 @@ def test_values_are_those_of_librosa_on_noise_a_chirp_and_tones(rate, hop, secon
         assert decibels.max() < largest
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("recording", ["vocadito", "guitarset"])
 @pytest.mark.parametrize(("rate", "hop", "seconds", "kind", "arguments", "largest"), CASES[:4])
 def test_values_are_those_of_librosa_on_recordings(recording, rate, hop, seconds, kind, arguments, largest):
@@ -127,6 +129,7 @@ def test_frames_are_the_same_in_any_chunks(hop, monkeypatch):
     torch.testing.assert_close(transform(audio), whole, rtol=0, atol=2e-5)
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("held", [0, 2, 100])
 @pytest.mark.parametrize("hop", [37, 80])
 @pytest.mark.parametrize("samples", [1, 80, 20_000, 3 * filter_banks.BLOCK + 777])

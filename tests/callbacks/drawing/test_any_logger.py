@@ -160,15 +160,18 @@ def test_weights_and_biases_gets_all_but_files(fit, wandb_logger, tmp_path):
     assert of_wandb(tmp_path / "runs") == ALL
 
 
+@pytest.mark.long
 def test_tensorboard_gets_all_but_files(fit, tmp_path):
     check_run_folder(fit(TensorBoardLogger(tmp_path / "board", name="toy")))
     assert of_board(tmp_path / "board") == ALL
 
 
+@pytest.mark.long
 def test_another_logger_gets_figures_and_the_configuration(fit, tmp_path):
     check_run_folder(fit(CSVLogger(tmp_path / "table")))
     assert of_csv(tmp_path / "table") == {"figures": FIGURES, "configuration": True}
 
 
+@pytest.mark.slow
 def test_without_a_logger_all_is_in_the_run_folder(fit):
     check_run_folder(fit(False))

@@ -69,6 +69,7 @@ def test_excerpts_are_scored_and_drawn_at_an_interval_of_their_own(fit, tmp_path
     assert list(tmp_path.rglob("validation/few/pictures/*.png"))
 
 
+@pytest.mark.slow
 def test_training_and_full_validation_do_not_notice(fit):
     without, plain = fit()
     looked, trainer = fit(ExcerptValidation(1, [Counted()]))

@@ -41,6 +41,7 @@ def pixels(encoded):
     return np.rint(255 * matplotlib.image.imread(io.BytesIO(encoded))[..., :3]).astype(int)
 
 
+@pytest.mark.slow
 def test_pictures_of_every_drawn_validation_are_there_at_the_step_of_training(quiet, toy_tracker, board):
     trainer = quiet(ErrorPictures(every_n_validations=2), logger=board, max_epochs=3)
     trainer.fit(toy_tracker())
@@ -112,6 +113,7 @@ def files(trainer):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("callback", CALLBACKS, ids=lambda callback: callback.__name__)
 def test_both_loggers_get_the_same_names_and_no_logger_the_same_files(quiet, callback, request, board, wandb_logger):
     module = request.getfixturevalue(CALLBACKS[callback])
@@ -126,6 +128,7 @@ def test_both_loggers_get_the_same_names_and_no_logger_the_same_files(quiet, cal
     assert sum(path.suffix == ".tsv" for path in files(none)) == len(media["table"])
 
 
+@pytest.mark.long
 def test_another_logger_is_no_mistake(quiet, toy_classifier, tmp_path):
     other, none = quiet(ClipPictures(), logger=CSVLogger(tmp_path / "csv")), quiet(ClipPictures())
     for trainer in (other, none):

@@ -124,6 +124,7 @@ def picture(frames, reference=True, voiced=True):
     return pianoroll_with_salience(times, truth, pitch if voiced else -pitch, NOTES, salience, "a_$b [1]")
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("frames", [0, 1, 2, 300])
 @pytest.mark.parametrize("reference", [True, False])
 @pytest.mark.parametrize("voiced", [True, False])

@@ -34,6 +34,7 @@ def digests(directory):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.iterdir()) if p.is_file()}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "engine", [Engine(2), Engine(2, "threading"), pytest.param(Engine(2, "dask"), marks=pytest.mark.long)]
 )

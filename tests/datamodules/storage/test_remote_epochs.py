@@ -89,6 +89,7 @@ def kind(request, melody_shards, clip_shards):
     return {"windows": (windows, Path(melody_shards)), "clips": (clips, Path(clip_shards))}[request.param]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_epoch_from_a_failing_server_is_the_local_one_and_the_cache_keeps_its_bound(kind, serve, remote, workers):
     make, folder = kind
@@ -106,6 +107,7 @@ def test_an_epoch_from_a_failing_server_is_the_local_one_and_the_cache_keeps_its
     assert data.training_index.identity == local.training_index.identity
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_every_way_of_failing_occurred(melody_shards, serve, remote):
     server = serve(melody_shards, share=0.4, seed=1)
@@ -135,6 +137,7 @@ def test_what_is_in_the_cache_is_not_fetched_again_by_the_next_run(kind, serve, 
     assert [name for name, *_ in server.asked] == ["dataset.json"] * 2
 
 
+@pytest.mark.sampled(1)
 def test_shards_behind_a_command_are_read_as_those_in_a_folder(kind, remote):
     make, folder = kind
     data = make(f"pipe:cat {folder}/{{name}}", remote=remote(), workers=2)

@@ -135,6 +135,7 @@ def test_an_epoch_holds_every_window_once(corpus_of, order, epoch):
     assert sorted(sequence(corpus, order, epoch)) == all_windows(corpus, order.windows)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(orders(), ranks_of_a_run, batch_sizes, st.integers(0, 2))
 def test_ranks_and_batches_only_cut_the_sequence_and_leave_out_less_than_a_step(
@@ -147,6 +148,7 @@ def test_ranks_and_batches_only_cut_the_sequence_and_leave_out_less_than_a_step(
     assert whole.size - got.size < ranks * batch_size
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(orders(), ranks_of_a_run, batch_sizes, st.data())
 def test_an_epoch_continues_from_any_place(corpus_of, order, ranks, batch_size, data):
@@ -158,6 +160,7 @@ def test_an_epoch_continues_from_any_place(corpus_of, order, ranks, batch_size, 
     assert 0 <= whole.size - start - got.size < ranks * batch_size
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(orders(windows=st.just(Windows())))
 def test_every_epoch_has_another_order(corpus_of, order):

@@ -38,6 +38,7 @@ CASES = [
 ]
 
 
+@pytest.mark.sampled(25)
 @pytest.mark.parametrize("limit", [{"max_epochs": 3}, {"max_epochs": -1, "max_steps": 30}])
 @pytest.mark.parametrize(("schedule", "moment", "batch"), CASES)
 def test_what_follows_a_checkpoint_is_what_followed_without(fit, undisturbed, schedule, moment, batch, limit):
@@ -80,6 +81,7 @@ def test_a_schedule_that_asks_for_the_length_before_the_place_is_known_changes_n
     assert before + fit(Numbers(), start=path, cycle=True)[0] == undisturbed(cycle=True)
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("moment", ["in a step", "end of a step"])
 @pytest.mark.parametrize("batch", range(8, 13))
 @pytest.mark.parametrize("together", [2, 3, 4])

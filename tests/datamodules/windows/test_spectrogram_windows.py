@@ -129,6 +129,7 @@ def steps(directory, ranks, workers, start=0):
     return [set().union(*batches) for batches in zip(*per_rank, strict=True)]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("message_bytes", [1 << 14, 1 << 24], ids=["small messages", "one message"])

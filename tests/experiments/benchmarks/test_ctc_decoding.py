@@ -55,6 +55,7 @@ def test_rates_are_medians_and_ratios_are_taken_within_each_round():
     assert ctc_decoding.table(seconds, 20).splitlines()[1].split()[-4:] == ["10", "2", "to", "20"]
 
 
+@pytest.mark.long
 def test_the_error_rate_is_of_all_phones():
     assert ctc_decoding.error_rate([[1, 2], [3]], [[1, 2, 2], [4]]) == 0.5
 

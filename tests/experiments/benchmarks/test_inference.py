@@ -59,6 +59,7 @@ def test_ratios_are_of_one_round_and_length():
     assert times_as_fast(costs, "theirs", "ours", 1.0) == pytest.approx(1 / 3)
 
 
+@pytest.mark.long
 def test_memory_is_what_a_fresh_process_held_at_most():
     greedy, modest = Holding("greedy", 1000), Holding("modest", 1)
     held = memory([greedy, modest], [0.1, 10.0], {"greedy": 1.0, "modest": 0.001}, patience=5.0)
@@ -75,6 +76,7 @@ class Ending(Counting):
         os._exit(3)
 
 
+@pytest.mark.long
 def test_a_tracker_that_ends_its_process_is_named():
     with pytest.raises(DataError, match="ending: its process ended"):
         memory([Ending("ending", 1)], [0.1], {"ending": 0.0}, 1.0)

@@ -53,6 +53,7 @@ def fails():
     yield
 
 
+@pytest.mark.long
 def test_each_round_of_a_side_delivers_its_windows_and_processor_time_is_not_time_on_the_clock():
     sides = [Side("idle", idle, (0.01, 5), 20), Side("busy", busy, (10,), 100)]
     costs = measure(sides, rounds=2)
@@ -62,6 +63,7 @@ def test_each_round_of_a_side_delivers_its_windows_and_processor_time_is_not_tim
     assert all(cost.processor_seconds > 0 for cost in costs["busy"])
 
 
+@pytest.mark.long
 def test_a_side_that_fails_is_named():
     with pytest.raises(RuntimeError, match="broken"):
         measure([Side("broken", fails, (), 1, 1)], rounds=1)

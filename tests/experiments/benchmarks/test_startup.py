@@ -6,6 +6,7 @@ from datamodules.errors import DataError
 from experiments.benchmarks.startup import HERE, Start, commands, measure, median, start, table
 
 
+@pytest.mark.long
 def test_every_command_that_reads_data_runs_on_the_data_made_for_it(tmp_path):
     words = commands(tmp_path)
     for command in ("inspect", "verify", "evaluate"):

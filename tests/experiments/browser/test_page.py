@@ -12,7 +12,7 @@ from lightning_modules.decoding.pitch.notes import notes_of
 from tests.chromium import opened
 from tests.experiments.browser.conftest import RATE, cents, hear, saved, voice, wait, wav
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def table(path):

@@ -121,6 +121,7 @@ def test_methods_are_tracked_scored_drawn_and_timed_and_evaluate_gives_the_same(
     assert again.code == 0 and figures(tmp_path / "r") == before
 
 
+@pytest.mark.long
 def test_tables_are_used_again_until_settings_code_or_data_change(compare, fakes, monkeypatch, tmp_path):
     out = tmp_path / "out"
     assert compare("constant").code == 0
@@ -144,6 +145,7 @@ def test_tables_are_used_again_until_settings_code_or_data_change(compare, fakes
     assert len(stamps(out / "constant")) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_stopped(compare, tmp_path):
     out, wait = tmp_path / "out", tmp_path / "wait"
     wait.touch()
@@ -221,6 +223,7 @@ def test_methods_that_are_none_are_refused(compare, methods, complaint):
     assert outcome.code == 1 and complaint in outcome.err
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_ours_is_a_method_and_gives_what_transcribe_gives(compare, melisma, small_recipe, tmp_path):
     run(["fit", "--config", str(small_recipe), "--trainer.default_root_dir", str(tmp_path)])
     best = next((tmp_path / "runs").iterdir()) / "checkpoints" / "best.ckpt"

@@ -91,6 +91,7 @@ bootstrap: 50
     return melisma("compare", "--config", tmp_path / "judge.yaml")
 
 
+@pytest.mark.slow
 def test_one_short_command_prints_the_whole_judgement(outcome, tmp_path):
     assert outcome.code == 0, outcome.err
     out = tmp_path / "out"
@@ -125,6 +126,7 @@ def test_one_short_command_prints_the_whole_judgement(outcome, tmp_path):
     assert table.startswith("time,frequency,confidence,voiced\n")
 
 
+@pytest.mark.slow
 def test_scores_of_a_set_and_figures_of_the_judgement_are_the_same(outcome, tmp_path):
     summary = json.loads((tmp_path / "out" / "singing" / "summary.json").read_text())["methods"]
     judged = json.loads((tmp_path / "out" / "judgement.json").read_text())["figures"]["singing"]["all"]

@@ -11,6 +11,7 @@ from experiments.model_card import LICENCE
 from experiments.released import CARD, FOLDER
 
 
+@pytest.mark.long
 def test_a_run_becomes_a_file_and_a_card(melisma, trained_run, tmp_path):
     outcome = melisma("export", trained_run, "--out", tmp_path / "made" / "model.onnx")
     assert outcome.code == 0, outcome.err

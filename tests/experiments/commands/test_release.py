@@ -146,6 +146,7 @@ def test_what_cannot_be_released_leaves_nothing(release, trained_run, released_f
     assert {path: path.stat().st_mtime_ns for path in released_folder.iterdir()} == before
 
 
+@pytest.mark.long
 def test_a_network_may_have_other_parameters_if_the_weights_fit(release, tmp_path):
     assert release("--network", "{dropout: 0.125}").code == 0
     out = tmp_path / "out"

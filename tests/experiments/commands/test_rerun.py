@@ -92,6 +92,7 @@ def test_a_run_is_repeated_to_the_bit_and_another_seed_is_named(family, fitted, 
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.long
 def test_a_validation_is_repeated_with_its_weights_and_its_own_configuration(fitted, forked, melisma):
     folder = fitted("melody")
     weights = folder / "checkpoints" / "best.ckpt"
@@ -146,6 +147,7 @@ def test_what_cannot_be_repeated_is_refused_in_a_line(fitted, melisma):
     assert "a number from 1 to" in melisma("rerun", folder, "--threads", "0").err
 
 
+@pytest.mark.long
 def test_a_tolerance_and_the_folder_of_its_own(fitted, forked, melisma):
     folder = fitted("melody")
     outcome = melisma("rerun", folder, "--seed", "1", "--tolerance", "1000", "--threads", "1")

@@ -40,6 +40,7 @@ def test_a_figure_that_is_missing_stops_it_in_one_line(melisma, study):
     assert not Path("runs/studies/wide/study.json").exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_study_of_real_runs(melisma, small_recipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

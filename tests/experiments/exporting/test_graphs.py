@@ -62,6 +62,7 @@ def session_of(path):
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "make",
     [
@@ -103,6 +104,7 @@ def test_the_released_tracker_hears_in_onnx_what_it_hears(tmp_path):
     assert np.abs(1200 * np.log2(f0[10:-10] / 220)).max() < 10 and (confidence[10:-10] > made.threshold).all()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["MelCNN", pytest.param("ConvRNN", marks=pytest.mark.long), "ConvLSTM"])
 def test_clips_and_phones_in_onnx_are_those_of_torch(trained, name, tmp_path):
     made = trained[name]

@@ -105,6 +105,7 @@ def probed(**faults):
         return probe(tracker, items=1)
 
 
+@pytest.mark.long
 def test_the_truth_has_no_fault():
     found = probed()
     assert set(found.recall) == set(FOUND) and set(found.false_alarms) == set(CONTROLS)
@@ -138,6 +139,7 @@ def test_the_report_has_a_column_for_each_tracker(tmp_path):
     assert (tmp_path / "out" / "probe.md").read_text().startswith("|  | one | other |\n|---|--:|--:|\n")
 
 
+@pytest.mark.slow
 def test_the_command_probes_a_tracker_of_ones_own(melisma, tmp_path):
     (tmp_path / "mine.py").write_text(
         "import numpy as np\n\n\nclass Mine:\n    def __call__(self, samples, rate):\n"

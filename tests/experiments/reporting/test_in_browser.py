@@ -79,6 +79,7 @@ def test_a_heading_sorts_and_a_row_opens_its_track(address):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_the_wheel_zooms_and_a_double_click_shows_all_again(address):
     with opened(address) as found:
         page = found.page
@@ -124,6 +125,7 @@ def test_sound_moves_the_cursor_and_a_click_moves_the_sound(address):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_recording_and_sung_contours_sound_at_the_same_time(address):
     """The recording is the truth as a tone: what is sung after it has its pitch, in every part of it."""
     with opened(address) as found:
@@ -154,6 +156,7 @@ def test_recording_and_sung_contours_sound_at_the_same_time(address):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_names_are_shown_as_they_are(address):
     with opened(address) as found:
         page = found.page
@@ -165,6 +168,7 @@ def test_names_are_shown_as_they_are(address):
         assert found.complaints == [] and found.requests == []
 
 
+@pytest.mark.long
 def test_parts_of_a_long_track_and_what_lies_behind_are_chosen(address):
     with opened(address) as found:
         page = found.page
@@ -185,6 +189,7 @@ def test_parts_of_a_long_track_and_what_lies_behind_are_chosen(address):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_scores_alone_are_shown(tmp_path):
     write_run(tmp_path / "run")
     (tmp_path / "run" / "validate" / "toy" / "frames.npz").unlink()
@@ -194,6 +199,7 @@ def test_scores_alone_are_shown(tmp_path):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_a_run_shows_its_curves(tmp_path):
     write_run(tmp_path / "run")
     report.main([str(tmp_path / "run"), "--bootstrap=100"])

@@ -70,6 +70,7 @@ def test_a_width_that_follows_from_the_grid_is_offered_for_no_tracker_and_help_f
     assert completed("fit --data.windo", "fit --model.grid.semi") == [[], ["--model.grid.semitones"]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])
 def test_there_are_scripts_for_other_shells(builder, shell):
     assert "transcribe" in shtab.complete(words_of_melisma(builder), shell)

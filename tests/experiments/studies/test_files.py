@@ -50,6 +50,7 @@ def _validation(settings, study):
 
 
 # By default one run of each recipe: what the others set is checked by the schema as well.
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)], ids=["one each", "all"])
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_run_is_a_configuration_that_can_be_parsed(path, every, monkeypatch, tmp_path, parsers):

@@ -69,6 +69,7 @@ def of(path, ending):
     return path.with_name(f"{path.name}{ending}")
 
 
+@pytest.mark.sampled(1)
 def test_mir_eval_reads_the_series_and_scores_it_as_itself(answers):
     for _, answer in answers:
         times, signed = mir_eval.io.load_time_series(str(of(answer, ".sv.csv")), delimiter=",")
@@ -89,6 +90,7 @@ def test_mir_eval_reads_the_notes(answers):
             assert (intervals[1:, 0] >= intervals[:-1, 1]).all()
 
 
+@pytest.mark.sampled(1)
 def test_jams_validates_the_document_and_gives_contour_and_notes(answers):
     for audio, answer in answers:
         document = jams.load(str(of(answer, ".jams")), validate=True, strict=True)

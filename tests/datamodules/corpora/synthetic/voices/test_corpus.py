@@ -216,6 +216,7 @@ class TestRecordings:
 VOICES = Path(os.environ.get("MELISMA_TEST_DATA", ""))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.slow
 @pytest.mark.skipif("MELISMA_TEST_DATA" not in os.environ, reason="MELISMA_TEST_DATA names no folder of recordings")
 @pytest.mark.parametrize(
