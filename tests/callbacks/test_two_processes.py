@@ -178,6 +178,7 @@ def test_one_and_two_processes_write_the_same(two, quiet, toys, track, tmp_path)
     assert of_one == of_two
 
 
+@pytest.mark.long
 def test_the_processes_that_fail_leave_one_checkpoint_and_do_not_hang(two):
     (fitted,) = (two / "failed" / "toy").iterdir()
     assert names(fitted / "checkpoints") == ["best.ckpt", "last.ckpt"]

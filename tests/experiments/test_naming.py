@@ -27,6 +27,7 @@ def events(folder):
     return [(line["event"], line["step"]) for line in lines if "event" in line]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_with_the_run(fit, tmp_path):
     for limit in (5, 5, 12):
         assert fit("--resume.run=mine", f"--trainer.max_steps={limit}").code == 0

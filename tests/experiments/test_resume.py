@@ -61,7 +61,7 @@ def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, whole, tmp_
     assert_the_same_after_resuming(small_recipe, tmp_path, EPOCHS, stop, whole(EPOCHS))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_sequence_of_training_examples_is_refused(small_recipe, make_recipe, tmp_path, melisma):
     from datamodules.preparation.prepare import prepare
 

@@ -152,6 +152,7 @@ def test_the_example_is_as_short_as_the_readme_promises():
     assert len([line for line in MODULE.splitlines() if line.strip()]) < 40
 
 
+@pytest.mark.slow
 def test_prepare_names_every_public_corpus_and_takes_it_by_its_short_name(folder):
     # In a process of its own, where no test has imported a corpus before.
     script = """

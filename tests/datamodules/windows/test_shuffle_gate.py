@@ -85,6 +85,7 @@ def test_the_default_plan_is_as_good_as_a_permutation(songs, population):
     assert figures.within(GATE), figures
 
 
+@pytest.mark.long
 def test_what_the_loader_delivers_is_as_good_as_a_permutation(shards, population):
     figures = shuffle_quality(*delivered(shards, *DEFAULT, BEGINNING), BATCH, population)
     assert figures.within(GATE), figures

@@ -44,6 +44,7 @@ def scores(axes):
     return dict(zip(words[::2], map(float, words[1::2]), strict=True))
 
 
+@pytest.mark.slow
 def test_the_spectrum_has_the_same_pitch_an_octave_off_and_the_sum_of_harmonics_has_it_right(tmp_path):
     peak, spectrum, harmonics = map(scores, autocorrelation.picture().axes)
     assert peak["RPA"] > 0.9 and harmonics["RPA"] > 0.9

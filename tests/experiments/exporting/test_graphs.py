@@ -136,6 +136,7 @@ def test_torch_export_gives_the_same(tmp_path):
     assert json.loads(extra["metadata.json"])["rate"] == "8000"
 
 
+@pytest.mark.long
 def test_what_differs_is_not_written(tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"before")

@@ -116,6 +116,7 @@ def test_the_truth_has_no_fault():
     assert found.offsets == (pytest.approx(0, abs=0.1), pytest.approx(0, abs=1e-4))
 
 
+@pytest.mark.slow
 def test_faults_are_found():
     late = probed(seconds=0.005)
     assert 1000 * late.offsets[1] == pytest.approx(5, abs=0.1) and abs(late.offsets[0]) < 0.1 and abs(late.bias) < 0.1

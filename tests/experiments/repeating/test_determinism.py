@@ -68,6 +68,7 @@ def test_the_families_are_those_of_all_networks_that_learn():
     assert {path.relative_to(ROOT).parts[1] for path in families()} == {"melody", "classification", "phonemes"}
 
 
+@pytest.mark.long
 @each_family
 def test_a_fit_is_the_same_twice_in_a_process_and_with_any_number_of_workers(path, fitted, tmp_path):
     words, expected = fitted(path)

@@ -58,6 +58,7 @@ def test_the_worst_seconds_are_open_and_nothing_complains(address):
         assert found.complaints == [] and found.requests == []
 
 
+@pytest.mark.long
 def test_a_heading_sorts_and_a_row_opens_its_track(address):
     with opened(address) as found:
         page = found.page
@@ -98,6 +99,7 @@ def test_the_wheel_zooms_and_a_double_click_shows_all_again(address):
         assert found.complaints == []
 
 
+@pytest.mark.long
 def test_sound_moves_the_cursor_and_a_click_moves_the_sound(address):
     with opened(address) as found:
         page = found.page

@@ -45,6 +45,7 @@ def completed(builder, tmp_path_factory):
     return ask
 
 
+@pytest.mark.long
 def test_commands_options_classes_and_values_are_offered(completed):
     offered = completed(
         "_", "tr", "fit --model.network.capac", "fit --model.network architectures.CRE", "fit --model.network CRE",

@@ -40,7 +40,7 @@ def one_melody(tmp_path_factory):
 def pytest_generate_tests(metafunc):
     if "recordings" in metafunc.fixturenames:
         metafunc.parametrize(
-            "recordings", ["melody", pytest.param("real", marks=pytest.mark.slow)], indirect=True, scope="module"
+            "recordings", ["melody", pytest.param("real", marks=pytest.mark.long)], indirect=True, scope="module"
         )
 
 
@@ -80,6 +80,7 @@ def test_mir_eval_reads_the_series_and_scores_it_as_itself(answers):
         assert scores["Overall Accuracy"] == 1 and scores["Raw Pitch Accuracy"] == voiced
 
 
+@pytest.mark.sampled(1)
 def test_mir_eval_reads_the_notes(answers):
     for _, answer in answers:
         rows = np.loadtxt(of(answer, ".notes.csv"), delimiter=",", skiprows=1, ndmin=2).reshape(-1, 4)
