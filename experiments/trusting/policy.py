@@ -113,7 +113,8 @@ def _find_stubs_here() -> None:
 
     if stubs.stubs_resolver is None:
         places = [Path(place) for place in sys.path if place]
-        stubs.stubs_resolver = stubs.StubsResolver(search_context=stubs.tc.get_search_context(search_path=places))
+        context = stubs.tc.get_search_context(search_path=places)  # type: ignore[attr-defined]
+        stubs.stubs_resolver = stubs.StubsResolver(search_context=context)  # type: ignore[assignment]
 
 
 def class_paths(words: Sequence[str]) -> Iterator[str]:
