@@ -21,16 +21,21 @@ from datamodules.corpora import SyntheticMelody
 from datamodules.preparation.prepare import prepare
 from datamodules.preparation.recipe import ShardRecipe
 from experiments.precision import cpu_has_bfloat16
+from tests.compiled import COMPILED
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightning_modules", "tests")
 BEFORE = pytest.StashKey[set[str]]()
 LEFT = pytest.StashKey[list[str]]()
 
+own = Path(os.environ["NUMBA_CACHE_DIR"])
+if COMPILED.is_dir() and not any(own.rglob("*.nbi")):
+    shutil.copytree(COMPILED, own, dirs_exist_ok=True)
+
 
 def in_the_checkout(root: Path) -> set[str]:
     """The entries of a checkout and of its packages; caches, hidden names and what shards and runs hold left out."""
-    found = {entry.name for entry in os.scandir(root) if not entry.name.startswith(".")}
+    found = {entry.name for entry in os.scandir(root) if not entry.name.startswith((".", "__pycache__"))}
     for package in PACKAGES:
         for folder, names, files in os.walk(root / package):
             names[:] = [name for name in names if name != "__pycache__" and not name.startswith(".")]

@@ -32,6 +32,8 @@ from callbacks import (
     WindowGaps,
 )
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 # As torch.distributed.run starts them, but what both import is imported once.
 SCRIPT = """

@@ -117,6 +117,7 @@ def test_an_earlier_run_goes_on_from_its_checkpoint(name, folder, melisma):
     assert all(after[data][key] == before[data][key] for key in ("index", "plan", "seed"))
 
 
+@pytest.mark.long
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["spectrogram"])
 def test_an_earlier_run_goes_on_as_it_did_then(name, folder, melisma):

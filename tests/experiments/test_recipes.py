@@ -206,6 +206,7 @@ def test_a_recipe_trains_and_validates_one_batch(path, train_and_validate):
     train_and_validate(path)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("path", [path for path in RECIPES if path.stem in COPIED], ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore:n_fft=")
 def test_a_copy_of_a_recipe_under_another_name_passes_all_of_this_and_is_trained_by_default(

@@ -54,6 +54,7 @@ def test_resumed_weights_are_those_of_the_uninterrupted_run(small_recipe, whole,
     assert_the_same_after_resuming(small_recipe, tmp_path, SCHEDULE, stop, whole(SCHEDULE))
 
 
+@pytest.mark.long
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("stop", [10, *(pytest.param(each, marks=pytest.mark.slow) for each in (12, 20))])
 def test_epochs_go_on_behind_each_other_after_resuming(small_recipe, whole, tmp_path, stop):

@@ -284,6 +284,7 @@ def test_a_recipe_trains_and_validates_one_batch(path, train_and_validate):
     train_and_validate(path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", [path for path in SPEECH if path.stem in COPIED], ids=stem)
 def test_a_copy_of_a_recipe_under_another_name_passes_all_of_this_and_is_trained_by_default(
     path, tmp_path, train_and_validate

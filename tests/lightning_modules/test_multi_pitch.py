@@ -131,6 +131,7 @@ def fitted(chord_shards, tmp_path_factory):
     return module, run, before, dict(run.callback_metrics)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_training_learns_the_chords(fitted):
     module, _, before, after = fitted

@@ -203,6 +203,7 @@ def test_changed_data_behind_the_same_url_are_other_data(melody_shards, make_rec
     assert not np.array_equal(before[0][0], after[0][0])
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("columns", [True, False])
 def test_what_rots_in_the_cache_is_fetched_again(melody_shards, tmp_path, serve, remote, columns, recwarn):
     folder = tmp_path / "mine"

@@ -241,6 +241,7 @@ def same(one, other):
     )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("ranks", "workers"), [(1, 1), (1, 2), (2, 0), (2, 2), (3, 0), (3, 1), (4, 0), (4, 2), (8, 0), (8, 1)]
 )

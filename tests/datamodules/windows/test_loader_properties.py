@@ -135,6 +135,7 @@ def test_an_epoch_holds_every_window_once(corpus_of, order, epoch):
     assert sorted(sequence(corpus, order, epoch)) == all_windows(corpus, order.windows)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(orders(), ranks_of_a_run, batch_sizes, st.integers(0, 2))
@@ -160,6 +161,7 @@ def test_an_epoch_continues_from_any_place(corpus_of, order, ranks, batch_size, 
     assert 0 <= whole.size - start - got.size < ranks * batch_size
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(orders(windows=st.just(Windows())))

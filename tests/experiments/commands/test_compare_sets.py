@@ -126,6 +126,7 @@ def test_one_short_command_prints_the_whole_judgement(outcome, tmp_path):
     assert table.startswith("time,frequency,confidence,voiced\n")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_scores_of_a_set_and_figures_of_the_judgement_are_the_same(outcome, tmp_path):
     summary = json.loads((tmp_path / "out" / "singing" / "summary.json").read_text())["methods"]

@@ -9,6 +9,8 @@ import shtab
 from experiments import cli
 from experiments.schema.words import words_of_melisma
 
+pytestmark = pytest.mark.long
+
 # What bash does when somebody presses TAB behind the last word; a line for each question.
 ASK = """
 source "$1"

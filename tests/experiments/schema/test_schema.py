@@ -51,7 +51,7 @@ def mistake(validator, content):
     return error and (error.json_path.removeprefix("$."), error.message)
 
 
-@pytest.mark.sampled(70)
+@pytest.mark.sampled(25)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(EXPERIMENTS)))
 def test_every_file_fits_the_schema_of_its_kind_and_the_one_of_all(validators, path):
     for kind in (None, kind_of(path)):

@@ -114,6 +114,7 @@ print(json.dumps(peaks))
 """
 
 
+@pytest.mark.long
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("of", [transcriber, of_spectrograms], ids=lambda each: each.__name__)
 def test_memory_does_not_grow_with_the_recording(of, tmp_path):

@@ -61,6 +61,7 @@ def test_without_silence_every_frame_of_a_tone_is_voiced():
         assert (recording.truth.read().at(np.arange(0.0, 2.0, 0.01)) > 0).all()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", STEADY)
 def test_steady_tones_are_heard_at_their_truth(family, comb):
     for recording in made(family, items=3):

@@ -43,6 +43,7 @@ def test_greedy_finds_the_symbols_of_the_best_path(logits):
     assert found.frames == starts
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("decoder", [Greedy(), Beam(5), Beam(5, nbest=3), PrefixBeam(5, nbest=3)])
 def test_a_batch_is_decoded_as_its_utterances_alone_are(decoder):
