@@ -4,7 +4,7 @@ from tests.hostile import models
 from tests.hostile.harness import run_all
 from tests.hostile.world import World
 
-COUNT = 40
+COUNT = 24
 
 
 @pytest.mark.slow
