@@ -14,6 +14,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(
     Path(__file__).parents[1] / ".pytest_cache" / f"numba-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 )
 
+import hypothesis
 import pytest
 import torch
 
@@ -27,6 +28,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightning_modules", "tests")
 BEFORE = pytest.StashKey[set[str]]()
 LEFT = pytest.StashKey[list[str]]()
+
+# How long an example takes depends on the machine. Continuous integration tries the same examples every time, so that no
+# change is refused for what another one has brought in; everywhere else they are new ones.
+hypothesis.settings.register_profile(
+    "melisma",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+hypothesis.settings.load_profile("melisma")
 
 own = Path(os.environ["NUMBA_CACHE_DIR"])
 if COMPILED.is_dir() and not any(own.rglob("*.nbi")):

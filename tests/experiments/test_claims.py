@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from experiments.claims import Claims
+from tests.slurm_local import wait_for
 
 NAME = "HCNN/fold 1/seed0"
 
@@ -84,12 +85,15 @@ def test_an_owner_elsewhere_lives_as_long_as_it_renews(tmp_path):
     claim = Claims(tmp_path, 0.5).take(NAME)
     (path,) = files(tmp_path)
     renamed(path, machine="another", pid=1)
-    for _ in range(10):
-        time.sleep(0.1)
-        assert Claims(tmp_path, 0.5).take(NAME) is None
+    for _ in range(3):
+        os.utime(path, (1, 1))
+        assert wait_for(lambda: path.stat().st_mtime > 1, 20)
     claim._ended.set()
     claim._thread.join()
-    os.utime(path, (time.time() - 1, time.time() - 1))
+    now = path.stat().st_mtime
+    os.utime(path, (now + 3600, now + 3600))
+    assert Claims(tmp_path, 0.5).take(NAME) is None
+    os.utime(path, (now - 3600, now - 3600))
     with Claims(tmp_path, 0.5).take(NAME) as second:
         assert claim.lost
         assert not second.lost

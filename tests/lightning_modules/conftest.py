@@ -2,7 +2,6 @@
 
 from typing import get_args, get_type_hints
 
-import hypothesis
 import lightning
 import numpy as np
 import pytest
@@ -11,10 +10,6 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import EvaluationSet, PitchBatch
 from datamodules.melody import MelodyData
-
-# The first example may wait for numba's compiler, and any example for a busy machine.
-hypothesis.settings.register_profile("without deadline", deadline=None)
-hypothesis.settings.load_profile("without deadline")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def cache(tmp_path):
 def fill(cache, *keys):
     for key in keys:
         cache.put(key, key.encode() * SIZE)
-        time.sleep(0.002)  # the clock of the file system
+        time.sleep(0.02)  # the clock of the file system goes on by up to 10 ms at once
 
 
 def there(cache):

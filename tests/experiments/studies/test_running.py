@@ -117,6 +117,26 @@ def test_a_full_disk_ends_the_study_at_once_in_one_line(made_study, tmp_path, st
     assert len(records(tmp_path / "study")) == 4
 
 
+def test_what_ends_one_run_of_several_at_once_lets_the_others_end_and_begins_no_more(
+    made_study, tmp_path, stand_in, monkeypatch
+):
+    made, claims = [], Claims(tmp_path / "study" / ".claims")
+
+    class Full(StandIn):
+        def run(self, words, log, claim=None):
+            made.append(str(log.parent.relative_to(tmp_path / "study")))
+            if made[-1] == "narrow/seed0":
+                assert wait_for(lambda: len(made) == 2, 20)
+                raise MachineFault("no space")
+            assert wait_for(lambda: claims.owner("narrow/seed0") is None, 20)
+            return super().run(words, log)
+
+    monkeypatch.setattr(running, "CommandProcesses", Full)
+    with pytest.raises(MachineFault):
+        make_runs(made_study(), tmp_path / "study", jobs=2)
+    assert sorted(made) == ["narrow/seed0", "wide/seed0"] and set(records(tmp_path / "study")) == {"wide/seed0"}
+
+
 def test_a_share_begins_with_its_own_part_and_goes_on_with_that_of_a_dead_one(
     made_study, tmp_path, stand_in, monkeypatch
 ):
@@ -137,7 +157,9 @@ def test_a_run_that_another_process_makes_is_left_to_it(made_study, tmp_path, st
     monkeypatch.setattr(running, "STALE", 0.2)
     monkeypatch.setattr(running, "LOOK", 0.05)
     folder = tmp_path / "study"
-    with Claims(folder / ".claims", 0.2).take("wide/seed0"):
+    with Claims(folder / ".claims").take("wide/seed0"):
+        (claim,) = (folder / ".claims").rglob("000001")
+        os.utime(claim, (time.time() + 3600,) * 2)  # renewed just now, however long this machine stands still
         (left,) = make_runs(made_study(), folder, jobs=2)
     assert (left.run, left.seed) == ("wide", 0)
     assert set(records(folder)) == {"narrow/seed0", "narrow/seed1", "wide/seed1"}
