@@ -29,8 +29,8 @@ PACKAGES = ("architectures", "callbacks", "datamodules", "experiments", "lightni
 BEFORE = pytest.StashKey[set[str]]()
 LEFT = pytest.StashKey[list[str]]()
 
-# How long an example takes depends on the machine. Continuous integration tries the same examples every time, so that no
-# change is refused for what another one has brought in; everywhere else they are new ones.
+# How long an example takes depends on the machine. Continuous integration tries the same examples every time, so that
+# no change is refused for what another one has brought in; everywhere else they are new ones.
 hypothesis.settings.register_profile(
     "melisma",
     deadline=None,
