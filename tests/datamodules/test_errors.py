@@ -1,13 +1,14 @@
 """Messages: values that are repeated stay short, and what the machine refuses is named with a remedy."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.errors import MOST, DataError, machine_fault, shown
+from datamodules.errors import MOST, DataError, is_of_disk, machine_fault, shown
 from datamodules.files import write_atomically
 
 
@@ -36,6 +37,18 @@ def test_the_error_of_the_system_behind_that_of_a_library_counts():
 def test_an_error_that_no_disk_explains_is_none_of_the_machine():
     assert machine_fault(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
     assert machine_fault(ValueError("x"), Path("y")) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_what_is_said_of_a_disk_is_known_again(number):
+    said = machine_fault(OSError(number, os.strerror(number)), Path("last.ckpt"))
+    assert is_of_disk(said) and is_of_disk(f"melisma: {said}")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.ENAMETOOLONG])
+def test_what_another_file_may_not_meet_is_not_of_the_disk(number):
+    assert not is_of_disk(machine_fault(OSError(number, os.strerror(number)), Path("last.ckpt")))
+    assert not is_of_disk(os.strerror(errno.ENOSPC)), "nothing that a library says by chance"
 
 
 def test_a_full_disk_is_said_of_the_file_that_was_to_be_written_and_the_old_one_stays(tmp_path):
