@@ -47,8 +47,9 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: MYPY_WORKERS ?= auto
 types: install
-	MYPY_NUM_WORKERS=auto $(BIN)/mypy
+	MYPY_NUM_WORKERS=$(MYPY_WORKERS) $(BIN)/mypy
 
 # Known vulnerabilities of what is installed, by pip-audit in an environment of its own. It asks a database on the network;
 # what it cannot look up is a failure, not a pass.

@@ -66,6 +66,7 @@ def interrupted(small_recipe, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_fit_refuses_to_go_on_from_a_damaged_state_in_one_line(interrupted, damage, small_recipe, tmp_path):
     state = copy.deepcopy(interrupted[1])

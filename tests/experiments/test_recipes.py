@@ -118,7 +118,7 @@ def test_a_final_is_scored_on_all_sets_with_its_own_rate_hop_and_spectrogram(nam
             assert options.spectrogram == own.spectrogram
 
 
-@pytest.mark.sampled(30)
+@pytest.mark.sampled(16)
 @each_recipe
 def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_reads_what_is_stored(path):
     network = network_of(parsed("fit" if is_fitted(path) else "validate", *given(path)))

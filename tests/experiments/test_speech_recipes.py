@@ -165,7 +165,7 @@ def test_a_header_says_how_to_prepare_all_data_and_they_have_the_classes_or_phon
         assert options.segment is None and options.context == 0
 
 
-@pytest.mark.sampled(20)
+@pytest.mark.sampled(10)
 @each_recipe
 def test_the_command_line_takes_a_recipe_whose_network_has_the_stated_size_and_reads_what_is_stored(path):
     configuration = parsed("fit", "--config", str(path))

@@ -118,7 +118,7 @@ def test_every_grid_of_the_catalogue_is_a_sweep_of_as_many_runs():
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=() if path in FIRST else pytest.mark.slow) for path in SWEEPS],
+    [pytest.param(path, marks=() if path in FIRST else pytest.mark.long) for path in SWEEPS],
     ids=lambda path: path.stem,
 )
 def test_the_command_line_takes_what_the_engine_proposes(path):

@@ -16,7 +16,7 @@ def world(tmp_path_factory):
 @pytest.mark.slow(seconds=40)
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("recipes", 8), ("tables", 10), ("manifests", 10), ("audio", 6), ("options", 8), ("run_records", 12)],
+    [("recipes", 6), ("tables", 10), ("manifests", 10), ("audio", 6), ("options", 5), ("run_records", 6)],
 )
 def test_hostile_inputs_get_a_message_and_nothing_else(kind, count, world, tmp_path):
     importlib.import_module("datamodules.preparation.prepare")

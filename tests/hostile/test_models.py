@@ -4,7 +4,7 @@ from tests.hostile import models
 from tests.hostile.harness import run_all
 from tests.hostile.world import World
 
-COUNT = 24
+COUNT = 14
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def differences(on_device, samples, rate, hop, kind, arguments):
     return (np.abs(ours - theirs) * top_db)[above]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("rate", "hop", "seconds", "kind", "arguments", "largest"), CASES)
 def test_values_are_those_of_librosa_on_noise_a_chirp_and_tones(rate, hop, seconds, kind, arguments, largest):
     on_device = PAIRS[kind][0](rate, hop, **arguments)

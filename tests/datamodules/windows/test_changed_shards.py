@@ -116,6 +116,7 @@ def test_damage_to_a_shard_in_mid_epoch_is_found_when_it_is_read(prepared, tmp_p
     assert "\n" not in found  # nor the traceback of a worker
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("change", [rename, delete], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("pattern", ["*.tar", "*.index"])

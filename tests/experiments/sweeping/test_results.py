@@ -49,6 +49,7 @@ def test_parameters_are_named_by_the_last_parts_that_tell_them_apart():
     assert short_names(["model.init_args.network.init_args"]) == {"model.init_args.network.init_args": "network"}
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_a_sweep_without_points_is_drawn_too(path):
     axes = draw([], read_sweep(path)).axes

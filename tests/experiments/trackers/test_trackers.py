@@ -237,6 +237,7 @@ def test_crepe_is_decoded_by_the_mean_of_nine_bins_written_down_once_more(glide)
     assert np.abs(1200 * np.log2(np.abs(f0) / (200 + 80 * times)))[inside].max() < 25
 
 
+@pytest.mark.long(seconds=6)
 def test_torchcrepe_as_it_is_gives_the_same_every_time(glide):
     tracker = worker.load(str(HERE / "torchcrepe.py"), "ShippedCrepe")("tiny", 0.01, 50.0, 2006.0, 0.21)
     times, f0, confidence = tracker(glide, RATE)

@@ -83,6 +83,7 @@ KEYS = (
 )
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_class_path_of_a_file_is_imported_but_those_of_ours_and_of_torch(evil, small_recipe, melisma, path):
     before = dict(os.environ)
