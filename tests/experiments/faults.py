@@ -35,7 +35,7 @@ class Fault(Callback):
 
 
 class Slow(Callback):
-    """Takes a while for each step, and writes a letter after it.
+    """Takes a while for each step, unless its job was queued again, and writes a letter after it.
 
     Args:
         path: where to; the number of the process is put behind it.
@@ -46,6 +46,7 @@ class Slow(Callback):
         self.path, self.seconds = path, seconds
 
     def on_train_batch_end(self, trainer, *_):
-        time.sleep(self.seconds)
+        if os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
+            time.sleep(self.seconds)
         with open(f"{self.path}.{trainer.global_rank}", "a") as file:
             file.write(".")

@@ -82,7 +82,7 @@ KILLED = {
 }
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.long
 @pytest.mark.parametrize("case", KILLED)
 def test_a_killed_fit_resumed_is_the_fit_that_was_not_killed(small_recipe, tmp_path, step_log, case):
     """1200 windows in steps of 120 are ten batches an epoch; the last checkpoint is not at an epoch's end."""

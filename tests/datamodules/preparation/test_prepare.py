@@ -34,9 +34,9 @@ def digests(directory):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.iterdir()) if p.is_file()}
 
 
-@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
-    "engine", [Engine(2), Engine(2, "threading"), pytest.param(Engine(2, "dask"), marks=pytest.mark.long)]
+    "engine",
+    [Engine(2, "threading"), *(pytest.param(Engine(2, kind), marks=pytest.mark.long) for kind in ("loky", "dask"))],
 )
 def test_every_engine_gives_the_same_bytes(make_recipe, melody_shards, tmp_path, engine):
     assert prepare(make_recipe(tmp_path / "again"), engine, progress=False).built

@@ -88,7 +88,7 @@ def test_a_fit_that_was_stopped_and_goes_on_learns_the_same(path, fitted, tmp_pa
     assert ended.digest == expected.digest
 
 
-@pytest.mark.slow
+@pytest.mark.long(seconds=5)
 def test_another_seed_is_seen(fitted, tmp_path):
     """Without this the digests above might be of nothing."""
     path = next(path for path in families() if path.stem == QUICK)

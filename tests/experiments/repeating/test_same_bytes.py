@@ -164,7 +164,7 @@ def test_an_evaluation_and_its_page_are_the_same_twice_and_in_any_order_of_files
         assert differing(found, expected) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long(seconds=7)
 def test_a_comparison_and_its_page_are_the_same_twice_but_for_what_is_timed(
     released_folder, melody_shards, tmp_path, melisma, shuffled, two_days_later
 ):

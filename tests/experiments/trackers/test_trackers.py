@@ -161,7 +161,14 @@ def test_what_another_environment_runs_needs_nothing_of_melisma():
 
 
 @pytest.mark.sampled(4)
-@pytest.mark.parametrize("name", [name for name in METHODS if "_full" not in name and "viterbi" not in name])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name == "pyin" else ())  # which numba compiles
+        for name in METHODS
+        if "_full" not in name and "viterbi" not in name
+    ],
+)
 def test_a_tone_between_silences_is_tracked(name):
     """Two semitones, off the middle of any bin; voiced in the tone and not in the faint noise about it."""
     tracker = PublicTracker(name, METHODS[name], sys.executable)
