@@ -27,6 +27,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:n_fft="),
     pytest.mark.filterwarnings("ignore:At least one mel filterbank"),
 ]
+# A bias before a batch norm, in a channel that its ReLU never cuts, has a gradient of 0 but for rounding. The first
+# step of RMSprop or Adam divides it by its own size: the sign of 3e-8 becomes a step of 1.5e-3. By SGD it stays what it is.
+SIGN_OF_ROUNDING = ("languages_dropout",)
 another_cpu = pytest.mark.skipif(
     torch.backends.cpu.get_cpu_capability() != "AVX512", reason="this CPU has no AVX-512 to do without"
 )
@@ -109,7 +112,13 @@ def test_a_fit_in_another_process_with_other_hashes_is_the_same(path, fitted, ne
 @pytest.mark.long(seconds=60)
 def test_the_first_losses_on_a_lesser_cpu_are_the_same_to_1e_5(path, fitted, new_process, tmp_path):
     words, expected = fitted(path)
-    found = new_process(**LESSER_CPU).fit(words, tmp_path, 2)
+    lesser = new_process(**LESSER_CPU)
+    found = lesser.fit(words, tmp_path / "own", 2)
+    assert found.losses[0] == pytest.approx(expected.losses[0], rel=1e-5)
+    if path.stem in SIGN_OF_ROUNDING:
+        words = [*words, "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0.01"]
+        (expected,) = in_a_fork([(words, tmp_path / "here", 2)])
+        found = lesser.fit(words, tmp_path / "there", 2)
     np.testing.assert_allclose(found.losses, expected.losses[:2], rtol=1e-5)
 
 
