@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:At least one mel filterbank"),
 ]
 # A bias before a batch norm, in a channel that its ReLU never cuts, has a gradient of 0 but for rounding. The first
-# step of RMSprop or Adam divides it by its own size: the sign of 3e-8 becomes a step of 1.5e-3. By SGD it stays as small.
+# step of RMSprop or Adam divides it by its own size: the sign of 3e-8 becomes a step of 1.5e-3. By SGD it stays small.
 SIGN_OF_ROUNDING = ("languages_dropout",)
 another_cpu = pytest.mark.skipif(
     torch.backends.cpu.get_cpu_capability() != "AVX512", reason="this CPU has no AVX-512 to do without"
