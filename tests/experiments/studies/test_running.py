@@ -124,8 +124,9 @@ def test_what_ends_one_run_of_several_at_once_lets_the_others_end_and_begins_no_
 
     class Full(StandIn):
         def run(self, words, log, claim=None):
-            made.append(str(log.parent.relative_to(tmp_path / "study")))
-            if made[-1] == "narrow/seed0":
+            name = str(log.parent.relative_to(tmp_path / "study"))
+            made.append(name)
+            if name == "narrow/seed0":
                 assert wait_for(lambda: len(made) == 2, 20)
                 raise MachineFault("no space")
             assert wait_for(lambda: claims.owner("narrow/seed0") is None, 20)
